@@ -1,0 +1,171 @@
+"""Everything that warmcube raises.
+
+::
+
+    WarmcubeError
+    ├── ConfigError                what is configured can't be used
+    ├── InvalidQuery               the request is wrong, whoever asks
+    │   ├── UnknownDatasource      no such data source (for this user)
+    │   ├── UnknownColumn          no such column in the data source
+    │   ├── MissingRole            needs a role column that the table lacks
+    │   ├── InvalidFilter          a condition, id or date that can't be read
+    │   └── LimitExceeded          more than ``[limits]`` allow
+    ├── AccessDenied               this user may not ask for this
+    ├── DirectoryError             the directory can't be read or has defects
+    ├── SourceError                the database
+    │   ├── SourceUnavailable      can't be reached
+    │   ├── TableMismatch          table or column missing, type not usable
+    │   └── UnsupportedValue       a value that can't be kept exactly
+    ├── StoreError                 Redis or Valkey
+    │   ├── StoreUnavailable       can't be reached, or doesn't answer
+    │   ├── StoreRefused           answered with an error
+    │   └── StoreTooSmall          the snapshot doesn't fit, or would be evicted
+    ├── Damage                     a failed proof or checksum (internal: answered by the fallback)
+    ├── WarmError
+    │   ├── WarmInProgress         somebody else holds the lease
+    │   ├── WarmFenced             the lease or the fence was lost on the way
+    │   ├── WarmMismatch           what was written isn't what the source holds
+    │   └── WarmRefused            far fewer rows than before; needs ``--force``
+    └── EmbeddedError              an embedded server can't be started
+
+A message says what was wrong, with the value; what was expected; what to do. It never holds a
+credential. ``exit_status`` is what the command line exits with.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccessDenied",
+    "ConfigError",
+    "Damage",
+    "DirectoryError",
+    "EmbeddedError",
+    "InvalidFilter",
+    "InvalidQuery",
+    "LimitExceeded",
+    "MissingRole",
+    "SourceError",
+    "SourceUnavailable",
+    "StoreError",
+    "StoreRefused",
+    "StoreTooSmall",
+    "StoreUnavailable",
+    "TableMismatch",
+    "UnknownColumn",
+    "UnknownDatasource",
+    "UnsupportedValue",
+    "WarmError",
+    "WarmFenced",
+    "WarmInProgress",
+    "WarmMismatch",
+    "WarmRefused",
+    "WarmcubeError",
+]
+
+
+class WarmcubeError(Exception):
+    """The root: catch this to catch everything that warmcube raises on purpose."""
+
+    exit_status = 1
+
+
+class ConfigError(WarmcubeError):
+    """The configuration can't be used; names file, key, value and what was expected."""
+
+    exit_status = 2
+
+
+class InvalidQuery(WarmcubeError):
+    """The request itself is wrong, whoever asks."""
+
+    exit_status = 2
+
+
+class UnknownDatasource(InvalidQuery):
+    """No such data source, or none that this user may know of: the words are the same."""
+
+
+class UnknownColumn(InvalidQuery):
+    """The data source has no such column."""
+
+
+class MissingRole(InvalidQuery):
+    """The query needs a role (measure, date, …) that the data source's table lacks."""
+
+
+class InvalidFilter(InvalidQuery):
+    """A condition, an id or a date that can't be read as its column's type."""
+
+
+class LimitExceeded(InvalidQuery):
+    """More than one of ``[limits]`` allows; the message names it."""
+
+
+class AccessDenied(WarmcubeError):
+    """This user may not ask for this; never says whether what was named exists."""
+
+    exit_status = 3
+
+
+class DirectoryError(WarmcubeError):
+    """The directory of users and organizations can't be read, or has defects."""
+
+
+class SourceError(WarmcubeError):
+    """Something about the database."""
+
+
+class SourceUnavailable(SourceError):
+    """The database can't be reached or broke off."""
+
+
+class TableMismatch(SourceError):
+    """The table, a column, or a column's type isn't what the configuration needs."""
+
+
+class UnsupportedValue(SourceError):
+    """A value that can't be kept exactly; names the column, never rounds."""
+
+
+class StoreError(WarmcubeError):
+    """Something about Redis or Valkey."""
+
+
+class StoreUnavailable(StoreError):
+    """The store can't be reached, or didn't answer in time."""
+
+
+class StoreRefused(StoreError):
+    """The store answered with an error."""
+
+
+class StoreTooSmall(StoreError):
+    """The snapshot doesn't fit, or the eviction policy would evict it."""
+
+
+class Damage(WarmcubeError):
+    """A failed proof or checksum; never reaches a user: the database answers instead."""
+
+
+class WarmError(WarmcubeError):
+    """A warm that did not publish; the old snapshot, if any, goes on serving."""
+
+
+class WarmInProgress(WarmError):
+    """Another warmer holds the lease of this data source."""
+
+
+class WarmFenced(WarmError):
+    """The lease or the fence was lost on the way, so publishing was no longer allowed."""
+
+
+class WarmMismatch(WarmError):
+    """What was written or read back isn't what the source holds."""
+
+
+class WarmRefused(WarmError):
+    """The new snapshot would lose far too many rows; ``--force`` publishes it anyway."""
+
+
+class EmbeddedError(WarmcubeError):
+    """An embedded server can't be started or stopped."""

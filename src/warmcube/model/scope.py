@@ -1,0 +1,93 @@
+"""Which rows somebody may read, as a union of boxes over practices and providers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+__all__ = ["ALL", "NOTHING", "All", "Box", "Ids", "Scope"]
+
+
+class All(Enum):
+    """The type of ``ALL``: a different *type* from a set, so that no empty set means "all"."""
+
+    ALL = "all"
+
+    def __repr__(self) -> str:
+        return "ALL"
+
+
+ALL: Final = All.ALL
+"""No restriction; NULL included."""
+
+Ids: TypeAlias = frozenset[str] | All
+"""Canonical ids (text forms, see `warmcube.access.ids`), or ``ALL``. A set never includes NULL."""
+
+
+def _intersect(left: Ids, right: Ids) -> Ids:
+    if isinstance(left, All):
+        return right
+    if isinstance(right, All):
+        return left
+    return left & right
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Rows whose practice is among some practices *and* whose provider is among some providers."""
+
+    practices: Ids
+    providers: Ids
+
+    @property
+    def is_empty(self) -> bool:
+        return not isinstance(self.practices, All) and not self.practices or (
+            not isinstance(self.providers, All) and not self.providers
+        )
+
+    def intersect(self, practices: Ids, providers: Ids) -> Box:
+        """What is left of this box under two filters; ``ALL`` is no filter."""
+        return Box(_intersect(self.practices, practices), _intersect(self.providers, providers))
+
+    def allows(self, practice: str | None, provider: str | None) -> bool:
+        """Whether a row with this practice and provider (canonical; None is NULL) lies inside."""
+        return (
+            isinstance(self.practices, All) or (practice is not None and practice in self.practices)
+        ) and (
+            isinstance(self.providers, All) or (provider is not None and provider in self.providers)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A union of boxes; no boxes is no rows."""
+
+    boxes: tuple[Box, ...]
+
+    @classmethod
+    def of(cls, boxes: Iterable[Box]) -> Scope:
+        """The union of `boxes` without the empty and the repeated ones, in a stable order."""
+        return cls(tuple(dict.fromkeys(box for box in boxes if not box.is_empty)))
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.boxes
+
+    @property
+    def is_everything(self) -> bool:
+        return any(
+            isinstance(box.practices, All) and isinstance(box.providers, All) for box in self.boxes
+        )
+
+    def intersect(self, practices: Ids, providers: Ids) -> Scope:
+        """What is left under two filters; ``ALL`` is no filter."""
+        return Scope.of(box.intersect(practices, providers) for box in self.boxes)
+
+    def allows(self, practice: str | None, provider: str | None) -> bool:
+        """Whether a row with this practice and provider (canonical; None is NULL) lies inside."""
+        return any(box.allows(practice, provider) for box in self.boxes)
+
+
+NOTHING: Final = Scope(())
