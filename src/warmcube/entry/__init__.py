@@ -1,0 +1,1 @@
+"""Keys, seals, records, counts and manifests: what lies in the store, byte by byte."""

@@ -43,9 +43,7 @@ class Box:
 
     @property
     def is_empty(self) -> bool:
-        return not isinstance(self.practices, All) and not self.practices or (
-            not isinstance(self.providers, All) and not self.providers
-        )
+        return frozenset() in (self.practices, self.providers)
 
     def intersect(self, practices: Ids, providers: Ids) -> Box:
         """What is left of this box under two filters; ``ALL`` is no filter."""

@@ -1,0 +1,1 @@
+"""The store: Redis or Valkey behind one small interface."""

@@ -1,0 +1,122 @@
+"""The ``counts`` hash of a partition: the proof that an index lookup is complete.
+
+Field ``total``, written last, holds how many entries (parts included), rows, practices and
+providers the partition has. Every practice and provider with rows has a field, named like its
+index set's suffix (``p:114``, ``prov:5``, ``p:~``); its value is the number of members, and where
+these are few, the members themselves instead of a set of their own: for a practice their
+providers, for a provider their practices, each with ``/k`` for part k. Every value is sealed with
+the hash's key and the field's name, and the number of fields follows from ``total``, so that a
+lost field is told from a practice without rows.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from warmcube.entry.seal import Seal, seal, unseal
+from warmcube.errors import Damage
+
+__all__ = [
+    "INLINE_MEMBERS",
+    "TOTAL",
+    "SetCount",
+    "Total",
+    "pack_set",
+    "pack_total",
+    "unpack_set",
+    "unpack_total",
+]
+
+TOTAL: Final = b"total"
+INLINE_MEMBERS: Final = 16
+"""Sets up to this size live inside ``counts``; most sets are so small, and each Redis set of its
+own would cost 300 to 700 bytes."""
+
+_TOTAL: Final = struct.Struct("<QQQQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What a partition holds in all."""
+
+    entries: int
+    rows: int
+    practices: int
+    providers: int
+
+    @property
+    def fields(self) -> int:
+        """How many fields ``counts`` must have."""
+        return self.practices + self.providers + 1
+
+
+@dataclass(frozen=True, slots=True)
+class SetCount:
+    """What ``counts`` says of one index set; `members` is None where a set of its own has them."""
+
+    size: int
+    members: tuple[bytes, ...] | None
+
+
+def pack_total(key: bytes, total: Total, using: Seal) -> bytes:
+    """The value of the field ``total``."""
+    body = _TOTAL.pack(total.entries, total.rows, total.practices, total.providers)
+    return seal(using, key + b" " + TOTAL, body)
+
+
+def unpack_total(key: bytes, value: bytes | None, using: Seal) -> Total:
+    """What `pack_total` packed.
+
+    Raises:
+        Damage: if it is missing or altered.
+    """
+    body = unseal(using, key + b" " + TOTAL, value, "the total of a partition")
+    if len(body) != _TOTAL.size:
+        raise Damage("the total of a partition can't be read")
+    return Total(*_TOTAL.unpack(body))
+
+
+def pack_set(key: bytes, field: bytes, others: Sequence[bytes], using: Seal) -> bytes:
+    """The value of one practice's or provider's field.
+
+    Args:
+        key: of the ``counts`` hash.
+        field: ``p:<practice>`` or ``prov:<provider>``.
+        others: the encoded other component of each member, ``/k`` appended for part k.
+        using: the seal.
+    """
+    body = b"%d" % len(others)
+    if len(others) <= INLINE_MEMBERS:
+        body += b":" + b",".join(others)
+    return seal(using, key + b" " + field, body)
+
+
+def unpack_set(key: bytes, field: bytes, value: bytes, using: Seal) -> SetCount:
+    """What `pack_set` packed, with whole members.
+
+    Raises:
+        Damage: if it is altered.
+    """
+    body = bytes(unseal(using, key + b" " + field, value, "the count of an index set"))
+    count, inlined, packed = body.partition(b":")
+    if not count.isdigit():
+        raise Damage("the count of an index set can't be read")
+    size = int(count)
+    if not inlined:
+        return SetCount(size, None)
+    others = packed.split(b",")
+    if len(others) != size:
+        raise Damage("an inlined index set isn't as large as its count")
+    if field.startswith(b"p:"):
+        members = [field + b":prov:" + other for other in others]
+    else:
+        members = [b"p:%b:%b%b" % _split_part(other, field) for other in others]
+    return SetCount(size, tuple(member.replace(b"/", b":part:") for member in members))
+
+
+def _split_part(other: bytes, field: bytes) -> tuple[bytes, bytes, bytes]:
+    practice, slash, part = other.partition(b"/")
+    return practice, field, slash + part

@@ -1,0 +1,214 @@
+"""Every key that warmcube writes, and the parsing of what comes back.
+
+A component is percent-encoded: RFC 3986's unreserved characters stay, every other byte of its
+UTF-8 form becomes ``%XX``. NULL is ``~``, and a literal ``~`` is encoded although RFC 3986 would
+let it stay. So no value can end its component, close the hash tag, or look like NULL, and two
+different tuples never give the same key.
+
+The member of an index set is an entry's suffix, ``p:<practice>:prov:<provider>``, with
+``:part:<k>`` (k from 1) for the further parts of an entry that is too large for one value.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from warmcube.errors import Damage
+
+__all__ = [
+    "Keys",
+    "Member",
+    "PartitionKeys",
+    "PartitionName",
+    "Version",
+    "decode_component",
+    "encode_component",
+    "member_of",
+    "parse_member",
+]
+
+NULL_MARK: Final = "~"
+
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
+_ESCAPES: Final = tuple(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in range(256))
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._-]*\Z")
+_COMPONENT: Final = rb"((?:[A-Za-z0-9._-]|%[0-9A-F]{2})*|~)"
+_MEMBER: Final = re.compile(
+    rb"p:" + _COMPONENT + rb":prov:" + _COMPONENT + rb"(?::part:([1-9][0-9]{0,8}))?\Z"
+)
+_VERSION: Final = re.compile(r"([1-9][0-9]{0,17})-([0-9a-f]{16})\Z")
+
+
+def encode_component(value: str | None) -> str:
+    """The form of one value inside a key; None is NULL."""
+    if value is None:
+        return NULL_MARK
+    if _PLAIN.match(value):
+        return value
+    return "".join([_ESCAPES[b] for b in value.encode()])
+
+
+def decode_component(text: str | bytes) -> str | None:
+    """The value that `encode_component` was given.
+
+    Raises:
+        Damage: if this can't have come out of `encode_component`.
+    """
+    raw = text.encode() if isinstance(text, str) else text
+    if raw == b"~":
+        return None
+    try:
+        value = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        value = "~"
+    if encode_component(value).encode() != raw:
+        raise Damage(f"a key component isn't canonically encoded ({len(raw)} bytes)")
+    return value
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Version:
+    """An opaque, never reused number of a snapshot: fencing number plus 64 random bits."""
+
+    fence: int
+    token: str
+
+    def __str__(self) -> str:
+        return f"{self.fence}-{self.token}"
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Version:
+        """The version that prints as `text`.
+
+        Raises:
+            Damage: if none does.
+        """
+        found = _VERSION.match(text if isinstance(text, str) else text.decode("ascii", "replace"))
+        if found is None:
+            raise Damage("a snapshot version can't be read")
+        return cls(int(found[1]), found[2])
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionName:
+    """A partition: canonical measure and frequency, None where NULL or where the role lacks."""
+
+    measure: str | None
+    frequency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A parsed member of an index set."""
+
+    practice: str | None
+    provider: str | None
+    part: int = 0
+
+
+def member_of(practice: str | None, provider: str | None, part: int = 0) -> bytes:
+    """The member that stands for one entry, or one further part of it."""
+    text = f"p:{encode_component(practice)}:prov:{encode_component(provider)}"
+    return (f"{text}:part:{part}" if part else text).encode()
+
+
+def parse_member(member: bytes) -> Member:
+    """What a member names.
+
+    Raises:
+        Damage: if it isn't a member that `member_of` builds.
+    """
+    found = _MEMBER.match(member)
+    if found is None:
+        raise Damage(f"an index member can't be read ({len(member)} bytes)")
+    return Member(
+        decode_component(found[1]), decode_component(found[2]), int(found[3]) if found[3] else 0
+    )
+
+
+class PartitionKeys:
+    """The keys of one version of one partition; all lie in one cluster slot."""
+
+    __slots__ = ("all", "counts", "entry_prefix", "label", "set_prefix")
+
+    def __init__(self, namespace: str, datasource: int, name: PartitionName, version: str) -> None:
+        tag = (
+            f"{{ds:{datasource}:m:{encode_component(name.measure)}"
+            f":freq:{encode_component(name.frequency)}}}"
+        )
+        base = f"{namespace}idx:{tag}:v{version}"
+        self.all: Final = base.encode()
+        self.counts: Final = f"{base}:counts".encode()
+        self.set_prefix: Final = f"{base}:".encode()
+        self.entry_prefix: Final = f"{namespace}cache:{tag}:v{version}:".encode()
+        self.label: Final = f"{tag}:v{version}".encode()
+
+    def entry(self, member: bytes) -> bytes:
+        """The key of the entry that a member names."""
+        return self.entry_prefix + member
+
+    def set(self, field: bytes) -> bytes:
+        """The key of the index set that `counts` has under `field`."""
+        return self.set_prefix + field
+
+
+def practice_field(practice: str | None) -> bytes:
+    """Names a practice's index set, in its key and in `counts`."""
+    return f"p:{encode_component(practice)}".encode()
+
+
+def provider_field(provider: str | None) -> bytes:
+    """Names a provider's index set, in its key and in `counts`."""
+    return f"prov:{encode_component(provider)}".encode()
+
+
+class Keys:
+    """The keys of one data source that belong to no partition; all lie in one cluster slot."""
+
+    __slots__ = (
+        "channel",
+        "current",
+        "datasource",
+        "fence",
+        "history",
+        "last_warm",
+        "lock",
+        "master",
+        "namespace",
+    )
+
+    def __init__(self, namespace: str, datasource: int) -> None:
+        tag = f"{{ds:{datasource}}}"
+        meta = f"{namespace}cache:meta:{tag}"
+        self.namespace: Final = namespace
+        self.datasource: Final = datasource
+        self.master: Final = f"{namespace}idx:{tag}:master".encode()
+        self.current: Final = f"{meta}:current".encode()
+        self.fence: Final = f"{meta}:fence".encode()
+        self.history: Final = f"{meta}:history".encode()
+        self.last_warm: Final = f"{meta}:last_warm".encode()
+        self.lock: Final = f"{namespace}lock:{tag}:warm".encode()
+        self.channel: Final = f"{meta}:published".encode()
+
+    def _meta(self, rest: str) -> bytes:
+        return f"{self.namespace}cache:meta:{{ds:{self.datasource}}}:{rest}".encode()
+
+    def manifest(self, version: str) -> bytes:
+        return self._meta(f"snapshot:{version}")
+
+    def retired(self, version: str) -> bytes:
+        """Marks a snapshot whose keys are about to go: it must not be served or kept again."""
+        return self._meta(f"retired:{version}")
+
+    def uses(self, version: str) -> bytes:
+        """How often a snapshot was asked: hits and misses."""
+        return self._meta(f"uses:{version}")
+
+    def dictionary(self, column: str, version: str, chunk: int) -> bytes:
+        return self._meta(f"dict:{encode_component(column)}:v{version}:{chunk}")
+
+    def partition(self, name: PartitionName, version: str) -> PartitionKeys:
+        return PartitionKeys(self.namespace, self.datasource, name, version)

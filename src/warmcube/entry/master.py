@@ -1,0 +1,81 @@
+"""What stands in a data source's ``master`` set: everything that exists, live or not.
+
+Three kinds of members, each written before the first key that it stands for:
+
+- ``m:<measure>:freq:<frequency>:v<version>``: one version of one partition
+- ``dict:<column>:v<version>:<chunks>``: the dictionary chunks that one warm wrote
+- ``snapshot:<version>``: a manifest, and what is counted beside it
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from warmcube.entry.keys import PartitionName, Version, decode_component, encode_component
+from warmcube.errors import Damage
+
+__all__ = ["Chunks", "MasterItem", "PartitionVersion", "Snapshot", "format_item", "parse_item"]
+
+_PARTITION: Final = re.compile(r"m:([^:]+|):freq:([^:]+|):v([^:]+)\Z")
+_CHUNKS: Final = re.compile(r"dict:([^:]+|):v([^:]+):(\d{1,9})\Z")
+_SNAPSHOT: Final = re.compile(r"snapshot:([^:]+)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionVersion:
+    """One version of one partition."""
+
+    name: PartitionName
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """The chunks that one warm wrote of one column's dictionary."""
+
+    column: str
+    version: Version
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A manifest."""
+
+    version: Version
+
+
+MasterItem: TypeAlias = PartitionVersion | Chunks | Snapshot
+
+
+def format_item(item: MasterItem) -> bytes:
+    """The member that stands for `item`."""
+    match item:
+        case PartitionVersion(name, version):
+            measure, frequency = encode_component(name.measure), encode_component(name.frequency)
+            return f"m:{measure}:freq:{frequency}:v{version}".encode()
+        case Chunks(column, version, chunks):
+            return f"dict:{encode_component(column)}:v{version}:{chunks}".encode()
+        case Snapshot(version):
+            return f"snapshot:{version}".encode()
+
+
+def parse_item(member: bytes) -> MasterItem:
+    """What a member of ``master`` stands for.
+
+    Raises:
+        Damage: if nothing that `format_item` writes.
+    """
+    text = member.decode("ascii", "replace")
+    if found := _PARTITION.match(text):
+        name = PartitionName(decode_component(found[1]), decode_component(found[2]))
+        return PartitionVersion(name, Version.parse(found[3]))
+    if found := _CHUNKS.match(text):
+        column = decode_component(found[1])
+        if column is not None:
+            return Chunks(column, Version.parse(found[2]), int(found[3]))
+    if found := _SNAPSHOT.match(text):
+        return Snapshot(Version.parse(found[1]))
+    raise Damage(f"a member of the master set can't be read ({len(member)} bytes)")

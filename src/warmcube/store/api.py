@@ -1,0 +1,87 @@
+"""What the rest of warmcube may ask of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+__all__ = ["Command", "Memory", "Reply", "Store"]
+
+Command: TypeAlias = tuple[bytes | int, ...]
+"""A command's words; the second one is the key that says where it goes."""
+
+Reply: TypeAlias = Any
+"""bytes, int, None, or lists of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The memory of one master, in bytes; `limit` 0 is none."""
+
+    node: str
+    used: int
+    limit: int
+    policy: str
+
+
+class Store(Protocol):
+    """One server or cluster, speaking only commands that Redis 6.2 and any Valkey have."""
+
+    async def run(
+        self, commands: Sequence[Command], *, timeout: float | None = None
+    ) -> list[Reply]:
+        """Run commands in one trip, in order per slot; idempotent ones only.
+
+        They may run twice if the connection breaks.
+
+        Args:
+            commands: what to run.
+            timeout: seconds; None takes the store's own.
+
+        Raises:
+            StoreUnavailable: no connection, or no answer in time.
+            StoreRefused: a command was answered with an error.
+        """
+        ...
+
+    async def write(self, commands: Sequence[Command]) -> None:
+        """Run many writing commands in one trip without keeping their replies.
+
+        Every reply is read; the first error fails the whole.
+
+        Raises:
+            StoreUnavailable: no connection, or no answer in time.
+            StoreRefused: a command was answered with an error.
+            StoreTooSmall: the server is out of memory.
+        """
+        ...
+
+    async def script(
+        self, name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]
+    ) -> Reply:
+        """Run one of the scripts in ``store/scripts``, at most once.
+
+        Raises:
+            StoreUnavailable: no connection, or no answer in time; it may or may not have run.
+            StoreRefused: it was answered with an error.
+        """
+        ...
+
+    async def now_ms(self) -> int:
+        """The store's clock, Unix milliseconds."""
+        ...
+
+    async def memory(self) -> list[Memory]:
+        """Used memory, limit and eviction policy of each master."""
+        ...
+
+    async def await_replicas(self, key: bytes, timeout: float) -> None:
+        """Wait until the replicas of the master that has `key` hold what was written before.
+
+        Raises:
+            StoreUnavailable: if one of them doesn't within `timeout` seconds.
+        """
+        ...
+
+    async def close(self) -> None: ...

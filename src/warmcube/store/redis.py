@@ -1,0 +1,194 @@
+"""The adapter for one Redis or Valkey server, over redis-py's connections.
+
+Only connections and the reply parser are taken from the client library: commands are packed and
+replies read here, so that a pipeline is exactly one write and one read, an error inside it can't
+shift the replies of those behind it, and a half-read connection is never used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any, Final
+
+import redis.asyncio as redis
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError as RedisConnectionError,
+    OutOfMemoryError,
+    RedisError,
+    ResponseError,
+    TimeoutError as RedisTimeoutError,
+)
+
+from warmcube.errors import StoreRefused, StoreTooSmall, StoreUnavailable
+from warmcube.store.api import Command, Memory, Reply
+
+__all__ = ["RedisStore"]
+
+CONNECTIONS: Final = 64
+
+
+class RedisStore:
+    """A `warmcube.store.api.Store` on one server.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``; credentials in it stay in it.
+        timeout: seconds for a trip that says nothing else.
+        place: how messages name the server, without credentials.
+    """
+
+    def __init__(self, url: str, *, place: str, timeout: float = 5.0) -> None:
+        self.place = place
+        self._timeout = timeout
+        self._pool: redis.BlockingConnectionPool = redis.BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=None,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=False,
+        )
+        self._scripts: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"RedisStore({self.place!r})"
+
+    async def run(
+        self, commands: Sequence[Command], *, timeout: float | None = None
+    ) -> list[Reply]:
+        if not commands:
+            return []
+        limit = self._timeout if timeout is None else timeout
+        try:
+            replies = await self._exchange(commands, limit)
+        except RedisConnectionError as error:
+            if isinstance(error, AuthenticationError):
+                raise self._unavailable(error) from error
+            # A pooled connection that the server closed meanwhile; the commands are idempotent.
+            try:
+                replies = await self._exchange(commands, limit)
+            except (RedisError, OSError, TimeoutError) as again:
+                raise self._unavailable(again) from again
+        except (RedisError, OSError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        for command, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, ResponseError):
+                raise self._refused(command, reply)
+        return replies
+
+    async def write(self, commands: Sequence[Command]) -> None:
+        try:
+            replies = await self._exchange(commands, max(self._timeout, 30.0))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        for command, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, ResponseError):
+                raise self._refused(command, reply)
+
+    async def script(
+        self, name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]
+    ) -> Reply:
+        if name not in self._scripts:
+            path = resources.files("warmcube.store") / "scripts" / f"{name}.lua"
+            self._scripts[name] = path.read_bytes()
+        command: Command = (b"EVAL", self._scripts[name], len(keys), *keys, *arguments)
+        try:
+            (reply,) = await self._exchange([command], self._timeout)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise self._unavailable(error) from error
+        if isinstance(reply, ResponseError):
+            raise self._refused((b"EVAL " + name.encode(),), reply)
+        return reply
+
+    async def now_ms(self) -> int:
+        ((seconds, micros),) = await self.run([(b"TIME",)])
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def memory(self) -> list[Memory]:
+        (text,) = await self.run([(b"INFO", b"memory")])
+        facts = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
+        return [
+            Memory(
+                node=self.place,
+                used=int(facts["used_memory"]),
+                limit=int(facts.get("maxmemory", 0)),
+                policy=facts.get("maxmemory_policy", "noeviction"),
+            )
+        ]
+
+    async def await_replicas(self, key: bytes, timeout: float) -> None:  # noqa: ARG002 (one server)
+        (text,) = await self.run([(b"INFO", b"replication")])
+        replicas = text.count(b"state=online")
+        if not replicas:
+            return
+        (reached,) = await self.run(
+            [(b"WAIT", replicas, int(timeout * 1000))], timeout=timeout + self._timeout
+        )
+        if reached < replicas:
+            raise StoreUnavailable(
+                f"only {reached} of {replicas} replicas of {self.place} hold the new snapshot "
+                f"after {timeout:.0f} s; check their replication, then warm again"
+            )
+
+    async def close(self) -> None:
+        await self._pool.disconnect()
+
+    async def _exchange(self, commands: Sequence[Command], timeout: float) -> list[Any]:
+        """One write, one reply each; error replies are returned, not raised."""
+        connection: AbstractConnection | None = None
+        complete = False
+        try:
+            async with asyncio.timeout(timeout):
+                connection = await self._pool.get_connection()
+                await connection.send_packed_command([_pack(commands)], check_health=False)
+                replies = [await _reply(connection) for _ in commands]
+                complete = True
+                return replies
+        finally:
+            if connection is not None:
+                if not complete:
+                    # Replies may still be under way: nobody else may read them as theirs.
+                    await connection.disconnect(nowait=True)
+                await self._pool.release(connection)
+
+    def _unavailable(self, error: BaseException) -> StoreUnavailable:
+        if isinstance(error, TimeoutError | RedisTimeoutError):
+            why = "it didn't answer in time"
+        else:
+            why = str(error) or type(error).__name__
+        return StoreUnavailable(
+            f"can't reach the store at {self.place}: {why}; check that it runs and that [store] "
+            "url is right"
+        )
+
+    def _refused(self, command: Command, error: ResponseError) -> StoreRefused | StoreTooSmall:
+        if isinstance(error, OutOfMemoryError):
+            return StoreTooSmall(
+                f"the store at {self.place} is out of memory; raise its maxmemory or keep less "
+                "in it"
+            )
+        name = str(command[0], "ascii") if isinstance(command[0], bytes) else str(command[0])
+        return StoreRefused(f"the store at {self.place} refused {name}: {error}")
+
+
+async def _reply(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return error
+
+
+def _pack(commands: Sequence[Command]) -> bytes:
+    """Commands in the Redis serialization protocol (RESP2 arrays of bulk strings)."""
+    parts: list[bytes] = []
+    for command in commands:
+        parts.append(b"*%d\r\n" % len(command))
+        for word in command:
+            raw = word if isinstance(word, bytes) else b"%d" % word
+            parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
+    return b"".join(parts)
