@@ -157,7 +157,8 @@ def decode_column(
 def _wide_integers(raw: Array) -> Array:
     """16-byte two's complement as Python integers."""
     halves = np.frombuffer(raw.tobytes(), np.dtype([("low", "<u8"), ("high", "<i8")]))
-    return (halves["high"].astype(object) << 64) + halves["low"].astype(object)
+    whole: Array = (halves["high"].astype(object) << 64) + halves["low"].astype(object)
+    return whole
 
 
 def _decode_texts(block: Block, position: int, lengths: Array, valid: Array | None) -> ColumnData:

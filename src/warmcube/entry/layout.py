@@ -79,7 +79,9 @@ class Layout:
         bitmap = (len(nullable) + 7) // 8
         parts: list[tuple[str, Any]] = [("valid", np.dtype((np.uint8, (bitmap,))))]
         parts += [(f"c{i}", storage_dtype(f.type)) for i, f in enumerate(self.fields)]
-        object.__setattr__(self, "dtype", np.dtype(parts if bitmap else parts[1:]))
+        if not bitmap:
+            parts = parts[1:] or [("nothing", "u1")]  # a row of key columns only is still a row
+        object.__setattr__(self, "dtype", np.dtype(parts))
         object.__setattr__(self, "bits", {name: i for i, name in enumerate(nullable)})
 
     @property

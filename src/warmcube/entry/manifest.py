@@ -49,8 +49,9 @@ class Partition:
         largest_provider: members of the largest provider's.
         entry_bytes: of all entries' values.
         index_bytes: of all members and counts as written (what the server adds isn't in it).
-        first_day: least date in storage form, reserved values left out; None without any.
-        last_day: greatest, likewise.
+        earliest: least value of the date column in storage form, reserved values left out; None
+            without any.
+        latest: greatest, likewise.
         largest: per integer or narrow numeric column the largest absolute value, reserved values
             left out: sums of so many rows fit 64 bits if largest x rows < 2**63.
         as_of_ms: when the source was read, Unix milliseconds by the database's clock.
@@ -66,8 +67,8 @@ class Partition:
     largest_provider: int
     entry_bytes: int
     index_bytes: int
-    first_day: int | None
-    last_day: int | None
+    earliest: int | None
+    latest: int | None
     largest: Mapping[str, int]
     as_of_ms: int
 
@@ -138,7 +139,7 @@ def fingerprint(datasource: Datasource, schema: Schema) -> str:
     """
     columns = [[c.name, c.type.kind.value, c.type.source_type] for c in schema.columns]
     facts = [datasource.source, datasource.table, _roles_to_json(datasource.roles), columns]
-    return xxh3_64_hexdigest(json.dumps(facts, ensure_ascii=True, sort_keys=True))
+    return xxh3_64_hexdigest(json.dumps(facts, sort_keys=True).encode())
 
 
 def pack_manifest(manifest: Manifest) -> bytes:
@@ -264,8 +265,8 @@ _PARTITION_FIELDS: Final = (
     "largest_provider",
     "entry_bytes",
     "index_bytes",
-    "first_day",
-    "last_day",
+    "earliest",
+    "latest",
     "as_of_ms",
 )
 

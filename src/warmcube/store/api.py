@@ -29,7 +29,7 @@ class Store(Protocol):
     """One server or cluster, speaking only commands that Redis 6.2 and any Valkey have."""
 
     async def run(
-        self, commands: Sequence[Command], *, timeout: float | None = None
+        self, commands: Sequence[Command], *, seconds: float | None = None
     ) -> list[Reply]:
         """Run commands in one trip, in order per slot; idempotent ones only.
 
@@ -37,7 +37,7 @@ class Store(Protocol):
 
         Args:
             commands: what to run.
-            timeout: seconds; None takes the store's own.
+            seconds: at most; None takes the store's own.
 
         Raises:
             StoreUnavailable: no connection, or no answer in time.
@@ -76,11 +76,11 @@ class Store(Protocol):
         """Used memory, limit and eviction policy of each master."""
         ...
 
-    async def await_replicas(self, key: bytes, timeout: float) -> None:
+    async def await_replicas(self, key: bytes, seconds: float) -> None:
         """Wait until the replicas of the master that has `key` hold what was written before.
 
         Raises:
-            StoreUnavailable: if one of them doesn't within `timeout` seconds.
+            StoreUnavailable: if one of them doesn't within so many seconds.
         """
         ...
 

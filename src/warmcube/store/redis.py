@@ -13,17 +13,10 @@ from importlib import resources
 from typing import Any, Final
 
 import redis.asyncio as redis
+from redis import exceptions as failure
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    ConnectionError as RedisConnectionError,
-    OutOfMemoryError,
-    RedisError,
-    ResponseError,
-    TimeoutError as RedisTimeoutError,
-)
 
 from warmcube.errors import StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Command, Memory, Reply
@@ -59,35 +52,35 @@ class RedisStore:
         return f"RedisStore({self.place!r})"
 
     async def run(
-        self, commands: Sequence[Command], *, timeout: float | None = None
+        self, commands: Sequence[Command], *, seconds: float | None = None
     ) -> list[Reply]:
         if not commands:
             return []
-        limit = self._timeout if timeout is None else timeout
+        limit = self._timeout if seconds is None else seconds
         try:
             replies = await self._exchange(commands, limit)
-        except RedisConnectionError as error:
-            if isinstance(error, AuthenticationError):
+        except failure.ConnectionError as error:
+            if isinstance(error, failure.AuthenticationError):
                 raise self._unavailable(error) from error
             # A pooled connection that the server closed meanwhile; the commands are idempotent.
             try:
                 replies = await self._exchange(commands, limit)
-            except (RedisError, OSError, TimeoutError) as again:
+            except (failure.RedisError, OSError, TimeoutError) as again:
                 raise self._unavailable(again) from again
-        except (RedisError, OSError, TimeoutError) as error:
+        except (failure.RedisError, OSError, TimeoutError) as error:
             raise self._unavailable(error) from error
         for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, ResponseError):
+            if isinstance(reply, failure.ResponseError):
                 raise self._refused(command, reply)
         return replies
 
     async def write(self, commands: Sequence[Command]) -> None:
         try:
             replies = await self._exchange(commands, max(self._timeout, 30.0))
-        except (RedisError, OSError, TimeoutError) as error:
+        except (failure.RedisError, OSError, TimeoutError) as error:
             raise self._unavailable(error) from error
         for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, ResponseError):
+            if isinstance(reply, failure.ResponseError):
                 raise self._refused(command, reply)
 
     async def script(
@@ -99,9 +92,9 @@ class RedisStore:
         command: Command = (b"EVAL", self._scripts[name], len(keys), *keys, *arguments)
         try:
             (reply,) = await self._exchange([command], self._timeout)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (failure.RedisError, OSError, TimeoutError) as error:
             raise self._unavailable(error) from error
-        if isinstance(reply, ResponseError):
+        if isinstance(reply, failure.ResponseError):
             raise self._refused((b"EVAL " + name.encode(),), reply)
         return reply
 
@@ -121,30 +114,30 @@ class RedisStore:
             )
         ]
 
-    async def await_replicas(self, key: bytes, timeout: float) -> None:  # noqa: ARG002 (one server)
+    async def await_replicas(self, key: bytes, seconds: float) -> None:  # noqa: ARG002 (one server)
         (text,) = await self.run([(b"INFO", b"replication")])
         replicas = text.count(b"state=online")
         if not replicas:
             return
         (reached,) = await self.run(
-            [(b"WAIT", replicas, int(timeout * 1000))], timeout=timeout + self._timeout
+            [(b"WAIT", replicas, int(seconds * 1000))], seconds=seconds + self._timeout
         )
         if reached < replicas:
             raise StoreUnavailable(
                 f"only {reached} of {replicas} replicas of {self.place} hold the new snapshot "
-                f"after {timeout:.0f} s; check their replication, then warm again"
+                f"after {seconds:.0f} s; check their replication, then warm again"
             )
 
     async def close(self) -> None:
         await self._pool.disconnect()
 
-    async def _exchange(self, commands: Sequence[Command], timeout: float) -> list[Any]:
+    async def _exchange(self, commands: Sequence[Command], seconds: float) -> list[Any]:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
         try:
-            async with asyncio.timeout(timeout):
-                connection = await self._pool.get_connection()
+            async with asyncio.timeout(seconds):
+                connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
                 await connection.send_packed_command([_pack(commands)], check_health=False)
                 replies = [await _reply(connection) for _ in commands]
                 complete = True
@@ -157,7 +150,7 @@ class RedisStore:
                 await self._pool.release(connection)
 
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
-        if isinstance(error, TimeoutError | RedisTimeoutError):
+        if isinstance(error, TimeoutError | failure.TimeoutError):
             why = "it didn't answer in time"
         else:
             why = str(error) or type(error).__name__
@@ -166,8 +159,10 @@ class RedisStore:
             "url is right"
         )
 
-    def _refused(self, command: Command, error: ResponseError) -> StoreRefused | StoreTooSmall:
-        if isinstance(error, OutOfMemoryError):
+    def _refused(
+        self, command: Command, error: failure.ResponseError
+    ) -> StoreRefused | StoreTooSmall:
+        if isinstance(error, failure.OutOfMemoryError):
             return StoreTooSmall(
                 f"the store at {self.place} is out of memory; raise its maxmemory or keep less "
                 "in it"
@@ -179,7 +174,7 @@ class RedisStore:
 async def _reply(connection: AbstractConnection) -> Any:
     try:
         return await connection.read_response(disable_decoding=True)
-    except ResponseError as error:
+    except failure.ResponseError as error:
         return error
 
 

@@ -1,0 +1,1 @@
+"""Warming: from a table to a published snapshot."""

@@ -1,0 +1,4 @@
+-- Give the lease back, if it is still the caller's.
+-- KEYS: lock   ARGV: lock value
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0

@@ -1,0 +1,191 @@
+"""The first half of a warm: every row of the source, encoded by column, in buckets.
+
+Nothing is decided here that needs all rows; but once all have passed, everything is known that the
+records need: which columns hold NULLs, which texts have a dictionary, which partitions there are
+and how many rows each has.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from xxhash import xxh3_64_intdigest
+
+from warmcube.entry.keys import PartitionName
+from warmcube.entry.layout import Field, Layout, TextStorage
+from warmcube.errors import TableMismatch
+from warmcube.model.schema import ColumnType, Kind, Roles, Schema
+from warmcube.warm.spill import Spill
+from warmcube.warm.texts import TextColumn
+
+__all__ = ["Gathered", "canonical_ids", "hash_column"]
+
+COARSE_BUCKETS: Final = 64
+MEMORY_BUDGET: Final = 64 << 20
+MAX_PARTITIONS: Final = 200_000
+
+Int64s = npt.NDArray[np.int64]
+
+
+class Gathered:
+    """All rows of a source on their way into entries.
+
+    Args:
+        schema: of the source.
+        roles: which column plays which role.
+        folder: for the spill file.
+        count_entries: whether `entries` is wanted, which costs a hash per row.
+    """
+
+    def __init__(
+        self, schema: Schema, roles: Roles, *, folder: Path | None, count_entries: bool
+    ) -> None:
+        self.schema = schema
+        self.roles = roles
+        self.rows = 0
+        self.partitions: list[PartitionName] = []
+        self.rows_of: Int64s = np.zeros(0, np.int64)
+        self.text_bytes = 0  # of texts that have no dictionary
+        self.spill = Spill(COARSE_BUCKETS, MEMORY_BUDGET, folder)
+        keys = {roles.measure, roles.practice, roles.provider, roles.frequency}
+        self.carried = tuple(c for c in schema.columns if c.name not in keys)
+        self.texts = {
+            column.name: TextColumn()
+            for column in schema.columns
+            if column.type.kind is Kind.TEXT and column.name not in (roles.measure, roles.frequency)
+        }
+        self._nulls = dict.fromkeys(schema.names, 0)
+        self._numbers: dict[PartitionName, int] = {}
+        self._hashes: npt.NDArray[np.uint64] | None = (
+            np.zeros(0, np.uint64) if count_entries else None
+        )
+
+    @property
+    def entries(self) -> int | None:
+        """How many entries there will be, not counting further parts."""
+        return None if self._hashes is None else len(self._hashes)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take over one batch in storage form."""
+        if not batch.num_rows:
+            return
+        numbers = self._number_rows(batch)
+        columns: dict[str, pa.Array] = {"partition": pa.array(numbers)}
+        for key, role in (("practice", self.roles.practice), ("provider", self.roles.provider)):
+            if role is not None:
+                columns[key] = self._encode(role, batch.column(role))
+        for position, column in enumerate(self.carried):
+            columns[f"c{position}"] = self._encode(column.name, batch.column(column.name))
+        encoded = pa.RecordBatch.from_pydict(columns)
+        if self._hashes is not None:
+            self._count_entries(batch, numbers)
+        self.rows += batch.num_rows
+        self.spill.add(encoded, numbers % COARSE_BUCKETS)
+
+    def layout(self) -> Layout:
+        """The record that all rows fit."""
+        return Layout(
+            tuple(
+                Field(c.name, c.type, nullable=self._nulls[c.name] > 0, text=self._storage(c.name))
+                for c in self.carried
+            )
+        )
+
+    def _storage(self, name: str) -> TextStorage | None:
+        text = self.texts.get(name)
+        if text is None:
+            return None
+        return TextStorage.BEHIND if text.overflowed else TextStorage.DICTIONARY
+
+    def _encode(self, name: str, values: pa.Array) -> pa.Array:
+        self._nulls[name] += values.null_count
+        text = self.texts.get(name)
+        if text is None:
+            return values
+        encoded = text.encode(values)
+        if text.overflowed:
+            self.text_bytes += values.nbytes
+        return encoded
+
+    def _number_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
+        """Each row's partition, numbered as they first appear."""
+        measures, measure_of = _distinct(batch, self.roles.measure, self.schema)
+        frequencies, frequency_of = _distinct(batch, self.roles.frequency, self.schema)
+        pairs, row_pair = np.unique(
+            measure_of * len(frequencies) + frequency_of, return_inverse=True
+        )
+        numbers = np.empty(len(pairs), np.int32)
+        for at, pair in enumerate(pairs.tolist()):
+            measure, frequency = divmod(pair, len(frequencies))
+            name = PartitionName(measures[measure], frequencies[frequency])
+            number = self._numbers.get(name)
+            if number is None:
+                number = self._numbers[name] = len(self.partitions)
+                self.partitions.append(name)
+            numbers[at] = number
+        if len(self.partitions) > MAX_PARTITIONS:
+            raise TableMismatch(
+                f"columns {self.roles.measure!r} (measure) and {self.roles.frequency!r} "
+                f"(frequency) have more than {MAX_PARTITIONS:,} combinations; a measure is a kind "
+                "of figure, so check that these are the right columns"
+            )
+        of_rows: npt.NDArray[np.int32] = numbers[row_pair.reshape(-1)]
+        counts = np.bincount(of_rows, minlength=len(self.partitions))
+        self.rows_of = np.pad(self.rows_of, (0, len(self.partitions) - len(self.rows_of)))
+        self.rows_of += counts
+        return of_rows
+
+    def _count_entries(self, batch: pa.RecordBatch, numbers: npt.NDArray[np.int32]) -> None:
+        hashes = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        for role in (self.roles.practice, self.roles.provider):
+            if role is not None:
+                hashes = mix(hashes ^ hash_column(batch.column(role)))
+        self._hashes = np.union1d(np.unique(hashes), self._hashes)  # type: ignore[arg-type]
+
+
+def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Spread every bit over all others (the finalizer of splitmix64)."""
+    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return hashes ^ (hashes >> np.uint64(31))
+
+
+def hash_column(values: pa.Array) -> npt.NDArray[np.uint64]:
+    """64 bits per row; equal values, NULL included, give equal bits."""
+    if pa.types.is_integer(values.type):
+        plain = np.asarray(values.fill_null(0).cast(pa.int64())).view(np.uint64)
+        return mix(plain + np.asarray(values.is_null()).astype(np.uint64) * np.uint64(0xA5A5A5A5A5))
+    encoded = values.dictionary_encode()
+    digests = [xxh3_64_intdigest(bytes(v.as_buffer())) for v in encoded.dictionary]
+    digests.append(0x5851F42D4C957F2D)  # NULL
+    indices = encoded.indices.fill_null(len(digests) - 1)
+    hashes: npt.NDArray[np.uint64] = np.array(digests, np.uint64)[np.asarray(indices)]
+    return hashes
+
+
+def _distinct(
+    batch: pa.RecordBatch, role: str | None, schema: Schema
+) -> tuple[list[str | None], Int64s]:
+    """The distinct canonical values of a key column, and each row's position among them."""
+    if role is None:
+        return [None], np.zeros(batch.num_rows, np.int64)
+    encoded = batch.column(role).dictionary_encode(null_encoding="encode")
+    values = canonical_ids(encoded.dictionary, schema[role].type)
+    return values, np.asarray(encoded.indices).astype(np.int64)
+
+
+def canonical_ids(values: pa.Array, type: ColumnType) -> list[str | None]:
+    """Values of a key column in canonical text form."""
+    if type.kind is Kind.UUID:
+        return [None if v is None else _uuid_text(v) for v in values.to_pylist()]
+    items: list[Any] = values.to_pylist()
+    return [None if item is None else str(item) for item in items]
+
+
+def _uuid_text(raw: bytes) -> str:
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
