@@ -24,6 +24,7 @@ __all__ = [
     "TOTAL",
     "SetCount",
     "Total",
+    "member_from",
     "pack_set",
     "pack_total",
     "unpack_set",
@@ -110,13 +111,15 @@ def unpack_set(key: bytes, field: bytes, value: bytes, using: Seal) -> SetCount:
     others = packed.split(b",")
     if len(others) != size:
         raise Damage("an inlined index set isn't as large as its count")
-    if field.startswith(b"p:"):
-        members = [field + b":prov:" + other for other in others]
-    else:
-        members = [b"p:%b:%b%b" % _split_part(other, field) for other in others]
-    return SetCount(size, tuple(member.replace(b"/", b":part:") for member in members))
+    return SetCount(size, tuple(member_from(field, other) for other in others))
 
 
-def _split_part(other: bytes, field: bytes) -> tuple[bytes, bytes, bytes]:
-    practice, slash, part = other.partition(b"/")
-    return practice, field, slash + part
+def member_from(field: bytes, other: bytes) -> bytes:
+    """The member that a set's owner and one packed other component make."""
+    component, slash, part = other.partition(b"/")
+    member = (
+        field + b":prov:" + component
+        if field.startswith(b"p:")
+        else b"p:" + component + b":" + field
+    )
+    return member + b":part:" + part if slash else member

@@ -166,7 +166,10 @@ def provider_field(provider: str | None) -> bytes:
 
 
 class Keys:
-    """The keys of one data source that belong to no partition; all lie in one cluster slot."""
+    """The keys of one data source that belong to no partition; all lie in one cluster slot.
+
+    But for ``reservations``, which all data sources share.
+    """
 
     __slots__ = (
         "channel",
@@ -178,6 +181,7 @@ class Keys:
         "lock",
         "master",
         "namespace",
+        "reservations",
     )
 
     def __init__(self, namespace: str, datasource: int) -> None:
@@ -192,6 +196,7 @@ class Keys:
         self.last_warm: Final = f"{meta}:last_warm".encode()
         self.lock: Final = f"{namespace}lock:{tag}:warm".encode()
         self.channel: Final = f"{meta}:published".encode()
+        self.reservations: Final = f"{namespace}cache:meta:{{reservations}}".encode()
 
     def _meta(self, rest: str) -> bytes:
         return f"{self.namespace}cache:meta:{{ds:{self.datasource}}}:{rest}".encode()

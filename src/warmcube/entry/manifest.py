@@ -25,6 +25,7 @@ __all__ = [
     "Dictionary",
     "Manifest",
     "Partition",
+    "answers_for",
     "fingerprint",
     "pack_manifest",
     "unpack_manifest",
@@ -96,6 +97,8 @@ class Manifest:
 
     Attributes:
         version: of the snapshot.
+        source: name of the configured source that it was read from.
+        table: as configured then.
         fingerprint: of the table, its columns and the roles: see `fingerprint`.
         schema: all columns, in table order.
         roles: which column plays which role.
@@ -106,11 +109,11 @@ class Manifest:
         warmed_ms: when the warm took its expiry, Unix milliseconds by the store's clock.
         fresh_until_ms: until then it is fresh.
         serve_until_ms: until then it may be served, marked stale; every key expires then.
-        practice_ids: how many distinct practices the snapshot has, NULL counted as one.
-        provider_ids: how many distinct providers, likewise; None where that was too many to count.
     """
 
     version: Version
+    source: str
+    table: str
     fingerprint: str
     schema: Schema
     roles: Roles
@@ -121,8 +124,6 @@ class Manifest:
     warmed_ms: int
     fresh_until_ms: int
     serve_until_ms: int
-    practice_ids: int
-    provider_ids: int
     rows: int = field(init=False)
     entries: int = field(init=False)
 
@@ -131,8 +132,17 @@ class Manifest:
         object.__setattr__(self, "entries", sum(p.entries for p in self.partitions.values()))
 
 
+def answers_for(manifest: Manifest, datasource: Datasource) -> bool:
+    """Whether a snapshot was made from what is configured now."""
+    return (manifest.source, manifest.table, manifest.roles) == (
+        datasource.source,
+        datasource.table,
+        datasource.roles,
+    )
+
+
 def fingerprint(datasource: Datasource, schema: Schema) -> str:
-    """What must be equal for a snapshot to answer for a configured data source.
+    """What must be equal for a later warm to carry partitions over from a snapshot.
 
     Covers the source, table, roles, and the columns' names and kinds; not the precision that an
     unconstrained numeric happens to need.
@@ -150,6 +160,8 @@ def pack_manifest(manifest: Manifest) -> bytes:
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": str(manifest.version),
+        "source": manifest.source,
+        "table": manifest.table,
         "fingerprint": manifest.fingerprint,
         "columns": [[c.name, *_type_to_json(c.type)] for c in manifest.schema.columns],
         "roles": _roles_to_json(manifest.roles),
@@ -171,7 +183,6 @@ def pack_manifest(manifest: Manifest) -> bytes:
         },
         "seal": manifest.seal,
         "times": [manifest.warmed_ms, manifest.fresh_until_ms, manifest.serve_until_ms],
-        "ids": [manifest.practice_ids, manifest.provider_ids],
     }
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 1)
 
@@ -193,9 +204,10 @@ def unpack_manifest(body: bytes | memoryview) -> Manifest | None:
 
 def _from_json(document: Mapping[str, Any]) -> Manifest:
     warmed, fresh, serve = document["times"]
-    practice_ids, provider_ids = document["ids"]
     return Manifest(
         version=Version.parse(document["version"]),
+        source=document["source"],
+        table=document["table"],
         fingerprint=document["fingerprint"],
         schema=Schema(
             tuple(Column(name, _type_from_json(*rest)) for name, *rest in document["columns"])
@@ -231,8 +243,6 @@ def _from_json(document: Mapping[str, Any]) -> Manifest:
         warmed_ms=warmed,
         fresh_until_ms=fresh,
         serve_until_ms=serve,
-        practice_ids=practice_ids,
-        provider_ids=provider_ids,
     )
 
 

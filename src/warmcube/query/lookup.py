@@ -1,0 +1,236 @@
+"""Looking up and fetching the entries of one partition, every answer proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from warmcube.entry.counts import (
+    INLINE_MEMBERS,
+    TOTAL,
+    SetCount,
+    Total,
+    unpack_set,
+    unpack_total,
+)
+from warmcube.entry.keys import Keys, Member, PartitionKeys, Version
+from warmcube.entry.manifest import Partition
+from warmcube.entry.seal import Seal
+from warmcube.errors import Damage
+from warmcube.query.plan import LookupPlan, prove_members, prove_whole
+from warmcube.store.api import Command, Reply, Store
+
+__all__ = ["Lookup", "PointerMoved", "check_pointer", "fetch_entries", "look_up"]
+
+CHUNK: Final = 1000
+CHUNK_BYTES: Final = 4 << 20
+LONG_SET: Final = 4000
+"""A set, or a union, beyond this many members is read piece by piece, so that no command holds the
+server for more than a few milliseconds."""
+
+
+class PointerMoved(Exception):
+    """The live snapshot is another one than the read was planned on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What a lookup found.
+
+    Attributes:
+        members: the wanted entries, proven complete.
+        sets: how many index sets were asked for.
+        trips: how many trips to the store it took.
+    """
+
+    members: Mapping[bytes, Member]
+    sets: int
+    trips: int
+
+
+def check_pointer(current: bytes | None, version: Version) -> None:
+    """Compare by inequality: what is live may be older, after a roll-back.
+
+    Raises:
+        PointerMoved: if another snapshot is live, or none.
+    """
+    if current != str(version).encode():
+        raise PointerMoved
+
+
+async def look_up(
+    store: Store,
+    keys: Keys,
+    own: PartitionKeys,
+    live: Version,
+    partition: Partition,
+    plan: LookupPlan,
+    using: Seal,
+) -> Lookup:
+    """Find the wanted entries of a partition, one trip where the sets aren't very long.
+
+    Args:
+        store: the store.
+        keys: of the data source.
+        own: the partition's keys.
+        live: the snapshot that the read was planned on.
+        partition: what its manifest says.
+        plan: what to look up.
+        using: the seal.
+
+    Raises:
+        PointerMoved: another snapshot is live.
+        Damage: what was found doesn't prove itself.
+    """
+    if plan.whole:
+        return await _look_up_whole(store, keys, own, live, partition, plan, using)
+    commands: list[Command] = []
+    for family, largest in _families(plan, partition):
+        commands += [(b"SUNION", *part) for part in _unions(own, family, largest)]
+    unions = len(commands)
+    commands += _count_commands(own, plan.fields)
+    commands.append((b"GET", keys.current))
+    replies = await store.run(commands)
+    check_pointer(replies[-1], live)
+    counts = _unpack_counts(own, plan.fields, replies[unions:-1], partition, using)
+    practices, providers, more = await _members(store, own, plan, partition, counts, replies)
+    members = prove_members(plan, counts, practices, providers)
+    return Lookup(members, len(plan.fields), 1 + more)
+
+
+def _families(plan: LookupPlan, partition: Partition) -> list[tuple[Sequence[bytes], int]]:
+    return [
+        (plan.practices, partition.largest_practice),
+        (plan.providers, partition.largest_provider),
+    ]
+
+
+def _unions(own: PartitionKeys, fields: Sequence[bytes], largest: int) -> list[list[bytes]]:
+    """The sets of a family in groups whose union isn't too long; none where all are inlined or
+    one alone may be too long."""
+    if not fields or largest <= INLINE_MEMBERS or largest > LONG_SET:
+        return []
+    size = max(1, min(CHUNK, LONG_SET // largest))
+    sets = [own.set(field) for field in fields]
+    return [sets[at : at + size] for at in range(0, len(sets), size)]
+
+
+def _count_commands(own: PartitionKeys, fields: Sequence[bytes]) -> list[Command]:
+    wanted = (TOTAL, *fields)
+    commands: list[Command] = [
+        (b"HMGET", own.counts, *wanted[at : at + CHUNK]) for at in range(0, len(wanted), CHUNK)
+    ]
+    commands.append((b"HLEN", own.counts))
+    return commands
+
+
+def _unpack_counts(
+    own: PartitionKeys,
+    fields: Sequence[bytes],
+    replies: Sequence[Reply],
+    partition: Partition,
+    using: Seal,
+) -> dict[bytes, SetCount]:
+    *values, length = replies
+    packed = [value for chunk in values for value in chunk]
+    _check_total(unpack_total(own.counts, packed[0], using), length, partition)
+    return {
+        field: unpack_set(own.counts, field, value, using)
+        for field, value in zip(fields, packed[1:], strict=True)
+        if value is not None
+    }
+
+
+def _check_total(total: Total, fields: int, partition: Partition) -> None:
+    if fields != total.fields:
+        raise Damage(
+            f"a partition's counts have {fields} fields where their total says {total.fields}"
+        )
+    if (total.entries, total.rows) != (partition.entries, partition.rows):
+        raise Damage("a partition's total isn't what the manifest says")
+
+
+async def _members(  # noqa: PLR0913, PLR0917
+    store: Store,
+    own: PartitionKeys,
+    plan: LookupPlan,
+    partition: Partition,
+    counts: Mapping[bytes, SetCount],
+    replies: Sequence[Reply],
+) -> tuple[set[bytes], set[bytes], int]:
+    """Members of the sets with keys of their own, by family; how many further trips it took."""
+    found: list[set[bytes]] = []
+    at = trips = 0
+    for family, largest in _families(plan, partition):
+        members: set[bytes] = set()
+        groups = len(_unions(own, family, largest))
+        for reply in replies[at : at + groups]:
+            members.update(reply)
+        at += groups
+        if largest > LONG_SET:
+            for field in family:
+                if field in counts and counts[field].members is None:
+                    more, took = await _read_long_set(store, own.set(field))
+                    members |= more
+                    trips += took
+        found.append(members)
+    return found[0], found[1], trips
+
+
+async def _look_up_whole(  # noqa: PLR0913, PLR0917
+    store: Store,
+    keys: Keys,
+    own: PartitionKeys,
+    live: Version,
+    partition: Partition,
+    plan: LookupPlan,
+    using: Seal,
+) -> Lookup:
+    trips = 1
+    long = partition.entries > LONG_SET
+    first: list[Command] = [] if long else [(b"SMEMBERS", own.all)]
+    replies = await store.run([*first, *_count_commands(own, ()), (b"GET", keys.current)])
+    check_pointer(replies[-1], live)
+    _unpack_counts(own, (), replies[len(first) : -1], partition, using)
+    if long:
+        found, more = await _read_long_set(store, own.all)
+        members, trips = list(found), trips + more
+    else:
+        members = replies[0]
+    return Lookup(prove_whole(members, partition.entries, plan.scope), 1, trips)
+
+
+async def _read_long_set(store: Store, key: bytes) -> tuple[set[bytes], int]:
+    """All members of a set that isn't being written, with a cursor."""
+    members: set[bytes] = set()
+    cursor, trips = b"0", 0
+    while True:
+        ((cursor, some),) = await store.run([(b"SSCAN", key, cursor, b"COUNT", CHUNK)])
+        members.update(some)
+        trips += 1
+        if cursor == b"0":
+            return members, trips
+
+
+async def fetch_entries(
+    store: Store, own: PartitionKeys, members: Sequence[bytes], partition: Partition
+) -> tuple[list[bytes], list[bytes | None], int]:
+    """The values of entries, one trip in chunks (more only where they are large).
+
+    Returns:
+        keys, values, and the number of trips.
+    """
+    keys = [own.entry(member) for member in members]
+    average = max(1, partition.entry_bytes // max(1, partition.entries))
+    size = max(1, min(CHUNK, CHUNK_BYTES // average))
+    chunks = [keys[at : at + size] for at in range(0, len(keys), size)]
+    values: list[bytes | None] = []
+    per_trip = max(1, 16 * CHUNK_BYTES // (average * size))
+    trips = 0
+    for at in range(0, len(chunks), per_trip):
+        replies = await store.run([(b"MGET", *chunk) for chunk in chunks[at : at + per_trip]])
+        trips += 1
+        for reply in replies:
+            values += reply
+    return keys, values, trips

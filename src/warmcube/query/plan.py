@@ -1,0 +1,166 @@
+"""Which index sets a read looks up, and the proof that it found all of their members. Pure.
+
+For each box of the scope the smaller family of sets is read, the practices' or the providers';
+the box's other condition is applied to the members. Members of two sets of one family are never
+the same, so the sum of the counts is the size of the union.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from warmcube.entry.counts import SetCount
+from warmcube.entry.keys import Member, parse_member, practice_field, provider_field
+from warmcube.entry.manifest import Partition
+from warmcube.errors import Damage
+from warmcube.model.scope import All, Box, Scope
+
+__all__ = ["LookupPlan", "plan_lookup", "prove_members", "prove_whole"]
+
+WHOLE_SHARE: Final = 0.7
+"""From this share of all entries on, reading the whole partition's set is cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookupPlan:
+    """What to look up.
+
+    Attributes:
+        scope: which members are wanted.
+        practices: fields of practices' sets.
+        providers: fields of providers' sets.
+        whole: whether the whole partition's set is read instead.
+    """
+
+    scope: Scope
+    practices: tuple[bytes, ...] = ()
+    providers: tuple[bytes, ...] = ()
+    whole: bool = False
+
+    @property
+    def fields(self) -> tuple[bytes, ...]:
+        return self.practices + self.providers
+
+
+def plan_lookup(scope: Scope, partition: Partition) -> LookupPlan:
+    """The cheapest sets that together have every wanted member.
+
+    Args:
+        scope: not empty.
+        partition: what the manifest says of it.
+    """
+    practices: dict[bytes, None] = {}
+    providers: dict[bytes, None] = {}
+    expected = 0.0
+    for box in scope.boxes:
+        by_practice = _expected(box.practices, partition.entries, partition.practices)
+        by_provider = _expected(box.providers, partition.entries, partition.providers)
+        if min(by_practice, by_provider) >= WHOLE_SHARE * partition.entries:
+            return LookupPlan(scope, whole=True)
+        expected += min(by_practice, by_provider)
+        if by_practice <= by_provider:
+            practices |= dict.fromkeys(_practice_fields(box))
+        else:
+            providers |= dict.fromkeys(_provider_fields(box))
+    if expected >= WHOLE_SHARE * partition.entries:
+        return LookupPlan(scope, whole=True)
+    return LookupPlan(scope, tuple(practices), tuple(providers))
+
+
+def _expected(ids: frozenset[str] | All, entries: int, distinct: int) -> float:
+    """How many members the sets of some ids will have, if all sets are of one size."""
+    if isinstance(ids, All):
+        return float("inf")
+    return len(ids) * entries / max(1, distinct)
+
+
+def _practice_fields(box: Box) -> list[bytes]:
+    if isinstance(box.practices, All):
+        return []
+    return [practice_field(practice) for practice in sorted(box.practices)]
+
+
+def _provider_fields(box: Box) -> list[bytes]:
+    if isinstance(box.providers, All):
+        return []
+    return [provider_field(provider) for provider in sorted(box.providers)]
+
+
+def prove_whole(members: Sequence[bytes], entries: int, scope: Scope) -> dict[bytes, Member]:
+    """The wanted members of a whole partition.
+
+    Args:
+        members: what the store gave.
+        entries: how many the partition's total says there are.
+        scope: which are wanted.
+
+    Raises:
+        Damage: if they aren't all.
+    """
+    if len(set(members)) != entries:
+        raise Damage(f"a partition's set has {len(set(members))} members, its total says {entries}")
+    parsed = {member: parse_member(member) for member in members}
+    return {
+        member: found
+        for member, found in parsed.items()
+        if scope.allows(found.practice, found.provider)
+    }
+
+
+def prove_members(
+    plan: LookupPlan,
+    counts: Mapping[bytes, SetCount],
+    of_practices: Collection[bytes],
+    of_providers: Collection[bytes],
+) -> dict[bytes, Member]:
+    """The wanted members of the looked-up sets.
+
+    Args:
+        plan: what was looked up.
+        counts: by field, what ``counts`` says of each set; a field that it lacks has no members.
+        of_practices: the union of those practices' sets that have a key of their own.
+        of_providers: of those providers' sets.
+
+    Raises:
+        Damage: if a member isn't of a set that was looked up, or they aren't all.
+    """
+    found: dict[bytes, Member] = {}
+    for field in plan.fields:
+        count = counts.get(field)
+        if count is not None and count.members is not None:
+            found |= {member: parse_member(member) for member in count.members}
+    found |= _prove_union(
+        of_practices, counts, plan.practices, lambda member: practice_field(member.practice)
+    )
+    found |= _prove_union(
+        of_providers, counts, plan.providers, lambda member: provider_field(member.provider)
+    )
+    return {
+        member: parsed
+        for member, parsed in found.items()
+        if plan.scope.allows(parsed.practice, parsed.provider)
+    }
+
+
+def _prove_union(
+    members: Collection[bytes],
+    counts: Mapping[bytes, SetCount],
+    fields: Sequence[bytes],
+    field_of: Callable[[Member], bytes],
+) -> dict[bytes, Member]:
+    """The members of one family's sets, each of a set that was asked for, and as many as counted."""
+    counted = {
+        field: counts[field].size
+        for field in fields
+        if field in counts and counts[field].members is None
+    }
+    parsed = {member: parse_member(member) for member in members}
+    if any(field_of(member) not in counted for member in parsed.values()):
+        raise Damage("an index set has a member that belongs to another set")
+    if len(parsed) != sum(counted.values()):
+        raise Damage(
+            f"index sets have {len(parsed)} members where their counts say {sum(counted.values())}"
+        )
+    return parsed

@@ -1,0 +1,143 @@
+"""Removing what no manifest names any more, found through ``master``; nothing is scanned for.
+
+A superseded snapshot isn't unlinked at once, since readers may be in the middle of it, and nobody
+has to stay to do it later: its keys get an early expiry instead, after which the next clean-up only
+crosses its name off ``master``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Final
+
+from warmcube.entry.keys import Keys, Version, parse_member, practice_field, provider_field
+from warmcube.entry.manifest import Manifest
+from warmcube.entry.master import (
+    Chunks,
+    MasterItem,
+    PartitionVersion,
+    Snapshot,
+    format_item,
+    parse_item,
+)
+from warmcube.errors import Damage
+from warmcube.store.api import Command, Store
+
+__all__ = ["expire_items", "is_named", "master_items", "remove_items"]
+
+CHUNK: Final = 1000
+
+
+async def master_items(store: Store, keys: Keys) -> list[MasterItem]:
+    """Everything that exists of a data source."""
+    items: list[MasterItem] = []
+    async for members in _set_members(store, keys.master):
+        for member in members:
+            try:
+                items.append(parse_item(member))
+            except Damage:
+                await store.run([(b"SREM", keys.master, member)])
+    return list(dict.fromkeys(items))
+
+
+def is_named(item: MasterItem, manifest: Manifest | None) -> bool:
+    """Whether a snapshot needs this."""
+    if manifest is None:
+        return False
+    match item:
+        case PartitionVersion(name, version):
+            partition = manifest.partitions.get(name)
+            return partition is not None and partition.version == version
+        case Chunks(column, version, _):
+            dictionary = manifest.dictionaries.get(column)
+            return dictionary is not None and any(r.version == version for r in dictionary.runs)
+        case Snapshot(version):
+            return version == manifest.version
+
+
+async def remove_items(
+    store: Store,
+    keys: Keys,
+    items: Iterable[MasterItem],
+    removed: Callable[[int], None] | None = None,
+) -> int:
+    """Unlink all keys of some items, then cross them off ``master``.
+
+    Args:
+        store: the store.
+        keys: of the data source.
+        items: what to remove; must not be in use.
+        removed: told the number of keys after each trip.
+
+    Returns:
+        how many keys are gone.
+    """
+    count = 0
+    for item in items:
+        async for chunk in keys_of(store, keys, item):
+            gone = await store.run([(b"UNLINK", *chunk)])
+            count += gone[0]
+            if removed is not None:
+                removed(count)
+        await store.run([(b"SREM", keys.master, format_item(item))])
+    return count
+
+
+async def expire_items(store: Store, keys: Keys, items: Sequence[MasterItem], at_ms: int) -> None:
+    """Let all keys of some items expire at an instant, and mark their versions as retired."""
+    versions = {item.version for item in items}
+    retired: list[Version] = []
+    for version in versions:
+        done = await store.script(
+            "retire",
+            [keys.current, keys.retired(str(version))],
+            [str(version).encode(), at_ms],
+        )
+        if done:
+            retired.append(version)
+    for item in items:
+        if item.version not in retired:
+            continue
+        async for chunk in keys_of(store, keys, item):
+            commands: list[Command] = [(b"PEXPIREAT", key, at_ms) for key in chunk]
+            await store.run(commands)
+
+
+async def keys_of(store: Store, keys: Keys, item: MasterItem) -> AsyncIterator[list[bytes]]:
+    """The keys that an item of ``master`` stands for, in chunks, those that lead to others last."""
+    match item:
+        case PartitionVersion(name, version):
+            partition = keys.partition(name, str(version))
+            async for members in _set_members(store, partition.all):
+                yield [partition.entry(member) for member in members]
+                owners = {owner for member in members for owner in _owners(member)}
+                sets = [partition.set(owner) for owner in owners]
+                for at in range(0, len(sets), CHUNK):
+                    yield sets[at : at + CHUNK]
+            yield [partition.counts]
+            yield [partition.all]
+        case Chunks(column, version, chunks):
+            numbers = range(chunks)
+            for at in range(0, chunks, CHUNK):
+                yield [keys.dictionary(column, str(version), k) for k in numbers[at : at + CHUNK]]
+        case Snapshot(version):
+            text = str(version)
+            yield [keys.manifest(text), keys.uses(text), keys.retired(text)]
+
+
+def _owners(member: bytes) -> tuple[bytes, ...]:
+    try:
+        parsed = parse_member(member)
+    except Damage:  # somebody else's doing; its set can't be ours
+        return ()
+    return practice_field(parsed.practice), provider_field(parsed.provider)
+
+
+async def _set_members(store: Store, key: bytes) -> AsyncIterator[list[bytes]]:
+    cursor = b"0"
+    while True:
+        ((cursor, members),) = await store.run([(b"SSCAN", key, cursor, b"COUNT", CHUNK)])
+        for at in range(0, len(members), CHUNK):
+            yield members[at : at + CHUNK]
+        if cursor == b"0":
+            return

@@ -1,0 +1,249 @@
+"""What a warm writes, as commands in the order in which they must reach the store.
+
+Per partition: its name into ``master``, its members into ``idx:T:v<n>``, entries, sets, counts,
+``total`` last. So whatever prefix of this a crash leaves behind either proves itself or is damage,
+and clean-up finds every key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, Total, member_from, pack_set, pack_total
+from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, Version
+from warmcube.entry.manifest import Partition
+from warmcube.entry.master import PartitionVersion, format_item
+from warmcube.entry.seal import Seal
+from warmcube.store.api import Command
+from warmcube.warm.encode import EncodedEntry, PartitionFacts, RunEncoder
+from warmcube.warm.gather import Gathered
+from warmcube.warm.index import Family, MemberIndex
+from warmcube.warm.runs import Run, runs_of
+
+__all__ = ["Target", "Written", "write_commands"]
+
+CHUNK_MEMBERS: Final = 1000
+CHUNK_BYTES: Final = 2 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and how one snapshot is written."""
+
+    keys: Keys
+    version: Version
+    expires_ms: int
+    seal: Seal
+    batch_size: int
+
+
+@dataclass(slots=True)
+class Written:
+    """What has been written so far; read by whoever shows progress."""
+
+    rows: int = 0
+    entries: int = 0
+    bytes: int = 0
+    started: list[PartitionName] = field(default_factory=list)
+    partitions: dict[PartitionName, Partition] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A partition that is being written."""
+
+    keys: PartitionKeys
+    facts: PartitionFacts
+    index: MemberIndex = field(default_factory=MemberIndex)
+    entry_bytes: int = 0
+    index_bytes: int = 0
+    owners: dict[Family, int] = field(default_factory=lambda: {"practice": 0, "provider": 0})
+    largest: dict[Family, int] = field(default_factory=lambda: {"practice": 0, "provider": 0})
+
+
+def write_commands(
+    gathered: Gathered,
+    target: Target,
+    written: Written,
+    as_of_ms: int,
+    run_bytes: int | None = None,
+) -> Iterator[list[Command]]:
+    """All commands of a warm but those of dictionaries and manifest, in chunks.
+
+    Each chunk must be written, and its replies read, before the next; within a chunk, order only
+    matters per slot.
+
+    Args:
+        gathered: the rows; emptied on the way.
+        target: where to.
+        written: brought up to date on the way.
+        as_of_ms: when the source was read.
+        run_bytes: how much to sort at a time; None for the default.
+    """
+    encoder = RunEncoder(gathered)
+    opened: dict[int, _Open] = {}
+    runs = runs_of(gathered) if run_bytes is None else runs_of(gathered, limit=run_bytes)
+    for run in runs:
+        yield from _announce(run, gathered, target, opened, written)
+        chunk = _Chunk(target)
+        for share in encoder.encode(run):
+            partition = opened[share.number]
+            if partition.facts.rows:
+                partition.facts.merge(share.facts)
+            else:
+                partition.facts = share.facts
+            for entries in _batched(share.entries, target.batch_size):
+                _add_entries(chunk, partition, entries, target, written)
+                if chunk.bytes >= CHUNK_BYTES:
+                    yield chunk.take()
+            if run.is_last:
+                name = gathered.partitions[share.number]
+                del opened[share.number]
+                for _ in _finish(chunk, partition, target):
+                    yield chunk.take()
+                written.partitions[name] = _describe(partition, target, as_of_ms)
+                partition.index.close()
+        if chunk.commands:
+            yield chunk.take()
+
+
+def _announce(
+    run: Run, gathered: Gathered, target: Target, opened: dict[int, _Open], written: Written
+) -> Iterator[list[Command]]:
+    """The names of a run's new partitions into ``master``, before any of their keys."""
+    numbers = run.table.column("partition").unique().to_pylist()
+    fresh = [number for number in numbers if number not in opened]
+    if not fresh:
+        return
+    names = [gathered.partitions[number] for number in fresh]
+    for number, name in zip(fresh, names, strict=True):
+        keys = target.keys.partition(name, str(target.version))
+        opened[number] = _Open(keys, PartitionFacts(0, None, None, {}))
+    written.started += names
+    items = [format_item(PartitionVersion(name, target.version)) for name in names]
+    yield [
+        (b"SADD", target.keys.master, *items[at : at + CHUNK_MEMBERS])
+        for at in range(0, len(items), CHUNK_MEMBERS)
+    ]
+
+
+class _Chunk:
+    """Commands that are written in one trip."""
+
+    def __init__(self, target: Target) -> None:
+        self.commands: list[Command] = []
+        self.bytes = 0
+        self._expires = target.expires_ms
+
+    def add(self, *command: bytes | int) -> None:
+        self.commands.append(command)
+        self.bytes += sum(len(word) for word in command if isinstance(word, bytes))
+
+    def expire(self, key: bytes) -> None:
+        self.commands.append((b"PEXPIREAT", key, self._expires))
+
+    def take(self) -> list[Command]:
+        taken, self.commands, self.bytes = self.commands, [], 0
+        return taken
+
+
+def _batched(entries: Iterator[EncodedEntry], size: int) -> Iterator[list[EncodedEntry]]:
+    """Entries in lists of at most ``CHUNK_MEMBERS`` (or `size`) and about ``CHUNK_BYTES``."""
+    held: list[EncodedEntry] = []
+    held_bytes = 0
+    for entry in entries:
+        held.append(entry)
+        held_bytes += len(entry.body)
+        if len(held) >= min(size, CHUNK_MEMBERS) or held_bytes >= CHUNK_BYTES:
+            yield held
+            held, held_bytes = [], 0
+    if held:
+        yield held
+
+
+def _add_entries(
+    chunk: _Chunk, partition: _Open, entries: list[EncodedEntry], target: Target, written: Written
+) -> None:
+    keys = partition.keys
+    members = [entry.member for entry in entries]
+    chunk.add(b"SADD", keys.all, *members)
+    chunk.expire(keys.all)
+    partition.index_bytes += sum(map(len, members))
+    for entry, member in zip(entries, members, strict=True):
+        key = keys.entry(member)
+        value = target.seal(key, entry.body) + entry.body
+        chunk.add(b"SET", key, value, b"PXAT", target.expires_ms)
+        partition.entry_bytes += len(value)
+        partition.index.add(entry.practice, entry.provider, entry.part)
+        written.rows += entry.rows
+        written.bytes += len(value)
+    written.entries += len(entries)
+
+
+def _finish(chunk: _Chunk, partition: _Open, target: Target) -> Iterator[None]:
+    """Sets and counts of a partition, ``total`` last; stops whenever the chunk is large."""
+    keys = partition.keys
+    families: tuple[tuple[Family, bytes], ...] = (("practice", b"p:"), ("provider", b"prov:"))
+    for family, prefix in families:
+        pending: list[bytes] = []
+        for owner, others in partition.index.sets(family):
+            own_field = prefix + owner
+            partition.owners[family] += 1
+            partition.largest[family] = max(partition.largest[family], len(others))
+            if len(others) > INLINE_MEMBERS:
+                yield from _write_set(chunk, partition, own_field, others)
+            value = pack_set(keys.counts, own_field, others, target.seal)
+            pending += (own_field, value)
+            partition.index_bytes += len(own_field) + len(value)
+            if len(pending) >= CHUNK_MEMBERS:
+                chunk.add(b"HSET", keys.counts, *pending)
+                chunk.expire(keys.counts)
+                pending = []
+                if chunk.bytes >= CHUNK_BYTES:
+                    yield
+        if pending:
+            chunk.add(b"HSET", keys.counts, *pending)
+            chunk.expire(keys.counts)
+    total = Total(
+        entries=partition.index.size,
+        rows=partition.facts.rows,
+        practices=partition.owners["practice"],
+        providers=partition.owners["provider"],
+    )
+    chunk.add(b"HSET", keys.counts, TOTAL, pack_total(keys.counts, total, target.seal))
+    if chunk.bytes >= CHUNK_BYTES:
+        yield
+
+
+def _write_set(
+    chunk: _Chunk, partition: _Open, own_field: bytes, others: list[bytes]
+) -> Iterator[None]:
+    key = partition.keys.set(own_field)
+    for at in range(0, len(others), CHUNK_MEMBERS):
+        members = [member_from(own_field, other) for other in others[at : at + CHUNK_MEMBERS]]
+        chunk.add(b"SADD", key, *members)
+        chunk.expire(key)
+        partition.index_bytes += sum(map(len, members))
+        if chunk.bytes >= CHUNK_BYTES:
+            yield
+
+
+def _describe(partition: _Open, target: Target, as_of_ms: int) -> Partition:
+    return Partition(
+        version=target.version,
+        layout=0,
+        entries=partition.index.size,
+        rows=partition.facts.rows,
+        practices=partition.owners["practice"],
+        providers=partition.owners["provider"],
+        largest_practice=partition.largest["practice"],
+        largest_provider=partition.largest["provider"],
+        entry_bytes=partition.entry_bytes,
+        index_bytes=partition.index_bytes,
+        earliest=partition.facts.earliest,
+        latest=partition.facts.latest,
+        largest=partition.facts.largest,
+        as_of_ms=as_of_ms,
+    )

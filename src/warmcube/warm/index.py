@@ -1,0 +1,86 @@
+"""The members of one partition while it is written: what its sets and counts will hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+from xxhash import xxh3_64_intdigest
+
+from warmcube.warm.spill import Spill
+
+__all__ = ["Family", "MemberIndex"]
+
+Family: TypeAlias = Literal["practice", "provider"]
+Triple: TypeAlias = tuple[bytes, bytes, int]
+
+HELD: Final = 200_000
+SPILL_BUCKETS: Final = 64
+SPILL_BUDGET: Final = 16 << 20
+
+
+class MemberIndex:
+    """Collects (practice, provider, part) and groups them by either; spills when they are many."""
+
+    def __init__(self, held: int = HELD) -> None:
+        self.size = 0
+        self._room = held
+        self._held: list[Triple] = []
+        self._spills: dict[Family, Spill] = {}
+
+    def add(self, practice: bytes, provider: bytes, part: int) -> None:
+        """Take in one member, by its encoded components."""
+        self.size += 1
+        self._held.append((practice, provider, part))
+        if len(self._held) >= self._room:
+            self._flush()
+
+    def sets(self, family: Family) -> Iterator[tuple[bytes, list[bytes]]]:
+        """Per practice (or provider), the other component of each member, ``/k`` for part k."""
+        if not self._spills:
+            yield from _grouped(self._held, family)
+            return
+        if self._held:
+            self._flush()
+        spill = self._spills[family]
+        for bucket in range(SPILL_BUCKETS):
+            yield from _grouped(_triples(spill, bucket), family)
+
+    def close(self) -> None:
+        """Forget everything."""
+        for spill in self._spills.values():
+            spill.close()
+
+    def _flush(self) -> None:
+        practices, providers, parts = zip(*self._held, strict=True)
+        batch = pa.RecordBatch.from_pydict(
+            {
+                "practice": pa.array(practices, pa.binary()),
+                "provider": pa.array(providers, pa.binary()),
+                "part": pa.array(parts, pa.int64()),
+            }
+        )
+        owners: dict[Family, tuple[bytes, ...]] = {"practice": practices, "provider": providers}
+        for family, owner in owners.items():
+            spill = self._spills.setdefault(family, Spill(SPILL_BUCKETS, SPILL_BUDGET))
+            buckets = [xxh3_64_intdigest(component) % SPILL_BUCKETS for component in owner]
+            spill.add(batch, np.array(buckets, np.int64))
+        self._held = []
+
+
+def _triples(spill: Spill, bucket: int) -> Iterator[Triple]:
+    for batch in spill.drain(bucket):
+        yield from zip(*[column.to_pylist() for column in batch.columns], strict=True)
+
+
+def _grouped(
+    triples: Iterator[Triple] | list[Triple], family: Family
+) -> Iterator[tuple[bytes, list[bytes]]]:
+    groups: dict[bytes, list[bytes]] = {}
+    by_practice = family == "practice"
+    for practice, provider, part in triples:
+        owner, other = (practice, provider) if by_practice else (provider, practice)
+        groups.setdefault(owner, []).append(b"%b/%d" % (other, part) if part else other)
+    yield from groups.items()

@@ -1,0 +1,148 @@
+"""The lease of the one warmer of a data source, and its fencing token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import socket
+import time
+from types import TracebackType
+from typing import Any, Final, Self
+
+from warmcube.entry.keys import Keys, Version
+from warmcube.errors import StoreError, WarmFenced, WarmInProgress
+from warmcube.store.api import Store
+
+__all__ = ["LEASE_SECONDS", "Lease", "holder_of"]
+
+LEASE_SECONDS: Final = 30.0
+RENEWALS: Final = 6  # tries per lease
+
+
+class Lease:
+    """Held by one warmer at a time; renewed in the background until left.
+
+    Use as an asynchronous context manager. Entering takes the lease and hands out `version`,
+    above every earlier one, which becomes the fence; leaving gives the lease back.
+
+    Raises:
+        WarmInProgress: on entering, if somebody else holds it.
+    """
+
+    version: Version
+
+    def __init__(self, store: Store, keys: Keys, *, seconds: float = LEASE_SECONDS) -> None:
+        self._store = store
+        self._keys = keys
+        self._seconds = seconds
+        self._value = json.dumps(
+            {
+                "token": secrets.token_hex(16),
+                "by": f"{socket.gethostname()} process {os.getpid()}",
+                "since": int(time.time()),
+            }
+        ).encode()
+        self._lost: str | None = None
+        self._renewed = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def value(self) -> bytes:
+        """What the lock holds while this lease does."""
+        return self._value
+
+    async def __aenter__(self) -> Self:
+        lock = self._keys.lock
+        milliseconds = int(self._seconds * 1000)
+        started = time.monotonic()
+        (taken, held, left) = await self._store.run(
+            [
+                (b"SET", lock, self._value, b"NX", b"PX", milliseconds),
+                (b"GET", lock),
+                (b"PTTL", lock),
+            ]
+        )
+        # A repeated trip finds its own value instead of taking the lock again.
+        if taken is None and held != self._value:
+            raise WarmInProgress(
+                f"data source {self._keys.datasource} is being warmed by {holder_of(held)}; wait "
+                f"for it, or, if it is dead, {max(0, left) / 1000:.0f} s for its lease to end"
+            )
+        self._renewed = started
+        version = await self._store.script(
+            "begin",
+            [lock, self._keys.fence, self._keys.current, self._keys.history],
+            [
+                self._value,
+                secrets.token_hex(8).encode(),
+                await self._store.now_ms(),
+                holder_of(self._value).encode(),
+            ],
+        )
+        if version is None:
+            raise WarmFenced(
+                f"the lease on data source {self._keys.datasource} was lost at once; warm again"
+            )
+        self.version = Version.parse(version)
+        self._task = asyncio.create_task(self._keep())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        with contextlib.suppress(StoreError):  # it ends by itself
+            await asyncio.shield(self._store.script("release", [self._keys.lock], [self._value]))
+
+    async def ensure(self) -> None:
+        """Make sure, before a write, that the lease still holds.
+
+        Raises:
+            WarmFenced: if it doesn't.
+        """
+        if time.monotonic() - self._renewed > self._seconds / 2:
+            await self._renew()
+        if self._lost is not None:
+            raise WarmFenced(
+                f"the warm of data source {self._keys.datasource} was stopped: {self._lost}; the "
+                "snapshot that was live before is untouched; warm again"
+            )
+
+    async def _keep(self) -> None:
+        while self._lost is None:
+            await asyncio.sleep(self._seconds / RENEWALS)
+            with contextlib.suppress(StoreError):  # tried again until the lease is over
+                await self._renew()
+
+    async def _renew(self) -> None:
+        started = time.monotonic()
+        outcome = await self._store.script(
+            "renew",
+            [self._keys.lock, self._keys.fence],
+            [self._value, str(self.version).encode(), int(self._seconds * 1000)],
+        )
+        if outcome == 1:
+            self._renewed = started
+        elif outcome == 0:
+            self._lost = "its lease ran out, or the store was emptied"
+        else:
+            self._lost = "the data source was invalidated or warmed by somebody else meanwhile"
+
+
+def holder_of(value: bytes | None) -> str:
+    """Who a lock's value says holds it."""
+    try:
+        facts: dict[str, Any] = json.loads(value or b"")
+        since = time.strftime("%H:%M:%S UTC", time.gmtime(facts["since"]))
+        return f"{facts['by']} since {since}"
+    except (ValueError, KeyError, TypeError):
+        return "somebody"
