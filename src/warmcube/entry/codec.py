@@ -12,21 +12,30 @@ Joining the records of all fetched entries gives the answer's table with one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from warmcube.entry.keys import Member
-from warmcube.entry.layout import Field, Layout, TextStorage
+from warmcube.entry.layout import Field, Layout, TextStorage, storage_dtype
 from warmcube.entry.seal import Seal, unseal
 from warmcube.errors import Damage
 from warmcube.model.columns import Array, ColumnData
 from warmcube.model.schema import ColumnType, Kind
 
-__all__ = ["HEADER", "Block", "decode_column", "id_code", "open_entries", "pack_header"]
+__all__ = [
+    "HEADER",
+    "Block",
+    "decode_column",
+    "decode_constant",
+    "decode_ids",
+    "id_code",
+    "no_rows",
+    "open_entries",
+    "pack_header",
+]
 
 HEADER: Final = np.dtype(
     [("practice", "<i8"), ("provider", "<i8"), ("rows", "<u4"), ("zero", "<u4")]
@@ -190,14 +199,14 @@ def _decode_texts(block: Block, position: int, lengths: Array, valid: Array | No
     return ColumnData(block.layout.fields[position].type, codes, valid, list(known) or [""])
 
 
-def decode_ids(
-    members: Sequence[Member],
-    rows_of: Array,
-    type: ColumnType,
-    which: Callable[[Member], str | None],
-) -> ColumnData:
-    """The practice or the provider column, which the members of the entries say."""
-    ids = [which(member) for member in members]
+def decode_ids(ids: Sequence[str | None], rows_of: Array, type: ColumnType) -> ColumnData:
+    """The practice or the provider column, from what the members of the entries say.
+
+    Args:
+        ids: one canonical id per entry.
+        rows_of: how many rows each entry has.
+        type: of the column.
+    """
     missing = np.fromiter((value is None for value in ids), np.bool_, len(ids))
     valid = np.repeat(~missing, rows_of) if missing.any() else None
     return _repeat_ids(ids, rows_of, type, valid)
@@ -226,6 +235,10 @@ def _repeat_ids(
     return ColumnData(type, np.repeat(values, rows_of), valid)
 
 
-def columns_of(layout: Layout, wanted: Collection[str]) -> Mapping[str, int]:
-    """The positions of the wanted columns that the records carry."""
-    return {f.name: i for i, f in enumerate(layout.fields) if f.name in wanted}
+def no_rows(type: ColumnType) -> ColumnData:
+    """A column without rows."""
+    if type.kind is Kind.TEXT:
+        return ColumnData(type, np.zeros(0, np.int64), None, [""])
+    if type.is_wide:
+        return ColumnData(type, np.zeros(0, object))
+    return ColumnData(type, np.zeros(0, storage_dtype(type)))

@@ -1,0 +1,1 @@
+"""Queries: preparing, planning, looking up, evaluating, and what comes out."""

@@ -108,7 +108,8 @@ def _families(plan: LookupPlan, partition: Partition) -> list[tuple[Sequence[byt
 
 def _unions(own: PartitionKeys, fields: Sequence[bytes], largest: int) -> list[list[bytes]]:
     """The sets of a family in groups whose union isn't too long; none where all are inlined or
-    one alone may be too long."""
+    one alone may be too long.
+    """
     if not fields or largest <= INLINE_MEMBERS or largest > LONG_SET:
         return []
     size = max(1, min(CHUNK, LONG_SET // largest))
@@ -151,7 +152,7 @@ def _check_total(total: Total, fields: int, partition: Partition) -> None:
         raise Damage("a partition's total isn't what the manifest says")
 
 
-async def _members(  # noqa: PLR0913, PLR0917
+async def _members(
     store: Store,
     own: PartitionKeys,
     plan: LookupPlan,
@@ -178,7 +179,7 @@ async def _members(  # noqa: PLR0913, PLR0917
     return found[0], found[1], trips
 
 
-async def _look_up_whole(  # noqa: PLR0913, PLR0917
+async def _look_up_whole(
     store: Store,
     keys: Keys,
     own: PartitionKeys,

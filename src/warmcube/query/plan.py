@@ -150,7 +150,7 @@ def _prove_union(
     fields: Sequence[bytes],
     field_of: Callable[[Member], bytes],
 ) -> dict[bytes, Member]:
-    """The members of one family's sets, each of a set that was asked for, and as many as counted."""
+    """The members of one family's sets: each of a set that was asked for, as many as counted."""
     counted = {
         field: counts[field].size
         for field in fields
