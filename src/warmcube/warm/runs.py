@@ -20,10 +20,10 @@ from warmcube.warm.spill import Spill
 
 __all__ = ["RUN_BYTES", "Run", "runs_of"]
 
-RUN_BYTES: Final = 24 << 20
+RUN_BYTES: Final = 12 << 20
 """What is sorted and encoded at a time."""
 
-SPLIT_BUDGET: Final = 32 << 20
+SPLIT_BUDGET: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
