@@ -1,0 +1,1 @@
+"""Answering from the database when the cache can't, under the same grant."""

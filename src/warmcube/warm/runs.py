@@ -53,18 +53,21 @@ def runs_of(gathered: Gathered, *, limit: int = RUN_BYTES) -> Iterator[Run]:
                 yield Run(table, is_last=True, is_piece=False)
             continue
         groups, alone = _group(gathered, bucket, width, limit)
-        spill = Spill(int(groups.max()) + 1, SPLIT_BUDGET)
-        for batch in batches:
-            spill.add(batch, groups[_partitions(batch)])
-        for group in range(spill.buckets):
-            if group in alone:
-                yield from _with_last(
-                    _split(spill, group, gathered, limit, ("practice", "provider"))
-                )
-            else:
-                table = _table(spill.drain(group), gathered)
-                yield Run(table, is_last=True, is_piece=False)
-        spill.close()
+        with Spill(int(groups.max()) + 1, SPLIT_BUDGET) as spill:
+            for batch in batches:
+                spill.add(batch, groups[_partitions(batch)])
+            yield from _runs_of_groups(spill, alone, gathered, limit)
+
+
+def _runs_of_groups(spill: Spill, alone: set[int], gathered: Gathered, limit: int) -> Iterator[Run]:
+    for group in range(spill.buckets):
+        if group in alone:
+            keys = ("practice", "provider")
+            yield from _with_last(_split(spill, group, gathered, limit, keys))
+            continue
+        table = _table(spill.drain(group), gathered)
+        if table.num_rows:
+            yield Run(table, is_last=True, is_piece=False)
 
 
 def _group(
@@ -109,20 +112,16 @@ def _split(
         yield from _by_rows(spill.drain(bucket), gathered, limit)
         return
     key, *rest = keys
-    finer = Spill(min(256, 2 * size // limit + 2), SPLIT_BUDGET)
     salt = np.uint64(len(keys))
-
-    def bucket_of(batch: pa.RecordBatch) -> npt.NDArray[Any]:
-        if key not in batch.schema.names:
-            return np.zeros(batch.num_rows, np.int64)
-        mixed = mix(_hash_texts(batch.column(key), key, gathered) + salt)
-        return (mixed % np.uint64(finer.buckets)).astype(np.int64)
-
-    for batch in spill.drain(bucket):
-        finer.add(batch, bucket_of(batch))
-    for at in range(finer.buckets):
-        yield from _split(finer, at, gathered, limit, tuple(rest))
-    finer.close()
+    with Spill(min(256, 2 * size // limit + 2), SPLIT_BUDGET) as finer:
+        for batch in spill.drain(bucket):
+            if key in batch.schema.names:
+                mixed = mix(_hash_texts(batch.column(key), key, gathered) + salt)
+                finer.add(batch, (mixed % np.uint64(finer.buckets)).astype(np.int64))
+            else:
+                finer.add(batch, np.zeros(batch.num_rows, np.int64))
+        for at in range(finer.buckets):
+            yield from _split(finer, at, gathered, limit, tuple(rest))
 
 
 def _hash_texts(column: pa.Array, key: str, gathered: Gathered) -> npt.NDArray[np.uint64]:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,12 @@ class Spill:
         self._held_bytes = 0
         self._file: BinaryIO | None = None
         self._segments: list[list[tuple[int, int]]] = [[] for _ in range(buckets)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def add(self, batch: pa.RecordBatch, bucket_of: npt.NDArray[Any]) -> None:
         """Put each row into its bucket.

@@ -1,0 +1,84 @@
+"""Counts: the proof of completeness can't be bent."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warmcube.entry.counts import (
+    INLINE_MEMBERS,
+    SetCount,
+    Total,
+    member_from,
+    pack_set,
+    pack_total,
+    unpack_set,
+    unpack_total,
+)
+from warmcube.entry.keys import member_of, parse_member, practice_field, provider_field
+from warmcube.entry.seal import Checksum, seal
+from warmcube.errors import Damage
+
+USING = Checksum()
+ids = st.none() | st.text(st.characters(exclude_categories=("Cs",)), max_size=5)
+
+
+@given(ids, st.lists(st.tuples(ids, st.integers(0, 3)), unique=True, min_size=1, max_size=20))
+def test_a_practice_set_round_trips(
+    practice: str | None, others: list[tuple[str | None, int]]
+) -> None:
+    """Few members come back whole; of many only the number."""
+    field = practice_field(practice)
+    members = [member_of(practice, provider, part) for provider, part in others]
+    packed = [m.removeprefix(field + b":prov:").replace(b":part:", b"/") for m in members]
+    found = unpack_set(b"k", field, pack_set(b"k", field, packed, USING), USING)
+    assert found == SetCount(len(others), tuple(members) if len(others) <= INLINE_MEMBERS else None)
+    assert all(parse_member(member).practice == practice for member in found.members or ())
+
+
+@given(ids, ids, st.integers(0, 3))
+def test_a_provider_set_names_whole_members(
+    practice: str | None, provider: str | None, part: int
+) -> None:
+    """A provider's set holds its practices; both directions give the same member."""
+    member = member_of(practice, provider, part)
+    suffix = b"/%d" % part if part else b""
+    by_practice = provider_field(provider).removeprefix(b"prov:") + suffix
+    by_provider = practice_field(practice).removeprefix(b"p:") + suffix
+    assert member_from(practice_field(practice), by_practice) == member
+    assert member_from(provider_field(provider), by_provider) == member
+
+
+def test_a_total_round_trips() -> None:
+    """What is written last is read back, and says how many fields there must be."""
+    total = Total(entries=5, rows=1 << 40, practices=3, providers=2)
+    assert unpack_total(b"k", pack_total(b"k", total, USING), USING) == total
+    assert total.fields == 6
+
+
+@pytest.mark.parametrize("value", [None, b"", b"x" * 8, b"x" * 40])
+def test_a_missing_or_foreign_total_is_damage(value: bytes | None) -> None:
+    """A hash without its total proves nothing."""
+    with pytest.raises(Damage):
+        unpack_total(b"k", value, USING)
+
+
+def test_a_value_of_another_field_or_partition_is_damage() -> None:
+    """A count is sealed with the name of its field and the key of its hash."""
+    value = pack_set(b"k", b"p:1", [b"5"], USING)
+    assert unpack_set(b"k", b"p:1", value, USING) == SetCount(1, (b"p:1:prov:5",))
+    for key, field in ((b"k", b"p:2"), (b"k", b"prov:1"), (b"l", b"p:1")):
+        with pytest.raises(Damage):
+            unpack_set(key, field, value, USING)
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"-1", b"2:5", b"1:5,6", b"0:5,6"])
+def test_a_sealed_count_that_contradicts_itself_is_damage(body: bytes) -> None:
+    """The number and the inlined members must fit each other."""
+    with pytest.raises(Damage):
+        unpack_set(b"k", b"p:1", seal(USING, b"k p:1", body), USING)
+
+
+def test_a_sealed_total_of_another_length_is_damage() -> None:
+    """A total is four numbers."""
+    with pytest.raises(Damage):
+        unpack_total(b"k", seal(USING, b"k total", b"123"), USING)
