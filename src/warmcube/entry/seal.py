@@ -23,8 +23,15 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 class Seal(Protocol):
     """A way to bind bytes to the key that they lie under."""
 
-    size: int
-    name: str
+    @property
+    def size(self) -> int:
+        """Bytes of a seal."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """As in the configuration."""
+        ...
 
     def __call__(self, key: bytes, body: Bytes) -> bytes:
         """The `size` bytes that stand before `body` under `key`."""

@@ -52,7 +52,7 @@ TYPES: dict[str, tuple[ColumnType, pa.DataType, st.SearchStrategy[Any]]] = {
     "text": (
         ColumnType(Kind.TEXT),
         pa.string(),
-        st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=9),
+        st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9),
     ),
 }
 KEYS = ("text", "int", "id", "big")
