@@ -109,6 +109,8 @@ class Manifest:
         warmed_ms: when the warm took its expiry, Unix milliseconds by the store's clock.
         fresh_until_ms: until then it is fresh.
         serve_until_ms: until then it may be served, marked stale; every key expires then.
+        practices: how many distinct practices it has, NULL counted as one; None if too many.
+        providers: how many distinct providers, likewise.
     """
 
     version: Version
@@ -124,6 +126,8 @@ class Manifest:
     warmed_ms: int
     fresh_until_ms: int
     serve_until_ms: int
+    practices: int | None
+    providers: int | None
     rows: int = field(init=False)
     entries: int = field(init=False)
 
@@ -182,6 +186,7 @@ def pack_manifest(manifest: Manifest) -> bytes:
             for column, dictionary in manifest.dictionaries.items()
         },
         "seal": manifest.seal,
+        "owners": [manifest.practices, manifest.providers],
         "times": [manifest.warmed_ms, manifest.fresh_until_ms, manifest.serve_until_ms],
     }
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 1)
@@ -204,6 +209,7 @@ def unpack_manifest(body: bytes | memoryview) -> Manifest | None:
 
 def _from_json(document: Mapping[str, Any]) -> Manifest:
     warmed, fresh, serve = document["times"]
+    practices, providers = document["owners"]
     return Manifest(
         version=Version.parse(document["version"]),
         source=document["source"],
@@ -243,6 +249,8 @@ def _from_json(document: Mapping[str, Any]) -> Manifest:
         warmed_ms=warmed,
         fresh_until_ms=fresh,
         serve_until_ms=serve,
+        practices=practices,
+        providers=providers,
     )
 
 

@@ -1,0 +1,1 @@
+"""What warmcube tells about itself: statistics, use."""

@@ -19,7 +19,7 @@ from warmcube.entry.seal import Seal
 from warmcube.store.api import Command
 from warmcube.warm.encode import EncodedEntry, PartitionFacts, RunEncoder
 from warmcube.warm.gather import Gathered
-from warmcube.warm.index import Family, MemberIndex
+from warmcube.warm.index import DistinctCount, Family, MemberIndex
 from warmcube.warm.runs import Run, runs_of
 
 __all__ = ["Target", "Written", "write_commands"]
@@ -48,6 +48,9 @@ class Written:
     bytes: int = 0
     started: list[PartitionName] = field(default_factory=list)
     partitions: dict[PartitionName, Partition] = field(default_factory=dict)
+    owners: dict[Family, DistinctCount] = field(
+        default_factory=lambda: {"practice": DistinctCount(), "provider": DistinctCount()}
+    )
 
 
 @dataclass(slots=True)
@@ -101,7 +104,7 @@ def write_commands(
             if run.is_last:
                 name = gathered.partitions[share.number]
                 del opened[share.number]
-                for _ in _finish(chunk, partition, target):
+                for _ in _finish(chunk, partition, target, written):
                     yield chunk.take()
                 written.partitions[name] = _describe(partition, target, as_of_ms)
                 partition.index.close()
@@ -182,7 +185,7 @@ def _add_entries(
     written.entries += len(entries)
 
 
-def _finish(chunk: _Chunk, partition: _Open, target: Target) -> Iterator[None]:
+def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -> Iterator[None]:
     """Sets and counts of a partition, ``total`` last; stops whenever the chunk is large."""
     keys = partition.keys
     families: tuple[tuple[Family, bytes], ...] = (("practice", b"p:"), ("provider", b"prov:"))
@@ -191,6 +194,7 @@ def _finish(chunk: _Chunk, partition: _Open, target: Target) -> Iterator[None]:
         for owner, others in partition.index.sets(family):
             own_field = prefix + owner
             partition.owners[family] += 1
+            written.owners[family].add(owner)
             partition.largest[family] = max(partition.largest[family], len(others))
             if len(others) > INLINE_MEMBERS:
                 yield from _write_set(chunk, partition, own_field, others)

@@ -11,7 +11,7 @@ from xxhash import xxh3_64_intdigest
 
 from warmcube.warm.spill import Spill
 
-__all__ = ["Family", "MemberIndex"]
+__all__ = ["DistinctCount", "Family", "MemberIndex"]
 
 Family: TypeAlias = Literal["practice", "provider"]
 Triple: TypeAlias = tuple[bytes, bytes, int]
@@ -19,6 +19,27 @@ Triple: TypeAlias = tuple[bytes, bytes, int]
 HELD: Final = 200_000
 SPILL_BUCKETS: Final = 64
 SPILL_BUDGET: Final = 16 << 20
+
+
+class DistinctCount:
+    """Counts distinct components over all partitions, up to a million."""
+
+    LIMIT: Final = 1_000_000
+
+    def __init__(self) -> None:
+        self._seen: set[int] | None = set()
+
+    def add(self, component: bytes) -> None:
+        """See one."""
+        if self._seen is not None:
+            self._seen.add(xxh3_64_intdigest(component))
+            if len(self._seen) > self.LIMIT:
+                self._seen = None
+
+    @property
+    def count(self) -> int | None:
+        """How many there were; None if more than can be counted."""
+        return None if self._seen is None else len(self._seen)
 
 
 class MemberIndex:

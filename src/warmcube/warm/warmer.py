@@ -192,6 +192,8 @@ class _Run:
             warmed_ms=now,
             fresh_until_ms=fresh_until,
             serve_until_ms=serve_until,
+            practices=self._written.owners["practice"].count,
+            providers=self._written.owners["provider"].count,
         )
         if manifest.rows != gathered.rows:
             raise WarmMismatch(

@@ -1,0 +1,178 @@
+"""What the cache holds of a data source; exact, from the manifest, never by scanning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from warmcube.entry.keys import Keys, Version
+from warmcube.entry.manifest import Manifest, answers_for, unpack_manifest
+from warmcube.entry.seal import Seal, unseal
+from warmcube.errors import Damage
+from warmcube.model.schema import Datasource, Kind
+from warmcube.store.api import Store
+
+__all__ = ["Stats", "read_stats"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What the cache holds of one data source. None is "not known", never "none".
+
+    Attributes:
+        datasource: its id.
+        name: as configured.
+        state: ``never warmed``, ``cold`` (was warm, has expired or was invalidated), ``fresh``,
+            ``stale``, ``damaged``.
+        warming: who holds the lease; None if nobody.
+        snapshot: the live version.
+        partitions: how many.
+        entries: how many, parts included.
+        index_sets: how many index sets there are, inlined ones included.
+        rows: how many.
+        entry_bytes: of all entries' values.
+        index_bytes: of all members and counts, as written; what the server adds isn't in it.
+        measures: how many distinct ones, NULL included.
+        practices: how many distinct ones, NULL included; None also beyond a million.
+        providers: likewise.
+        frequencies: how many distinct ones, NULL included.
+        first_date: least finite date, ISO 8601.
+        last_date: greatest.
+        last_warm: when the live snapshot was published, ISO 8601 in UTC.
+        as_of: when its source was read.
+        age_seconds: since then, by the store's clock.
+        fresh_until: ISO 8601 in UTC.
+        serve_until: ISO 8601 in UTC.
+        hits: answers from the store since the warm, as far as processes have reported them.
+        misses: answers that the database had to give meanwhile.
+        hit_rate: hits / (hits + misses); None before the first query.
+    """
+
+    datasource: int
+    name: str
+    state: str
+    warming: str | None = None
+    snapshot: str | None = None
+    partitions: int | None = None
+    entries: int | None = None
+    index_sets: int | None = None
+    rows: int | None = None
+    entry_bytes: int | None = None
+    index_bytes: int | None = None
+    measures: int | None = None
+    practices: int | None = None
+    providers: int | None = None
+    frequencies: int | None = None
+    first_date: str | None = None
+    last_date: str | None = None
+    last_warm: str | None = None
+    as_of: str | None = None
+    age_seconds: float | None = None
+    fresh_until: str | None = None
+    serve_until: str | None = None
+    hits: int | None = None
+    misses: int | None = None
+    hit_rate: float | None = None
+
+
+async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Seal) -> Stats:
+    """The statistics of a data source: O(partitions).
+
+    Raises:
+        StoreError: the store.
+    """
+    current, lock, last_warm, fenced = await store.run(
+        [
+            (b"GET", keys.current),
+            (b"GET", keys.lock),
+            (b"GET", keys.last_warm),
+            (b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", 1),
+        ]
+    )
+    warming = None if lock is None else _holder(lock)
+    if current is None:
+        state = "cold" if fenced else "never warmed"
+        return Stats(datasource=datasource.id, name=datasource.name, state=state, warming=warming)
+    try:
+        version = Version.parse(current)
+        key = keys.manifest(str(version))
+        value, uses = await store.run(
+            [(b"GET", key), (b"HMGET", keys.uses(str(version)), b"hit", b"miss")]
+        )
+        manifest = unpack_manifest(unseal(using, key, value, "the manifest"))
+    except Damage:
+        return Stats(
+            datasource=datasource.id, name=datasource.name, state="damaged", warming=warming
+        )
+    if manifest is None or not answers_for(manifest, datasource):
+        return Stats(datasource=datasource.id, name=datasource.name, state="cold", warming=warming)
+    return _describe(datasource, manifest, warming, last_warm, uses, await store.now_ms())
+
+
+def _holder(lock: bytes) -> str:
+    try:
+        return str(json.loads(lock)["by"])
+    except (ValueError, KeyError, TypeError):
+        return "somebody"
+
+
+def _describe(
+    datasource: Datasource,
+    manifest: Manifest,
+    warming: str | None,
+    last_warm: bytes | None,
+    uses: list[bytes | None],
+    now_ms: int,
+) -> Stats:
+    partitions = manifest.partitions
+    hits, misses = (int(count or 0) for count in uses)
+    as_of = min((p.as_of_ms for p in partitions.values()), default=manifest.warmed_ms)
+    dates = [
+        (p.earliest, p.latest)
+        for p in partitions.values()
+        if p.earliest is not None and p.latest is not None
+    ]
+    role = manifest.roles.date
+    kind = manifest.schema[role].type.kind if role is not None else Kind.DATE
+    return Stats(
+        datasource=datasource.id,
+        name=datasource.name,
+        state="fresh" if now_ms < manifest.fresh_until_ms else "stale",
+        warming=warming,
+        snapshot=str(manifest.version),
+        partitions=len(partitions),
+        entries=manifest.entries,
+        index_sets=sum(p.practices + p.providers + 1 for p in partitions.values()),
+        rows=manifest.rows,
+        entry_bytes=sum(p.entry_bytes for p in partitions.values()),
+        index_bytes=sum(p.index_bytes for p in partitions.values()),
+        measures=len({name.measure for name in partitions}),
+        practices=manifest.practices,
+        providers=manifest.providers,
+        frequencies=len({name.frequency for name in partitions}),
+        first_date=_date_text(min(d[0] for d in dates), kind) if dates else None,
+        last_date=_date_text(max(d[1] for d in dates), kind) if dates else None,
+        last_warm=_instant(int(last_warm)) if last_warm else None,
+        as_of=_instant(as_of),
+        age_seconds=round((now_ms - as_of) / 1000, 1),
+        fresh_until=_instant(manifest.fresh_until_ms),
+        serve_until=_instant(manifest.serve_until_ms),
+        hits=hits,
+        misses=misses,
+        hit_rate=round(hits / (hits + misses), 4) if hits + misses else None,
+    )
+
+
+def _instant(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _date_text(stored: int, kind: Kind) -> str:
+    """A date in storage form as ISO 8601 text."""
+    step = timedelta(days=1) if kind is Kind.DATE else timedelta(microseconds=1)
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + stored * step
+    except OverflowError:
+        return "beyond the year 9999" if stored > 0 else "before the year 1"
+    return moment.date().isoformat() if kind is Kind.DATE else moment.isoformat()

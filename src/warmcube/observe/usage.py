@@ -1,0 +1,70 @@
+"""How often each snapshot answered, counted in the process and added up in the store.
+
+A query never waits for this: what it adds is written by whoever comes next after a second has
+passed, in the background, and when the process ends in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from warmcube.entry.keys import Keys, Version
+from warmcube.errors import StoreError
+from warmcube.store.api import Command, Store
+
+__all__ = ["Usage"]
+
+FLUSH_SECONDS: Final = 1.0
+
+
+class Usage:
+    """Counts hits and misses by snapshot."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys_of: Callable[[int], Keys],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._keys_of = keys_of
+        self._clock = clock
+        self._counts: Counter[tuple[int, Version, int, bytes]] = Counter()
+        self._flushed = clock()
+        self._task: asyncio.Task[None] | None = None
+
+    def count(self, datasource: int, version: Version, serve_until_ms: int, what: bytes) -> None:
+        """Count one answer.
+
+        Args:
+            datasource: which one.
+            version: of the snapshot that was live.
+            serve_until_ms: when that one's keys expire, Unix milliseconds.
+            what: ``hit`` or ``miss``.
+        """
+        self._counts[datasource, version, serve_until_ms, what] += 1
+        now = self._clock()
+        if now - self._flushed >= FLUSH_SECONDS and (self._task is None or self._task.done()):
+            self._flushed = now
+            self._task = asyncio.create_task(self.flush())
+
+    async def flush(self) -> None:
+        """Write what has been counted; what can't be written is dropped."""
+        counts, self._counts = self._counts, Counter()
+        commands: list[Command] = []
+        for (datasource, version, serve_until_ms, what), count in counts.items():
+            key = self._keys_of(datasource).uses(str(version))
+            commands += [(b"HINCRBY", key, what, count), (b"PEXPIREAT", key, serve_until_ms)]
+        with contextlib.suppress(StoreError):
+            await self._store.run(commands)
+
+    async def close(self) -> None:
+        """Write what is left."""
+        if self._task is not None:
+            await self._task
+        await self.flush()
