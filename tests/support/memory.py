@@ -1,0 +1,127 @@
+"""A table in memory that can be changed, watched and interrupted while it is warmed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from warmcube.entry.keys import PartitionName
+from warmcube.entry.seal import Checksum
+from warmcube.model.schema import Column, ColumnType, Datasource, Kind, Roles, Schema
+from warmcube.model.scope import ALL, Box, Scope
+from warmcube.query.read import Reading, StoreReader
+from warmcube.query.snapshots import Snapshots
+from warmcube.source.api import DescribedColumn, PartitionCount
+from warmcube.store.api import Store
+
+DATASOURCE = Datasource(
+    id=1, name="t", source="main", table="t", roles=Roles(date=None, value="value")
+)
+EVERYTHING = Scope((Box(ALL, ALL),))
+SCHEMA = Schema(
+    (
+        Column("measure", ColumnType(Kind.TEXT)),
+        Column("practice_uid", ColumnType(Kind.INTEGER)),
+        Column("provider_uid", ColumnType(Kind.INTEGER)),
+        Column("frequency", ColumnType(Kind.TEXT)),
+        Column("value", ColumnType(Kind.BIGINT)),
+    )
+)
+Row = tuple[str | None, int | None, int | None, str | None, int]
+
+
+class MemorySource:
+    """A source whose table is a list of rows; what stands in it when a snapshot opens is read."""
+
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        self.rows = list(rows)
+        self.before_batch: Callable[[], None] = lambda: None
+        self.miscount = 0
+
+    async def describe(self, table: str) -> tuple[DescribedColumn, ...]:
+        """Its columns."""
+        del table
+        return tuple(DescribedColumn(c.name, c.type, nullable=True) for c in SCHEMA.columns)
+
+    @asynccontextmanager
+    async def snapshot(self, datasource: Datasource) -> AsyncIterator[MemorySnapshot]:
+        """What it holds now."""
+        del datasource
+        yield MemorySnapshot(self, tuple(self.rows))
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+class MemorySnapshot:
+    """The rows as they were."""
+
+    def __init__(self, source: MemorySource, rows: Sequence[Row]) -> None:
+        self.schema = SCHEMA
+        self.as_of = datetime(2026, 1, 1, tzinfo=UTC)
+        self._source = source
+        self._rows = rows
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows."""
+        for at in range(0, len(self._rows), 1000):
+            self._source.before_batch()
+            columns = list(zip(*self._rows[at : at + 1000], strict=True))
+            types = [pa.string(), pa.int32(), pa.int32(), pa.string(), pa.int64()]
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(c, t) for c, t in zip(columns, types, strict=True)], SCHEMA.names
+            )
+
+    async def count_by_partition(self) -> list[PartitionCount]:
+        """As a database would count."""
+        counts = Counter(PartitionName(row[0], row[3]) for row in self._rows)
+        return [PartitionCount(name, rows + self._source.miscount) for name, rows in counts.items()]
+
+    async def fetch_slice(
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str], max_rows: int
+    ) -> pa.Table:
+        """Not needed to warm."""
+        raise AssertionError(partition, scope, columns, max_rows)
+
+
+async def read_all(store: Store) -> list[tuple[int | None, int | None, int]]:
+    """Everything of measure "m", frequency "f", as (practice, provider, value), sorted.
+
+    Raises:
+        LookupError: if the data source is cold.
+    """
+    snapshots = Snapshots(store, "", Checksum())
+    live = await snapshots.load(DATASOURCE)
+    if live is None:
+        raise LookupError
+    reading = await StoreReader(store, snapshots, Checksum()).read(
+        DATASOURCE, live, PartitionName("m", "f"), EVERYTHING, SCHEMA.names
+    )
+    return rows_of(reading)
+
+
+def rows_of(reading: Reading) -> list[tuple[int | None, int | None, int]]:
+    """A reading's rows, sorted."""
+    columns = []
+    for name in ("practice_uid", "provider_uid", "value"):
+        column = reading.table.columns[name]
+        valid = column.valid
+        columns.append(
+            [
+                None if valid is not None and not valid[i] else int(v)
+                for i, v in enumerate(column.values)
+            ]
+        )
+    return sorted(zip(*columns, strict=True), key=str)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for something another task does."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 (what is waited for isn't ours to signal)
+            await asyncio.sleep(0.005)
