@@ -1,0 +1,87 @@
+"""From a partition's rows to the answer's: filter, group, order, limit, project. Pure.
+
+The store tier, the resident tier and the fallback all end here, so that one query has one answer
+wherever its rows come from.
+"""
+
+from __future__ import annotations
+
+from warmcube.errors import LimitExceeded
+from warmcube.model.columns import ColumnData, Table
+from warmcube.query.aggregate import aggregate_groups
+from warmcube.query.conditions import Mask, matching_rows
+from warmcube.query.grouping import group_rows
+from warmcube.query.order import ordered_rows
+from warmcube.query.prepared import Aggregation, PreparedQuery
+
+__all__ = ["evaluate"]
+
+
+def evaluate(table: Table, prepared: PreparedQuery) -> Table:
+    """The answer to a query.
+
+    Args:
+        table: all rows in scope of the query's partition, with `PreparedQuery.columns` at least.
+        prepared: the query.
+
+    Raises:
+        LimitExceeded: more rows or groups than ``limits`` allow.
+        UnsupportedValue: a sum that its result type can't hold.
+    """
+    mask = matching_rows(table, prepared.conditions)
+    if prepared.aggregate is None:
+        wanted = {name: table.columns[name] for name in prepared.output.names}
+        answer = _selected(Table(wanted, table.rows), mask)
+    else:
+        answer = _aggregated(table, mask, prepared, prepared.aggregate)
+    _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
+    if prepared.order:
+        return answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
+    if prepared.limit is not None and prepared.limit < answer.rows:
+        return _first(answer, prepared.limit)
+    return answer
+
+
+def _selected(table: Table, mask: Mask | None) -> Table:
+    return table if mask is None else table.take(mask)
+
+
+def _aggregated(
+    table: Table, mask: Mask | None, prepared: PreparedQuery, aggregate: Aggregation
+) -> Table:
+    names = dict.fromkeys(prepared.group_by)
+    if aggregate.column is not None:
+        names[aggregate.column] = None
+    rows = _selected(Table({name: table.columns[name] for name in names}, table.rows), mask)
+    groups = group_rows([rows.columns[name] for name in prepared.group_by], rows.rows)
+    _check("groups", len(groups), prepared.limits.groups)
+    answer: dict[str, ColumnData] = {
+        name: rows.columns[name].take(groups.examples) for name in prepared.group_by
+    }
+    answer[aggregate.name] = aggregate_groups(rows, groups, aggregate)
+    return Table(answer, len(groups))
+
+
+def _least(rows: int, limit: int | None) -> int:
+    return rows if limit is None else min(rows, limit)
+
+
+def _check(what: str, count: int, allowed: int) -> None:
+    if count > allowed:
+        raise LimitExceeded(
+            f"the answer has {count:,} {what}, and limits.{what} is {allowed:,}; "
+            "ask for less at once, or group, or give a limit"
+        )
+
+
+def _first(table: Table, rows: int) -> Table:
+    columns = {
+        name: ColumnData(
+            column.type,
+            column.values[:rows],
+            None if column.valid is None else column.valid[:rows],
+            column.dictionary,
+        )
+        for name, column in table.columns.items()
+    }
+    return Table(columns, rows)

@@ -1,0 +1,308 @@
+"""Checks a query against its data source and types its values. Pure.
+
+Practices, providers and the organization are judged by `warmcube.access`; here only their number
+and shape are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import reprlib
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from warmcube.errors import InvalidFilter, InvalidQuery, LimitExceeded, MissingRole, UnknownColumn
+from warmcube.model.request import AGGREGATES, NULL, OPERATORS, Filter, Null, Order, Query
+from warmcube.model.schema import Column, ColumnType, Datasource, Kind, Schema
+from warmcube.query.conditions import Condition
+from warmcube.query.numbers import MAX_PRECISION
+from warmcube.query.prepared import Aggregation, Limits, Ordering, PreparedQuery
+from warmcube.query.values import Span, parse_days, parse_value
+
+__all__ = ["Limits", "PreparedQuery", "prepare"]
+
+_LISTS: Final = ("in", "not_in")
+_NULL_TESTS: Final = ("is_null", "not_null")
+_AVERAGE: Final = ColumnType(Kind.NUMERIC, MAX_PRECISION, 16)
+_COUNT: Final = ColumnType(Kind.BIGINT)
+
+
+def prepare(query: Query, schema: Schema, datasource: Datasource, limits: Limits) -> PreparedQuery:
+    """Check a query and type its values.
+
+    Args:
+        query: as asked.
+        schema: of the data source's table.
+        datasource: its roles and its time zone.
+        limits: what one query may ask for.
+
+    Raises:
+        UnknownColumn: a column that the data source, or the answer to order, lacks.
+        MissingRole: it needs a measure, date, … column, and the table has none.
+        InvalidFilter: a condition or a date can't be read as its column's type.
+        LimitExceeded: naming the limit.
+        InvalidQuery: anything else that is wrong with it.
+    """
+    _check_lists(query, limits)
+    zone = ZoneInfo(datasource.time_zone)
+    measure = _role_text("measure", query.measure, datasource.roles.measure, schema)
+    frequency = _role_text("frequency", query.frequency, datasource.roles.frequency, schema)
+    dates, conditions = _date_range(query, schema, datasource, zone)
+    conditions += [_condition(item, schema, limits, zone) for item in query.where]
+    group_by = _group_by(query, schema)
+    aggregate = _aggregation(query, schema, datasource)
+    output = _output(schema, group_by, aggregate)
+    needed = {condition.column for condition in conditions} | set(group_by)
+    if aggregate is None:
+        needed |= set(schema.names)
+    elif aggregate.column is not None:
+        needed.add(aggregate.column)
+    return PreparedQuery(
+        datasource=datasource.id,
+        measure=measure,
+        frequency=frequency,
+        conditions=tuple(conditions),
+        dates=dates,
+        columns=tuple(name for name in schema.names if name in needed),
+        group_by=group_by,
+        aggregate=aggregate,
+        order=tuple(_ordering(item, output) for item in _items("order_by", query.order_by)),
+        limit=_limit(query.limit),
+        output=output,
+        limits=limits,
+    )
+
+
+def _items(name: str, given: Any) -> Sequence[Any]:
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise InvalidQuery(f"{name} is {reprlib.repr(given)} ({type(given).__name__}); give a list")
+    return given
+
+
+def _check_lists(query: Query, limits: Limits) -> None:
+    for name, ids in (("practices", query.practices), ("providers", query.providers)):
+        if ids is not None:
+            _check_length(name, len(_items(name, ids)), limits)
+    conditions = len(_items("where", query.where))
+    if conditions > limits.conditions:
+        raise LimitExceeded(
+            f"where has {conditions:,} conditions, and limits.conditions is "
+            f"{limits.conditions:,}; ask for less at once"
+        )
+
+
+def _check_length(name: str, length: int, limits: Limits) -> None:
+    if length > limits.list:
+        raise LimitExceeded(
+            f"{name} lists {length:,} values, and limits.list is {limits.list:,}; "
+            "ask for less at once"
+        )
+
+
+def _column(name: Any, schema: Schema, what: str) -> Column:
+    if isinstance(name, str) and name in schema:
+        return schema[name]
+    raise unknown_column(name, schema.names, what)
+
+
+def unknown_column(name: Any, names: Iterable[str], what: str) -> UnknownColumn:
+    """An error that says which columns there are, and which one was probably meant."""
+    names = tuple(names)
+    close = difflib.get_close_matches(name, names, 1) if isinstance(name, str) else []
+    meant = f' (did you mean "{close[0]}"?)' if close else ""
+    return UnknownColumn(
+        f"{what} has no column {reprlib.repr(name)}{meant}; its columns are {', '.join(names)}"
+    )
+
+
+def _role_text(
+    role: str, given: str | int | Null | None, column: str | None, schema: Schema
+) -> str | None:
+    """The canonical text of the measure or the frequency; None for rows without one."""
+    if column is None:
+        if given is not None:
+            raise MissingRole(
+                f"{role} is given, but the data source has no {role} column; leave it out"
+            )
+        return None
+    if given is None:
+        raise InvalidQuery(f"{role} is missing; name one, or NULL for the rows without one")
+    if given is NULL:
+        return None
+    column_type = schema[column].type
+    if column_type.kind is Kind.TEXT and isinstance(given, str):
+        return given  # as it is, the empty text too: it may be in the table
+    from warmcube.access.ids import parse_id  # noqa: PLC0415 - TODO
+
+    return parse_id(given, column_type)
+
+
+def _date_range(
+    query: Query, schema: Schema, datasource: Datasource, zone: ZoneInfo
+) -> tuple[tuple[int | None, int | None] | None, list[Condition]]:
+    if query.start is None and query.end is None:
+        return None, []
+    name = datasource.roles.date
+    if name is None:
+        given = "start" if query.start is not None else "end"
+        raise MissingRole(f"{given} is given, but the data source has no date column; leave it out")
+    column = schema[name]
+    start = None if query.start is None else parse_days(query.start, "start", column, zone)
+    end = None if query.end is None else parse_days(query.end, "end", column, zone)
+    if start is not None and end is not None:
+        if start.low > end.high:
+            raise InvalidQuery(
+                f"start {query.start} is after end {query.end}; the first day comes first"
+            )
+        conditions = [Condition(name, "between", (start, end))]
+    elif start is not None:
+        conditions = [Condition(name, "gte", (start,))]
+    else:
+        conditions = [Condition(name, "lte", tuple(filter(None, (end,))))]
+    return (None if start is None else start.low, None if end is None else end.high), conditions
+
+
+def _condition(item: Any, schema: Schema, limits: Limits, zone: ZoneInfo) -> Condition:
+    if not isinstance(item, Filter):
+        raise InvalidQuery(
+            f"where holds {reprlib.repr(item)} ({type(item).__name__}); give Filters"
+        )
+    column = _column(item.column, schema, "the data source")
+    op, value = item.op, item.value
+    if op not in OPERATORS:
+        raise InvalidFilter(
+            f"{reprlib.repr(op)} is no operator; the operators are {', '.join(OPERATORS)}"
+        )
+    if op in _NULL_TESTS:
+        if value is not None:
+            raise InvalidFilter(f'{op} on column "{column.name}" takes no value; leave it out')
+        return Condition(column.name, op)
+    if op == "like":
+        if not isinstance(value, str):
+            raise InvalidFilter(
+                f'like on column "{column.name}" looks for text, and {reprlib.repr(value)} is '
+                f"{type(value).__name__}; give a str"
+            )
+        return Condition(column.name, op, needle=value.casefold())
+    if op not in _LISTS and op != "between":
+        return Condition(column.name, op, (_value(value, column, op, zone),))
+    return Condition(column.name, op, _values(value, column, op, limits, zone))
+
+
+def _value(value: Any, column: Column, op: str, zone: ZoneInfo) -> Span:
+    if value is None or value is NULL:
+        raise InvalidFilter(
+            f'{op} on column "{column.name}" is given NULL, which equals and precedes nothing; '
+            "use is_null or not_null"
+        )
+    return parse_value(value, column, zone)
+
+
+def _values(
+    value: Any, column: Column, op: str, limits: Limits, zone: ZoneInfo
+) -> tuple[Span, ...]:
+    is_list = isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes)
+    if not is_list or (op == "between" and len(value) != 2):
+        expected = "a list of two values" if op == "between" else "a list of values"
+        raise InvalidFilter(
+            f'{op} on column "{column.name}" takes {expected}, not {reprlib.repr(value)} '
+            f"({type(value).__name__})"
+        )
+    _check_length(f'{op} on column "{column.name}"', len(value), limits)
+    spans = tuple(_value(item, column, op, zone) for item in value)
+    if op == "between" and _is_reversed(spans[0], spans[1], column):
+        raise InvalidFilter(
+            f'between on column "{column.name}" goes from {value[0]} down to {value[1]}; '
+            "the lesser value comes first"
+        )
+    return spans
+
+
+def _is_reversed(first: Span, second: Span, column: Column) -> bool:
+    """Whether a date range goes backwards; between other values that is just empty, as in SQL."""
+    is_range = column.type.kind is Kind.DATE or column.type.kind.is_instant
+    return is_range and bool(first.low > second.high)
+
+
+def _group_by(query: Query, schema: Schema) -> tuple[str, ...]:
+    names = _items("group_by", query.group_by)
+    if names and query.aggregate is None:
+        raise InvalidQuery(f"group_by needs an aggregate; name one of {', '.join(AGGREGATES)}")
+    found = tuple(_column(name, schema, "the data source").name for name in names)
+    for place, name in enumerate(found):
+        if name in found[:place]:
+            raise InvalidQuery(f'group_by names "{name}" twice; once is enough')
+    return found
+
+
+def _aggregation(query: Query, schema: Schema, datasource: Datasource) -> Aggregation | None:
+    function = query.aggregate
+    if function is None:
+        return None
+    if function not in AGGREGATES:
+        raise InvalidQuery(
+            f"{reprlib.repr(function)} is no aggregate; the aggregates are {', '.join(AGGREGATES)}"
+        )
+    name = function
+    while name in query.group_by:
+        name += "_"
+    column = datasource.roles.value
+    if column is None:
+        if function != "count":
+            raise MissingRole(
+                f"{function} needs a value column, and the data source has none; "
+                "only count works without"
+            )
+        return Aggregation(function, None, name, _COUNT)
+    return Aggregation(function, column, name, _result_type(function, schema[column]))
+
+
+def _result_type(function: str, column: Column) -> ColumnType:
+    """The types of Postgres's aggregates."""
+    kind = column.type.kind
+    if function == "count":
+        return _COUNT
+    if function in ("min", "max"):
+        return column.type
+    if not kind.is_number:
+        raise InvalidQuery(
+            f'{function} needs numbers, and the value column "{column.name}" is {column.type}; '
+            "use count, min or max"
+        )
+    if kind.is_float:
+        return column.type if function == "sum" else ColumnType(Kind.DOUBLE)
+    if function == "avg":
+        return _AVERAGE
+    if kind in (Kind.SMALLINT, Kind.INTEGER):
+        return ColumnType(Kind.BIGINT)
+    return ColumnType(Kind.NUMERIC, MAX_PRECISION, column.type.scale)
+
+
+def _output(schema: Schema, group_by: tuple[str, ...], aggregate: Aggregation | None) -> Schema:
+    if aggregate is None:
+        return schema
+    columns = tuple(schema[name] for name in group_by)
+    return Schema((*columns, Column(aggregate.name, aggregate.type)))
+
+
+def _ordering(item: Any, output: Schema) -> Ordering:
+    if isinstance(item, Order):
+        if not isinstance(item.descending, bool):
+            raise InvalidQuery(
+                f"order_by: descending is {reprlib.repr(item.descending)}; give True or False"
+            )
+        return Ordering(_column(item.column, output, "the answer").name, item.descending)
+    if isinstance(item, str) and item.startswith("-") and item not in output:
+        return Ordering(_column(item[1:], output, "the answer").name, descending=True)
+    return Ordering(_column(item, output, "the answer").name, descending=False)
+
+
+def _limit(limit: Any) -> int | None:
+    if limit is None:
+        return None
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        raise InvalidQuery(
+            f"limit is {reprlib.repr(limit)} ({type(limit).__name__}); give a whole number from 0"
+        )
+    return limit

@@ -1,0 +1,107 @@
+"""What a query answers: rows that stay packed until somebody asks for them.
+
+Nothing that leaves here holds a value that isn't in the answer's own rows: no dictionary of the
+partition, no slice of a longer array, nothing that stood under a NULL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from warmcube.model.columns import Table
+from warmcube.query.numbers import MAX_PRECISION
+from warmcube.query.pythonform import python_values
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["Meta", "Origin", "Result"]
+
+Origin: TypeAlias = Literal["store", "resident", "database"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """Where an answer comes from.
+
+    Attributes:
+        origin: the tier that it was answered from.
+        snapshot: the snapshot's name; None from the database.
+        as_of: when the database was read, if known.
+        entries: how many entries were fetched.
+        rows_fetched: how many rows the evaluation started from.
+        rows: how many rows the answer has.
+        timings: milliseconds by step.
+        stale: whether the snapshot is past its life.
+        notes: what else is to be known, in sentences.
+    """
+
+    origin: Origin
+    snapshot: str | None = None
+    as_of: datetime | None = None
+    entries: int = 0
+    rows_fetched: int = 0
+    rows: int = 0
+    timings: Mapping[str, float] = field(default_factory=dict)
+    stale: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Result:
+    """The answer to one query.
+
+    Args:
+        table: the answer's columns.
+        meta: where it comes from.
+    """
+
+    __slots__ = ("_table", "meta")
+
+    def __init__(self, table: Table, meta: Meta) -> None:
+        self._table = table
+        self.meta = meta
+
+    def __len__(self) -> int:
+        return self._table.rows
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.columns)
+        return f"<Result: {len(self)} rows of ({names}) from the {self.meta.origin}>"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the answer's columns, in order."""
+        return tuple(self._table.columns)
+
+    @property
+    def table(self) -> Table:
+        """The packed columns. They may share memory, and dictionaries, with other answers."""
+        return self._table
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per row; see `warmcube.query.pythonform.python_values` for the types."""
+        names = self.columns
+        columns = [python_values(column) for column in self._table.columns.values()]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def to_arrow(self) -> pa.Table:
+        """An Arrow table; see `warmcube.query.arrowform.arrow_table` for the types."""
+        from warmcube.query.arrowform import arrow_table  # noqa: PLC0415 - loads pyarrow
+
+        return arrow_table(self._table)
+
+    def to_polars(self) -> pl.DataFrame:
+        """A polars frame, with `to_arrow`'s types; averages of over 38 digits are text."""
+        import polars as pl  # noqa: PLC0415 - loads polars
+
+        from warmcube.query.arrowform import arrow_table  # noqa: PLC0415 - loads pyarrow
+
+        return pl.DataFrame(arrow_table(self._table, longest_decimal=MAX_PRECISION))
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The Arrow PyCapsule interface: what reads Arrow reads a result."""
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
