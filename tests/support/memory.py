@@ -83,10 +83,10 @@ class MemorySnapshot:
         return [PartitionCount(name, rows + self._source.miscount) for name, rows in counts.items()]
 
     async def fetch_slice(
-        self, partition: PartitionName, scope: Scope, columns: Sequence[str], max_rows: int
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
     ) -> pa.Table:
         """Not needed to warm."""
-        raise AssertionError(partition, scope, columns, max_rows)
+        raise AssertionError(partition, scope, columns)
 
 
 async def read_all(store: Store) -> list[tuple[int | None, int | None, int]]:

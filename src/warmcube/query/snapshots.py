@@ -101,10 +101,13 @@ class Snapshots:
             key = keys.manifest(str(version))
             (value,) = await self._store.run([(b"GET", key)])
             found = unpack_manifest(unseal(self._seal, key, value, "the manifest"))
-            if found is None or found.version != version or not answers_for(found, datasource):
+            if found is None or found.version != version:
                 self.forget(datasource.id)
                 return None
             manifest, dictionaries = found, {}
+        if not answers_for(manifest, datasource):
+            self.forget(datasource.id)
+            return None
         if left < 0:  # a pointer never lacks its expiry; without it nothing bounds its age
             raise Damage("the pointer of a data source has no expiry")
         serve_until = self._clock() + left / 1000

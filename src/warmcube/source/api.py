@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Protocol
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from warmcube.entry.keys import PartitionName
 from warmcube.model.schema import ColumnType, Datasource, Schema
 from warmcube.model.scope import Scope
 
-__all__ = ["Days", "DescribedColumn", "PartitionCount", "Source", "SourceSnapshot"]
+__all__ = ["DescribedColumn", "PartitionCount", "Source", "SourceSnapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,6 @@ class PartitionCount:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
-    """A range of whole days, both ends included; None is open."""
-
-    start: date | None
-    end: date | None
-
-
 class SourceSnapshot(Protocol):
     """One consistent read of a table; everything is as of one instant."""
 
@@ -62,9 +54,9 @@ class SourceSnapshot(Protocol):
         ...
 
     async def fetch_slice(
-        self, partition: PartitionName, scope: Scope, columns: Sequence[str], max_rows: int
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
     ) -> pa.Table:
-        """The rows of one partition within a scope, at most ``max_rows + 1`` of them."""
+        """The rows of one partition within a scope."""
         ...
 
 

@@ -42,6 +42,7 @@ class Store(Protocol):
         Raises:
             StoreUnavailable: no connection, or no answer in time.
             StoreRefused: a command was answered with an error.
+            Damage: a key holds another type than the command is for.
         """
         ...
 

@@ -18,7 +18,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from warmcube.errors import StoreRefused, StoreTooSmall, StoreUnavailable
+from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Command, Memory, Reply
 
 __all__ = ["RedisStore"]
@@ -161,7 +161,9 @@ class RedisStore:
 
     def _refused(
         self, command: Command, error: failure.ResponseError
-    ) -> StoreRefused | StoreTooSmall:
+    ) -> StoreRefused | StoreTooSmall | Damage:
+        if str(error).startswith("WRONGTYPE"):
+            return Damage("a key of the store holds another type than warmcube wrote")
         if isinstance(error, failure.OutOfMemoryError):
             return StoreTooSmall(
                 f"the store at {self.place} is out of memory; raise its maxmemory or keep less "

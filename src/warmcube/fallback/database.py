@@ -1,0 +1,64 @@
+"""The rows of a scope straight from the database, in one consistent read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from warmcube.entry.keys import PartitionName
+from warmcube.fallback.convert import table_from_arrow
+from warmcube.model.columns import Table
+from warmcube.model.schema import Datasource, Schema
+from warmcube.model.scope import Scope
+from warmcube.source.api import Source, SourceSnapshot
+
+__all__ = ["DatabaseRead", "open_read"]
+
+
+@dataclass(slots=True)
+class DatabaseRead:
+    """One consistent read of a data source's table; all queries in it see the same rows."""
+
+    _snapshot: SourceSnapshot
+    milliseconds: float = 0.0
+
+    @property
+    def schema(self) -> Schema:
+        return self._snapshot.schema
+
+    @property
+    def as_of(self) -> datetime:
+        return self._snapshot.as_of
+
+    async def fetch(
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+    ) -> Table:
+        """All rows of a partition within a scope.
+
+        Args:
+            partition: which one.
+            scope: which practices and providers; the database never gives others.
+            columns: which columns are wanted.
+
+        Raises:
+            SourceError: the database.
+        """
+        started = time.perf_counter()
+        table = await self._snapshot.fetch_slice(partition, scope, columns)
+        self.milliseconds += (time.perf_counter() - started) * 1000
+        return table_from_arrow(table, self.schema)
+
+
+@asynccontextmanager
+async def open_read(source: Source, datasource: Datasource) -> AsyncIterator[DatabaseRead]:
+    """Begin one consistent read.
+
+    Raises:
+        SourceError: the database.
+    """
+    started = time.perf_counter()
+    async with source.snapshot(datasource) as snapshot:
+        yield DatabaseRead(snapshot, (time.perf_counter() - started) * 1000)

@@ -1,0 +1,315 @@
+"""Nothing that the store gives is believed: whatever is done to it, no read is wrong or partial."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tests.support.memory import DATASOURCE, SCHEMA, MemorySource, Row, rows_of
+
+from warmcube.entry.counts import TOTAL
+from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, member_of
+from warmcube.entry.seal import Checksum, Mac, Seal
+from warmcube.errors import Damage
+from warmcube.model.scope import ALL, Box, Scope
+from warmcube.query import lookup
+from warmcube.query.lookup import PointerMoved
+from warmcube.query.read import Reading, StoreReader
+from warmcube.query.snapshots import LiveSnapshot, Snapshots
+from warmcube.store.api import Store
+from warmcube.warm.warmer import Warmer, WarmSettings
+
+MakeWarmer = Callable[..., Warmer]
+NAME = PartitionName("m", "f")
+PROVIDERS = 30  # a practice's set isn't inlined; a provider's with 12 practices is
+TABLE: list[Row] = [
+    ("m", practice, provider or None, "f", practice * 1000 + provider)
+    for practice in range(1, 13)
+    for provider in range(PROVIDERS if practice <= 6 else 3)
+]
+SCOPES = {
+    "everything": Scope((Box(ALL, ALL),)),
+    "a practice": Scope((Box(frozenset({"1"}), ALL),)),
+    "a small practice": Scope((Box(frozenset({"7"}), ALL),)),
+    "practices": Scope((Box(frozenset({"1", "2", "7", "99"}), ALL),)),
+    "a provider": Scope((Box(ALL, frozenset({"1"})),)),
+    "one's own": Scope((Box(frozenset({"1", "2"}), frozenset({"2"})),)),
+    "two boxes": Scope(
+        (Box(frozenset({"1"}), ALL), Box(frozenset({"1", "2"}), frozenset({"5", "6"})))
+    ),
+    "nobody's": Scope((Box(frozenset({"99"}), ALL),)),
+}
+
+
+def expected(scope: Scope) -> list[tuple[int | None, int | None, int]]:
+    """The rows of a scope."""
+
+    def text(value: int | None) -> str | None:
+        return None if value is None else str(value)
+
+    return sorted(((p, v, x) for _, p, v, _, x in TABLE if scope.allows(text(p), text(v))), key=str)
+
+
+class Harness:
+    """A warmed store that can be tampered with and read."""
+
+    def __init__(self, store: Store, using: Seal) -> None:
+        self.store = store
+        self.seal = using
+        self.snapshots = Snapshots(store, "", using)
+        self.reader = StoreReader(store, self.snapshots, using)
+        self.live: LiveSnapshot
+        self.keys: PartitionKeys
+
+    async def warm(self) -> None:
+        """Warm the table and look at what is live."""
+        warmer = Warmer(self.store, "", self.seal, WarmSettings())
+        await warmer.warm(DATASOURCE, MemorySource(TABLE))
+        live = await self.snapshots.load(DATASOURCE)
+        assert live is not None
+        self.live = live
+        self.keys = Keys("", 1).partition(NAME, str(live.manifest.version))
+
+    async def read(self, scope: Scope) -> Reading:
+        """Read a scope."""
+        return await self.reader.read(DATASOURCE, self.live, NAME, scope, SCHEMA.names)
+
+    async def run(self, *words: bytes | int) -> object:
+        """One command."""
+        return (await self.store.run([words]))[0]
+
+
+@pytest.fixture(params=["checksum", "mac"])
+async def harness(request: pytest.FixtureRequest, store: Store) -> Harness:
+    """A warmed store, with each of the seals."""
+    made = Harness(store, Mac(b"s" * 32) if request.param == "mac" else Checksum())
+    await made.warm()
+    return made
+
+
+@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+async def test_each_scope_reads_its_rows(harness: Harness, scope: Scope) -> None:
+    """Whichever family of sets is looked up, exactly the rows of the scope are fetched."""
+    reading = await harness.read(scope)
+    assert rows_of(reading) == expected(scope)
+    assert reading.entries == len(expected(scope))
+    assert reading.trips <= 2
+
+
+@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+async def test_long_sets_are_read_in_pieces(
+    harness: Harness, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sets too long for one command give the same rows through a cursor and in small chunks."""
+    monkeypatch.setattr(lookup, "LONG_SET", 5)
+    monkeypatch.setattr(lookup, "CHUNK", 4)
+    assert rows_of(await harness.read(scope)) == expected(scope)
+
+
+async def test_an_absent_partition_is_proven_empty(harness: Harness) -> None:
+    """Absence that the manifest proves is an answer, after the pointer was checked."""
+    read = harness.reader.read
+    name = PartitionName("nothing like it", None)
+    reading = await read(DATASOURCE, harness.live, name, SCOPES["everything"], SCHEMA.names)
+    assert (reading.table.rows, reading.entries, reading.trips) == (0, 0, 1)
+    await harness.run(b"DEL", Keys("", 1).current)
+    with pytest.raises(PointerMoved):
+        await read(DATASOURCE, harness.live, name, SCOPES["everything"], SCHEMA.names)
+
+
+Tamper = Callable[[Harness], Awaitable[object]]
+A = member_of("1", "1")
+FOREIGN = member_of("3", "1")
+
+
+async def swap_values(h: Harness) -> None:
+    """Another practice's bytes under this practice's key."""
+    await h.run(b"COPY", h.keys.entry(FOREIGN), h.keys.entry(A), b"REPLACE")
+
+
+async def swap_member(h: Harness) -> None:
+    """A member of the practice's set exchanged for another practice's."""
+    await h.run(b"SREM", h.keys.set(b"p:1"), A)
+    await h.run(b"SADD", h.keys.set(b"p:1"), FOREIGN)
+    await h.run(b"SREM", h.keys.all, A)
+    await h.run(b"SADD", h.keys.all, b"p:3:prov:77777")
+
+
+async def swap_for_nothing(h: Harness) -> None:
+    """A member exchanged for one of an entry that doesn't exist."""
+    for key in (h.keys.set(b"p:1"), h.keys.all):
+        await h.run(b"SREM", key, A)
+        await h.run(b"SADD", key, b"p:1:prov:424242")
+
+
+async def add_member(h: Harness) -> None:
+    """One member too many."""
+    await h.run(b"SADD", h.keys.set(b"p:1"), FOREIGN)
+    await h.run(b"SADD", h.keys.all, b"p:1:prov:424242")
+
+
+async def add_garbage(h: Harness) -> None:
+    """Something that is no member."""
+    for key in (h.keys.set(b"p:1"), h.keys.all):
+        await h.run(b"SREM", key, A)
+        await h.run(b"SADD", key, b"\xff\r\n*1")
+
+
+async def copy_set(h: Harness) -> None:
+    """Another practice's whole set under this practice's key: as many members, all foreign."""
+    await h.run(b"COPY", h.keys.set(b"p:3"), h.keys.set(b"p:1"), b"REPLACE")
+    await h.run(b"SREM", h.keys.all, A)
+
+
+async def flip_byte(h: Harness) -> None:
+    """One bit of one entry."""
+    raw = bytearray(await h.run(b"GET", h.keys.entry(A)))  # type: ignore[call-overload]
+    raw[-1] ^= 1
+    await h.run(b"SET", h.keys.entry(A), bytes(raw))
+
+
+async def cut_at_record(h: Harness) -> None:
+    """An entry cut at a record boundary."""
+    raw = await h.run(b"GET", h.keys.entry(A))
+    assert isinstance(raw, bytes)
+    width = h.live.manifest.layouts[0].width
+    await h.run(b"SET", h.keys.entry(A), raw[:-width])
+
+
+async def drop_entry(h: Harness) -> None:
+    """An entry evicted."""
+    await h.run(b"DEL", h.keys.entry(A))
+
+
+async def drop_set(h: Harness) -> None:
+    """The practice's set and the partition's evicted."""
+    await h.run(b"DEL", h.keys.set(b"p:1"), h.keys.all)
+
+
+async def drop_counts(h: Harness) -> None:
+    """The counts evicted."""
+    await h.run(b"DEL", h.keys.counts)
+
+
+async def drop_total(h: Harness) -> None:
+    """A hash whose writing was interrupted."""
+    await h.run(b"HDEL", h.keys.counts, TOTAL)
+
+
+async def drop_field(h: Harness) -> None:
+    """A practice's count lost, as if it had no rows."""
+    await h.run(b"HDEL", h.keys.counts, b"p:1")
+
+
+async def swap_counts(h: Harness) -> None:
+    """A small practice's count under this practice's name."""
+    small = await h.run(b"HGET", h.keys.counts, b"p:7")
+    assert isinstance(small, bytes)
+    await h.run(b"HSET", h.keys.counts, b"p:1", small)
+
+
+async def wrong_type(h: Harness) -> None:
+    """A key replaced by one of another type."""
+    await h.run(b"SET", h.keys.set(b"p:1"), b"x")
+    await h.run(b"SET", h.keys.all, b"x")
+
+
+TAMPERINGS: list[Tamper] = [
+    swap_values,
+    swap_member,
+    swap_for_nothing,
+    add_member,
+    add_garbage,
+    copy_set,
+    flip_byte,
+    cut_at_record,
+    drop_entry,
+    drop_set,
+    drop_counts,
+    drop_total,
+    drop_field,
+    swap_counts,
+    wrong_type,
+]
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda t: t.__name__)
+async def test_tampering_is_never_an_answer(harness: Harness, tamper: Tamper) -> None:
+    """Each read is right or damage; at least the practice that was tampered with is damage."""
+    await tamper(harness)
+    damaged = []
+    for name, scope in SCOPES.items():
+        try:
+            assert rows_of(await harness.read(scope)) == expected(scope)
+        except Damage:
+            damaged.append(name)
+    assert "a practice" in damaged
+    assert "nobody's" not in damaged or tamper in (drop_counts, drop_total, drop_field)
+
+
+async def test_a_missing_manifest_is_damage(harness: Harness) -> None:
+    """A pointer to nothing isn't a cold data source."""
+    version = str(harness.live.manifest.version)
+    await harness.run(b"DEL", Keys("", 1).manifest(version))
+    harness.snapshots.forget(1)
+    with pytest.raises(Damage):
+        await harness.snapshots.load(DATASOURCE)
+
+
+async def test_a_manifest_under_another_version_is_damage(harness: Harness) -> None:
+    """A manifest is sealed with its own name."""
+    keys = Keys("", 1)
+    old = str(harness.live.manifest.version)
+    new = "9-" + "0" * 16
+    await harness.run(b"COPY", keys.manifest(old), keys.manifest(new))
+    await harness.run(b"SET", keys.current, new.encode(), b"PX", 100_000)
+    with pytest.raises(Damage):
+        await harness.snapshots.load(DATASOURCE)
+
+
+async def test_a_pointer_without_expiry_is_damage(harness: Harness) -> None:
+    """Nothing would bound the age of what it names."""
+    await harness.run(b"PERSIST", Keys("", 1).current)
+    with pytest.raises(Damage):
+        await harness.snapshots.load(DATASOURCE)
+
+
+async def test_a_moved_pointer_is_told_from_damage(harness: Harness) -> None:
+    """After a re-warm, a read that was planned before starts anew; it isn't called damage."""
+    warmer = Warmer(harness.store, "", harness.seal, WarmSettings())
+    await warmer.warm(DATASOURCE, MemorySource(TABLE))
+    for scope in SCOPES.values():
+        with pytest.raises(PointerMoved):
+            await harness.read(scope)
+
+
+async def test_the_other_seal_reads_nothing(store: Store) -> None:
+    """A process with another seal, or another key, finds damage and no rows."""
+    harness = Harness(store, Mac(b"s" * 32))
+    await harness.warm()
+    for other in (Checksum(), Mac(b"t" * 32)):
+        with pytest.raises(Damage):
+            await Snapshots(store, "", other).load(DATASOURCE)
+
+
+async def test_a_snapshot_of_another_table_is_cold(harness: Harness) -> None:
+    """If the configuration names another table now, what was warmed doesn't answer for it."""
+    other = dataclasses.replace(DATASOURCE, table="another")
+    assert await harness.snapshots.load(other) is None
+
+
+async def test_a_snapshot_past_its_life_is_not_served(store: Store) -> None:
+    """Readers count down on their own clock from what the store said was left."""
+    now = [0.0]
+    harness = Harness(store, Checksum())
+    harness.snapshots = Snapshots(store, "", Checksum(), clock=lambda: now[0])
+    await harness.warm()
+    live = harness.snapshots.known(DATASOURCE)
+    assert live is not None
+    assert not harness.snapshots.is_stale(live)
+    now[0] = 14_401.0
+    assert harness.snapshots.known(DATASOURCE) is live
+    assert harness.snapshots.is_stale(live)
+    now[0] = 18_001.0
+    assert harness.snapshots.known(DATASOURCE) is None

@@ -1,0 +1,116 @@
+"""What every store must do; one suite for whatever adapters there are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from warmcube.errors import ConfigError, Damage, StoreRefused, StoreTooSmall, StoreUnavailable
+from warmcube.store.api import Store
+from warmcube.store.connect import open_store, place_of
+
+
+async def test_replies_come_in_order(store: Store) -> None:
+    """One trip, one reply per command, bytes as they are."""
+    replies = await store.run(
+        [
+            (b"SET", b"k", b"\x00\r\n\xff"),
+            (b"GET", b"k"),
+            (b"GET", b"none"),
+            (b"SADD", b"s", b"a", b"b"),
+            (b"SCARD", b"s"),
+            (b"PEXPIRE", b"k", 100_000),
+        ]
+    )
+    assert replies == [b"OK", b"\x00\r\n\xff", None, 2, 2, 1]
+    assert await store.run([]) == []
+
+
+async def test_an_error_in_a_pipeline_does_not_shift_replies(store: Store) -> None:
+    """The error is raised, and the connection goes on with whole replies."""
+    await store.run([(b"SET", b"k", b"v")])
+    for _ in range(3):
+        with pytest.raises(StoreRefused, match="INCR"):
+            await store.run([(b"GET", b"k"), (b"INCR", b"k"), (b"GET", b"k")])
+        assert await store.run([(b"GET", b"k")]) == [b"v"]
+    with pytest.raises(Damage):
+        await store.run([(b"SMEMBERS", b"k")])
+    with pytest.raises(StoreRefused):
+        await store.write([(b"SET", b"a", b"b"), (b"NOSUCHCOMMAND", b"k")])
+
+
+async def test_a_cancelled_read_is_nobody_elses(store: Store) -> None:
+    """A connection that was given up half way never answers another command."""
+    await store.run([(b"SET", b"k", b"v")])
+    for delay in (0, 0.001, 0.003, 0.01):
+        slow = asyncio.create_task(store.run([(b"DEBUG", b"SLEEP", b"0.02"), (b"TIME",)]))
+        await asyncio.sleep(delay)
+        slow.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await slow
+        assert await store.run([(b"GET", b"k")]) == [b"v"]
+
+
+async def test_what_takes_too_long_is_unavailable(store: Store) -> None:
+    """A trip has its own deadline, and the next one isn't disturbed."""
+    with pytest.raises(StoreUnavailable, match="in time"):
+        await store.run([(b"DEBUG", b"SLEEP", b"0.2")], seconds=0.05)
+    assert (await store.run([(b"ECHO", b"x")])) == [b"x"]
+
+
+async def test_a_connection_that_the_server_closed_is_replaced(store: Store) -> None:
+    """A read is tried once more on a new connection."""
+    await store.run([(b"SET", b"k", b"v")])
+    other = await store.run([(b"CLIENT", b"ID")])
+    with contextlib.suppress(StoreUnavailable):
+        await store.run([(b"CLIENT", b"KILL", b"ID", other[0], b"SKIPME", b"no")])
+    assert await store.run([(b"GET", b"k")]) == [b"v"]
+
+
+async def test_many_at_once_share_the_pool(store: Store) -> None:
+    """More readers than connections wait for one; nobody gets another's reply."""
+    await store.run([(b"SET", b"%d" % i, b"%d" % i) for i in range(300)])
+    replies = await asyncio.gather(*[store.run([(b"GET", b"%d" % i)]) for i in range(300)])
+    assert replies == [[b"%d" % i] for i in range(300)]
+
+
+async def test_out_of_memory_says_so(store: Store) -> None:
+    """A full server is told from one that refuses."""
+    await store.run([(b"CONFIG", b"SET", b"maxmemory", 1)])
+    try:
+        with pytest.raises(StoreTooSmall, match="out of memory"):
+            await store.write([(b"SET", b"k", b"v")])
+    finally:
+        await store.run([(b"CONFIG", b"SET", b"maxmemory", 0)])
+
+
+async def test_memory_and_clock(store: Store) -> None:
+    """Figures of each master, and the server's time."""
+    (memory,) = await store.memory()
+    assert memory.used > 0
+    assert (memory.limit, memory.policy) == (0, "noeviction")
+    assert await store.now_ms() > 1_700_000_000_000
+    await store.await_replicas(b"k", 1.0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://:hunter2@127.0.0.1:1/0", "unix:///nonexistent/redis.sock?password=hunter2"],
+)
+async def test_a_server_that_is_not_there(url: str) -> None:
+    """The error names the place, never the password."""
+    store = open_store(url)
+    for attempt in (store.run([(b"TIME",)]), store.write([(b"SET", b"k", b"v")])):
+        with pytest.raises(StoreUnavailable) as caught:
+            await attempt
+        assert "hunter2" not in str(caught.value) + repr(store)
+        assert place_of(url) in str(caught.value)
+    await store.close()
+
+
+def test_an_unknown_scheme_is_a_configuration_error() -> None:
+    """Only what can be reached is opened."""
+    with pytest.raises(ConfigError, match="memcached"):
+        open_store("memcached://localhost")
