@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import reprlib
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from warmcube.errors import InvalidQuery
 from warmcube.model.request import NULL, Filter, Order, Query
+from warmcube.query.wording import shown
 
 __all__ = ["query_from_dict", "query_from_json"]
 
@@ -45,7 +45,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidQuery(f"the query has the field {reprlib.repr(twice)} twice; give it once")
+        raise InvalidQuery(f"the query has the field {shown(twice)} twice; give it once")
     return found
 
 
@@ -76,16 +76,13 @@ def _fields(data: Any, what: str, form: type) -> dict[str, Any]:
     for name in data:
         if name not in known:
             raise InvalidQuery(
-                f"{what} has an unknown field {reprlib.repr(name)}; "
-                f"the fields are {', '.join(known)}"
+                f"{what} has an unknown field {shown(name)}; the fields are {', '.join(known)}"
             )
     return {name: value for name, value in data.items() if value is not None}
 
 
 def _wrong(name: str, value: Any, expected: str) -> InvalidQuery:
-    return InvalidQuery(
-        f"{name} is {reprlib.repr(value)} ({type(value).__name__}); expected {expected}"
-    )
+    return InvalidQuery(f"{name} is {shown(value)}; expected {expected}")
 
 
 def _whole(name: str, value: Any) -> int:

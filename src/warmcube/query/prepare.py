@@ -7,11 +7,11 @@ and shape are.
 from __future__ import annotations
 
 import difflib
-import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from warmcube.access.ids import is_text, parse_id
 from warmcube.errors import InvalidFilter, InvalidQuery, LimitExceeded, MissingRole, UnknownColumn
 from warmcube.model.request import AGGREGATES, NULL, OPERATORS, Filter, Null, Order, Query
 from warmcube.model.schema import Column, ColumnType, Datasource, Kind, Schema
@@ -19,6 +19,7 @@ from warmcube.query.conditions import Condition
 from warmcube.query.numbers import MAX_PRECISION
 from warmcube.query.prepared import Aggregation, Limits, Ordering, PreparedQuery
 from warmcube.query.values import Span, parse_days, parse_value
+from warmcube.query.wording import shown
 
 __all__ = ["Limits", "PreparedQuery", "prepare"]
 
@@ -76,7 +77,7 @@ def prepare(query: Query, schema: Schema, datasource: Datasource, limits: Limits
 
 def _items(name: str, given: Any) -> Sequence[Any]:
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
-        raise InvalidQuery(f"{name} is {reprlib.repr(given)} ({type(given).__name__}); give a list")
+        raise InvalidQuery(f"{name} is {shown(given)}; give a list")
     return given
 
 
@@ -112,7 +113,7 @@ def unknown_column(name: Any, names: Iterable[str], what: str) -> UnknownColumn:
     close = difflib.get_close_matches(name, names, 1) if isinstance(name, str) else []
     meant = f' (did you mean "{close[0]}"?)' if close else ""
     return UnknownColumn(
-        f"{what} has no column {reprlib.repr(name)}{meant}; its columns are {', '.join(names)}"
+        f"{what} has no column {shown(name)}{meant}; its columns are {', '.join(names)}"
     )
 
 
@@ -131,11 +132,9 @@ def _role_text(
     if given is NULL:
         return None
     column_type = schema[column].type
-    if column_type.kind is Kind.TEXT and isinstance(given, str):
+    if column_type.kind is Kind.TEXT and isinstance(given, str) and is_text(given):
         return given  # as it is, the empty text too: it may be in the table
-    from warmcube.access.ids import parse_id  # noqa: PLC0415 - TODO
-
-    return parse_id(given, column_type)
+    return parse_id(given, column_type, name=role)
 
 
 def _date_range(
@@ -165,15 +164,11 @@ def _date_range(
 
 def _condition(item: Any, schema: Schema, limits: Limits, zone: ZoneInfo) -> Condition:
     if not isinstance(item, Filter):
-        raise InvalidQuery(
-            f"where holds {reprlib.repr(item)} ({type(item).__name__}); give Filters"
-        )
+        raise InvalidQuery(f"where holds {shown(item)}; give Filters")
     column = _column(item.column, schema, "the data source")
     op, value = item.op, item.value
     if op not in OPERATORS:
-        raise InvalidFilter(
-            f"{reprlib.repr(op)} is no operator; the operators are {', '.join(OPERATORS)}"
-        )
+        raise InvalidFilter(f"{shown(op)} is no operator; the operators are {', '.join(OPERATORS)}")
     if op in _NULL_TESTS:
         if value is not None:
             raise InvalidFilter(f'{op} on column "{column.name}" takes no value; leave it out')
@@ -181,8 +176,7 @@ def _condition(item: Any, schema: Schema, limits: Limits, zone: ZoneInfo) -> Con
     if op == "like":
         if not isinstance(value, str):
             raise InvalidFilter(
-                f'like on column "{column.name}" looks for text, and {reprlib.repr(value)} is '
-                f"{type(value).__name__}; give a str"
+                f'like on column "{column.name}" looks for text, not {shown(value)}; give a str'
             )
         return Condition(column.name, op, needle=value.casefold())
     if op not in _LISTS and op != "between":
@@ -202,27 +196,17 @@ def _value(value: Any, column: Column, op: str, zone: ZoneInfo) -> Span:
 def _values(
     value: Any, column: Column, op: str, limits: Limits, zone: ZoneInfo
 ) -> tuple[Span, ...]:
-    is_list = isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes)
-    if not is_list or (op == "between" and len(value) != 2):
-        expected = "a list of two values" if op == "between" else "a list of values"
-        raise InvalidFilter(
-            f'{op} on column "{column.name}" takes {expected}, not {reprlib.repr(value)} '
-            f"({type(value).__name__})"
-        )
+    is_pair = op == "between"
+    lists = Sequence if is_pair else Sequence | set | frozenset
+    if (
+        not isinstance(value, lists)
+        or isinstance(value, str | bytes)
+        or (is_pair and len(value) != 2)
+    ):
+        expected = "a list of two values" if is_pair else "a list of values"
+        raise InvalidFilter(f'{op} on column "{column.name}" takes {expected}, not {shown(value)}')
     _check_length(f'{op} on column "{column.name}"', len(value), limits)
-    spans = tuple(_value(item, column, op, zone) for item in value)
-    if op == "between" and _is_reversed(spans[0], spans[1], column):
-        raise InvalidFilter(
-            f'between on column "{column.name}" goes from {value[0]} down to {value[1]}; '
-            "the lesser value comes first"
-        )
-    return spans
-
-
-def _is_reversed(first: Span, second: Span, column: Column) -> bool:
-    """Whether a date range goes backwards; between other values that is just empty, as in SQL."""
-    is_range = column.type.kind is Kind.DATE or column.type.kind.is_instant
-    return is_range and bool(first.low > second.high)
+    return tuple(_value(item, column, op, zone) for item in value)
 
 
 def _group_by(query: Query, schema: Schema) -> tuple[str, ...]:
@@ -242,7 +226,7 @@ def _aggregation(query: Query, schema: Schema, datasource: Datasource) -> Aggreg
         return None
     if function not in AGGREGATES:
         raise InvalidQuery(
-            f"{reprlib.repr(function)} is no aggregate; the aggregates are {', '.join(AGGREGATES)}"
+            f"{shown(function)} is no aggregate; the aggregates are {', '.join(AGGREGATES)}"
         )
     name = function
     while name in query.group_by:
@@ -290,7 +274,7 @@ def _ordering(item: Any, output: Schema) -> Ordering:
     if isinstance(item, Order):
         if not isinstance(item.descending, bool):
             raise InvalidQuery(
-                f"order_by: descending is {reprlib.repr(item.descending)}; give True or False"
+                f"order_by: descending is {shown(item.descending)}; give True or False"
             )
         return Ordering(_column(item.column, output, "the answer").name, item.descending)
     if isinstance(item, str) and item.startswith("-") and item not in output:
@@ -302,7 +286,5 @@ def _limit(limit: Any) -> int | None:
     if limit is None:
         return None
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
-        raise InvalidQuery(
-            f"limit is {reprlib.repr(limit)} ({type(limit).__name__}); give a whole number from 0"
-        )
+        raise InvalidQuery(f"limit is {shown(limit)}; give a whole number from 0")
     return limit

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -32,6 +31,7 @@ from warmcube.query.instants import (
     parse_instant,
 )
 from warmcube.query.numbers import floor_scaled, reserved
+from warmcube.query.wording import shown
 
 __all__ = ["Span", "parse_days", "parse_value"]
 
@@ -103,8 +103,8 @@ def parse_value(value: Any, column: Column, zone: ZoneInfo) -> Span:
     except ValueError as error:
         reason = f" ({error})" if str(error) else ""
         raise InvalidFilter(
-            f'column "{column.name}" is {column.type}, and {reprlib.repr(value)} '
-            f"({type(value).__name__}) can't be read as such{reason}; give {_EXPECTED[kind]}"
+            f'column "{column.name}" is {column.type}, and {shown(value)} '
+            f"can't be read as such{reason}; give {_EXPECTED[kind]}"
         ) from None
 
 
@@ -130,7 +130,7 @@ def parse_days(value: Any, name: str, column: Column, zone: ZoneInfo) -> Span:
         return _span_of_day(_day(value), column.type, zone)
     except ValueError as error:
         raise InvalidFilter(
-            f"{name} is {reprlib.repr(value)} ({type(value).__name__}), which isn't a day "
+            f"{name} is {shown(value)}, which isn't a day "
             f'({error}); give a date, or text such as "2024-12-31"'
         ) from None
 
