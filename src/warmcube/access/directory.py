@@ -1,0 +1,111 @@
+"""The directory: roles, the tree of organizations, users. Frozen, so that a version is a version.
+
+`warmcube.access.survey` builds one from records and finds what is wrong with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from warmcube.access.permissions import Permission
+
+__all__ = ["Directory", "Organization", "ProviderBinding", "RoleAssignment", "User"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """One node of the tree. An inactive one grants nothing and isn't walked through."""
+
+    id: str
+    name: str = ""
+    parent: str | None = None
+    practices: frozenset[str] = frozenset()  # directory ids
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """A role that a user has: within an organization's subtree if one is named, until it expires."""
+
+    role: str
+    organization: str | None = None
+    expires: datetime | None = None  # aware; the first moment at which it no longer holds
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderBinding:
+    """Who a user is: a provider, in one practice or (None) wherever that provider's id occurs."""
+
+    practice: str | None
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody who may ask."""
+
+    id: str
+    name: str = ""
+    roles: tuple[RoleAssignment, ...] = ()
+    organizations: tuple[str, ...] = ()
+    providers: tuple[ProviderBinding, ...] = ()
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Directory:
+    """All of them, at one version.
+
+    Args:
+        version: changes whenever anything else here does.
+        roles: the permissions of each role that mean something here.
+        organizations: by id.
+        users: by id.
+        defective: users whose own records, or whose roles, have a defect; they are denied.
+    """
+
+    version: str
+    roles: Mapping[str, tuple[Permission, ...]]
+    organizations: Mapping[str, Organization]
+    users: Mapping[str, User]
+    defective: frozenset[str] = frozenset()
+    active_organizations: frozenset[str] = field(init=False)
+    _children: Mapping[str, tuple[str, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        children: dict[str, list[str]] = {}
+        for organization in self.organizations.values():
+            if organization.active and organization.parent is not None:
+                children.setdefault(organization.parent, []).append(organization.id)
+        frozen = {
+            "roles": MappingProxyType(dict(self.roles)),
+            "organizations": MappingProxyType(dict(self.organizations)),
+            "users": MappingProxyType(dict(self.users)),
+            "active_organizations": frozenset(
+                id for id, organization in self.organizations.items() if organization.active
+            ),
+            "_children": {parent: tuple(found) for parent, found in children.items()},
+        }
+        for name, value in frozen.items():
+            object.__setattr__(self, name, value)
+
+    def subtree(self, organizations: Iterable[str]) -> frozenset[str]:
+        """These organizations and all below them, as far as active ones lead.
+
+        An id that is unknown or inactive contributes nothing, nor does what lies below it. A loop
+        ends: nothing is visited twice.
+        """
+        waiting = [id for id in organizations if id in self.active_organizations]
+        found = set(waiting)
+        while waiting:
+            below = [id for id in self._children.get(waiting.pop(), ()) if id not in found]
+            found.update(below)
+            waiting += below
+        return frozenset(found)
+
+    def practices_of(self, organizations: Iterable[str]) -> frozenset[str]:
+        """The practices that these organizations themselves hold, as directory ids."""
+        return frozenset().union(*(self.organizations[id].practices for id in organizations))

@@ -1,0 +1,119 @@
+"""Ids of practices and providers, in the one canonical text form of their column's type.
+
+Inside warmcube an id is always its canonical text: ``"114"``, a lower-case hyphenated uuid, the
+text itself. An id that can be read in two ways is refused instead of guessed, since a wrong guess
+is either somebody else's rows or an empty answer that looks right.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from uuid import UUID
+
+from warmcube.errors import DirectoryError, InvalidFilter
+from warmcube.model.schema import KEY_KINDS, ColumnType, Kind
+
+__all__ = ["directory_id", "holds", "is_text", "parse_id", "show"]
+
+_BITS: Final = {Kind.SMALLINT: 16, Kind.INTEGER: 32, Kind.BIGINT: 64}
+_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SHOWN: Final = 80
+
+
+def show(value: object) -> str:
+    """A value as a message shows it: never long, and never failing."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+        return f"an integer of {value.bit_length()} bits"
+    if value is None or isinstance(value, str | int | float | bytes | UUID):
+        text = repr(value)
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return f"a {type(value).__name__}"
+
+
+def is_text(text: str) -> bool:
+    """Whether a database can hold this as text: no NUL, no half of a surrogate pair."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _in_range(value: int, kind: Kind) -> bool:
+    limit = 1 << (_BITS[kind] - 1)
+    return -limit <= value < limit
+
+
+def holds(text: str, type: ColumnType) -> bool:
+    """Whether `text` is the canonical form of an id of this type.
+
+    A directory id for which this is false grants nothing in such a column. The empty text is an
+    id that a text column can hold, although no request and no directory may name it.
+    """
+    if type.kind not in KEY_KINDS:
+        raise ValueError(f"a {type} column can't hold ids")
+    if type.kind.is_integer:
+        return _INTEGER.fullmatch(text) is not None and _in_range(int(text), type.kind)
+    if type.kind is Kind.UUID:
+        return _UUID.fullmatch(text) is not None
+    return is_text(text)
+
+
+def parse_id(value: object, type: ColumnType, *, name: str = "id") -> str:
+    """The canonical form of an id in a request.
+
+    Args:
+        value: what was asked for. An integer column takes an int, or text that prints the same
+            after parsing; a uuid column a `uuid.UUID` or its canonical text; a text column text.
+        type: the column's type.
+        name: what the message calls the id, such as ``"practice"``.
+
+    Raises:
+        InvalidFilter: for anything else, the empty text included.
+    """
+    text: str | None = None
+    if isinstance(value, str):
+        text = str.__str__(value)
+    elif type.kind.is_integer and isinstance(value, int) and not isinstance(value, bool):
+        text = str(int(value)) if _in_range(value, type.kind) else None
+    elif type.kind is Kind.UUID and isinstance(value, UUID):
+        text = str(UUID(int=value.int))
+    if text is not None and holds(text, type) and text:
+        return text
+    raise InvalidFilter(f"{name} {show(value)} can't be read: {_expected(value, type)}")
+
+
+def _expected(value: object, type: ColumnType) -> str:
+    if type.kind.is_integer:
+        limit = 1 << (_BITS[type.kind] - 1)
+        return (
+            f"the column is {type}; write an integer from {-limit} to {limit - 1}, "
+            "as a number or as the digits that it prints as, such as 114"
+        )
+    if type.kind is Kind.UUID:
+        return (
+            "the column is uuid; write it in lower case with hyphens, "
+            "such as 6f1c9b1e-0d4e-4f3a-9b7e-2a5c8d1e0f42"
+        )
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f'the column is text; write it as text: "{value}"'
+    return (
+        "the column is text; write text that isn't empty and has no NUL and no lone surrogate; "
+        "leave the field out for no filter"
+    )
+
+
+def directory_id(value: object) -> str:
+    """The text form of a practice or provider in a directory: 101 and ``"101"`` are one id.
+
+    Raises:
+        DirectoryError: if it is neither an integer of 64 bits nor text.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and _in_range(value, Kind.BIGINT):
+        return str(int(value))
+    if isinstance(value, str) and value and is_text(value):
+        return str.__str__(value)
+    raise DirectoryError(
+        f"{show(value)} can't be an id; write an integer of 64 bits, or text that isn't empty"
+    )
