@@ -102,9 +102,18 @@ class LimitExceeded(InvalidQuery):
 
 
 class AccessDenied(WarmcubeError):
-    """This user may not ask for this; never says whether what was named exists."""
+    """This user may not ask for this; never says whether what was named exists.
+
+    Args:
+        message: for whoever asked.
+        reason: for the audit only: it may tell apart what the message must not.
+    """
 
     exit_status = 3
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class DirectoryError(WarmcubeError):
