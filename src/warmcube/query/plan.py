@@ -101,12 +101,7 @@ def prove_whole(members: Sequence[bytes], entries: int, scope: Scope) -> dict[by
     """
     if len(set(members)) != entries:
         raise Damage(f"a partition's set has {len(set(members))} members, its total says {entries}")
-    parsed = {member: parse_member(member) for member in members}
-    return {
-        member: found
-        for member, found in parsed.items()
-        if scope.allows(found.practice, found.provider)
-    }
+    return _within({member: parse_member(member) for member in members}, scope)
 
 
 def prove_members(
@@ -137,11 +132,7 @@ def prove_members(
     found |= _prove_union(
         of_providers, counts, plan.providers, lambda member: provider_field(member.provider)
     )
-    return {
-        member: parsed
-        for member, parsed in found.items()
-        if plan.scope.allows(parsed.practice, parsed.provider)
-    }
+    return _within(found, plan.scope)
 
 
 def _prove_union(
@@ -164,3 +155,13 @@ def _prove_union(
             f"index sets have {len(parsed)} members where their counts say {sum(counted.values())}"
         )
     return parsed
+
+
+def _within(members: dict[bytes, Member], scope: Scope) -> dict[bytes, Member]:
+    if scope.is_everything:
+        return members
+    return {
+        member: parsed
+        for member, parsed in members.items()
+        if scope.allows(parsed.practice, parsed.provider)
+    }
