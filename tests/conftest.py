@@ -1,0 +1,129 @@
+"""Real servers for the tests, and the ``--long`` switch.
+
+Every test process (xdist starts several) runs its own Redis and Postgres, out of the wheels of the
+``embedded`` extra. ``WARMCUBE_TEST_REDIS_SERVER`` names another ``redis-server`` or
+``valkey-server`` to test on; ``PATH`` means the ``redis-server`` found there.
+"""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from adbc_driver_postgresql import dbapi
+
+from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
+
+_SERIAL = itertools.count()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--long``."""
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is marked ``long``, unless asked for."""
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes; runs with --long"))
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A folder for the data of servers, that an unprivileged Postgres can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="warmcube-tests-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def redis_executable() -> Path | None:
+    """The redis-server to test on; None is the wheel's."""
+    named = os.environ.get("WARMCUBE_TEST_REDIS_SERVER", "")
+    if named == "PATH":
+        found = shutil.which("redis-server")
+        if found is None:
+            pytest.exit("WARMCUBE_TEST_REDIS_SERVER=PATH, but PATH has no redis-server", 2)
+        named = found
+    return Path(named) if named else None
+
+
+@pytest.fixture(scope="session")
+def redis_server(server_folder: Path, redis_executable: Path | None) -> Iterator[EmbeddedRedis]:
+    """A Redis for the whole session; `redis_url` empties it."""
+    with EmbeddedRedis(server_folder / "redis", redis_executable) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> str:
+    """The URL of an empty Redis."""
+    with closing(redis.Redis.from_url(redis_server.url)) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def redis_factory(
+    server_folder: Path, redis_executable: Path | None
+) -> Iterator[Callable[..., EmbeddedRedis]]:
+    """Starts more Redis servers: each call takes options of redis-server, and returns a server."""
+    with ExitStack() as servers:
+
+        def start(*extra_args: str) -> EmbeddedRedis:
+            folder = server_folder / f"redis-{next(_SERIAL)}"
+            server = EmbeddedRedis(folder, redis_executable, extra_args=extra_args)
+            return servers.enter_context(server)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def postgres_server(server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A Postgres for the whole session."""
+    with EmbeddedPostgres(server_folder / "postgres") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: EmbeddedPostgres) -> str:
+    """The URL of the session's database ``postgres``; what a test makes in it stays there."""
+    return postgres_server.url
+
+
+@pytest.fixture
+def postgres_db(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of an empty database of the test's own."""
+    with _database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def postgres_module_db(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """The URL of an empty database that the tests of a module share."""
+    with _database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def _database(server: EmbeddedPostgres) -> Iterator[str]:
+    name = f"test_{next(_SERIAL)}"
+    _execute(server, f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        yield server.url_of(name)
+    finally:
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(server: EmbeddedPostgres, statement: str) -> None:
+    connected = dbapi.connect(server.url, autocommit=True)
+    with connected as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
