@@ -1,0 +1,100 @@
+"""What must hold between settings, checked also where other settings are wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from warmcube.config.problems import Problems, nearest
+from warmcube.config.secret import masked
+from warmcube.config.sections import (
+    CacheSection,
+    ColumnsSection,
+    DirectorySection,
+    StoreSection,
+)
+
+__all__ = ["check_relations"]
+
+
+def check_relations(
+    raw: Mapping[str, Any], valid: Mapping[str, BaseModel], problems: Problems
+) -> None:
+    """Notes what is wrong between settings.
+
+    Args:
+        raw: the tables as they were read.
+        valid: the sections that are valid in themselves.
+        problems: takes what is wrong.
+    """
+    cache, store, directory = (valid.get(name) for name in ("cache", "store", "directory"))
+    if isinstance(cache, CacheSection) and cache.max_unchecked_age < cache.max_pointer_age:
+        problems.add(
+            ("cache", "max_unchecked_age"),
+            f"expected at least max_pointer_age, which is {cache.max_pointer_age:g}",
+            value=f"{cache.max_unchecked_age:g}",
+        )
+    if isinstance(store, StoreSection) and store.integrity == "mac" and store.mac_key is None:
+        problems.add(
+            ("store", "mac_key"),
+            'missing; integrity = "mac" needs a key of at least 32 characters, best given as '
+            "WARMCUBE_STORE__MAC_KEY",
+        )
+    if isinstance(directory, DirectorySection) and directory.path and directory.url:
+        problems.add(("directory",), "has both path and url; expected one of them")
+    sources = raw.get("sources", {})
+    _check_source_names(sources, problems)
+    _check_datasources(raw.get("datasources"), sources, problems)
+
+
+def _check_source_names(sources: Any, problems: Problems) -> None:
+    for name in sources if isinstance(sources, dict) else ():
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            problems.add(("sources", name), "expected a name of letters, digits, _ and -")
+
+
+def _check_datasources(datasources: Any, sources: Any, problems: Problems) -> None:
+    if not isinstance(datasources, list):
+        return
+    first: dict[int, int] = {}
+    for position, table in enumerate(datasources):
+        if not isinstance(table, dict):
+            continue
+        number, source = table.get("id"), table.get("source")
+        if type(number) is int:
+            if number in first:
+                problems.add(
+                    ("datasources", position, "id"),
+                    f"expected another number: datasources[{first[number]}] has this id already",
+                    value=str(number),
+                )
+            first.setdefault(number, position)
+        if isinstance(source, str) and isinstance(sources, dict) and source not in sources:
+            problems.add(
+                ("datasources", position, "source"),
+                f"there is no [sources.{masked(source)}]{nearest(source, sources)}",
+                value=f'"{masked(source)}"',
+            )
+        _check_columns(position, table.get("columns", {}), problems)
+
+
+def _check_columns(position: int, columns: Any, problems: Problems) -> None:
+    """One column can't play two roles: an entry's key and its rows would disagree."""
+    if not isinstance(columns, dict):
+        return
+    players: dict[str, str] = {}
+    for role, field in ColumnsSection.model_fields.items():
+        column = columns.get(role, field.default)
+        if not isinstance(column, str):
+            continue
+        if column in players:
+            problems.add(
+                ("datasources", position, "columns", role),
+                f"expected another column: this one is the {players[column]} already; false where "
+                "the table has none",
+                value=f'"{column}"',
+            )
+        players.setdefault(column, role)

@@ -1,0 +1,265 @@
+"""Every setting, declared once: its name, type, default, range, unit and what it is for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+)
+
+from warmcube.config.secret import SecretUrl
+
+__all__ = [
+    "COLUMN_OR_FALSE",
+    "EMBEDDED",
+    "CacheSection",
+    "ColumnsSection",
+    "DatasourceSection",
+    "DirectorySection",
+    "EmbeddedSection",
+    "LimitsSection",
+    "Section",
+    "SourceSection",
+    "StoreSection",
+]
+
+EMBEDDED = "embedded"
+"""In place of a URL: a server that warmcube itself starts and stops."""
+
+
+def _has_scheme(*schemes: str, embeddable: bool = True) -> AfterValidator:
+    def check(url: SecretUrl) -> SecretUrl:
+        text = url.get_secret_value()
+        if embeddable and text == EMBEDDED:
+            return url
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            raise ValueError("a URL whose host and port can be read") from None
+        if parts.scheme not in schemes or "://" not in text:
+            starts = ", ".join(f"{scheme}://" for scheme in schemes)
+            either = f', or "{EMBEDDED}"' if embeddable else ""
+            raise ValueError(f"a URL that begins with one of {starts}{either}")
+        needs_path = parts.scheme in ("unix", "duckdb", "parquet")
+        if needs_path and not (parts.netloc + parts.path).strip("/"):
+            raise ValueError(f"{parts.scheme}:// followed by a path")
+        return url
+
+    return AfterValidator(check)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # "" is a folder, "../x" no key, "Mars" not found
+        raise ValueError("the IANA name of a time zone, like UTC or Europe/Berlin") from None
+    return name
+
+
+def _column(value: Any) -> Any:
+    if value is False:
+        return None
+    if not isinstance(value, str) or not value:
+        raise ValueError("the name of a column, or false where the table has none")
+    return value
+
+
+def _namespace(text: str) -> str:
+    # A brace would move the cluster hash tag that every key carries, and so part a partition.
+    if any(character in "{}*?[]\\" or not "!" <= character <= "~" for character in text):
+        raise ValueError("printable ASCII without spaces, braces, brackets, * ? or \\")
+    return text
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+COLUMN_OR_FALSE = BeforeValidator(_column)
+Column = Annotated[str | None, COLUMN_OR_FALSE]
+Name = Annotated[str, Field(min_length=1)]
+StoreUrl = Annotated[SecretUrl, _has_scheme("redis", "rediss", "unix", "redis+cluster")]
+SourceUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", "duckdb", "parquet")]
+DirectoryUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", embeddable=False)]
+
+
+class Section(BaseModel):
+    """One table of the file: no unknown keys, no coercion, no change after loading."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,  # an input may hold a password
+    )
+
+
+class StoreSection(Section):
+    """``[store]``: the Redis or Valkey that holds the snapshots."""
+
+    url: StoreUrl = Field(
+        default=SecretUrl("redis://127.0.0.1:6379/0"),
+        description='redis://, rediss://, unix:// or redis+cluster://; or "embedded" for a Redis '
+        "that warmcube starts itself",
+    )
+    integrity: Literal["checksum", "mac"] = Field(
+        default="checksum",
+        description='how entries prove that they are whole; "mac" where other applications can '
+        "write to the same Redis",
+    )
+    mac_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description='the key of integrity = "mac"; the same for all processes',
+    )
+    namespace: Annotated[str, AfterValidator(_namespace)] = Field(
+        default="",
+        max_length=200,
+        description="put in front of every key; two deployments on one server need two",
+    )
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.url.get_secret_value() == EMBEDDED
+
+
+class EmbeddedSection(Section):
+    """``[embedded]``: the servers that warmcube starts itself."""
+
+    folder: Name = Field(
+        default=".warmcube",
+        description="where embedded servers keep their data; relative to the configuration file",
+    )
+
+
+class CacheSection(Section):
+    """``[cache]``: how long snapshots live, and how they are written and read."""
+
+    ttl: int = Field(
+        default=14400,
+        gt=0,
+        le=10**9,
+        description="how long a snapshot is fresh",
+        json_schema_extra={"unit": "seconds", "env": "CACHE_TTL"},
+    )
+    batch_size: int = Field(
+        default=5000,
+        gt=0,
+        le=10**6,
+        description="how much goes into one write",
+        json_schema_extra={"unit": "entries", "env": "CACHE_BATCH_SIZE"},
+    )
+    query_timeout: int = Field(
+        default=10000,
+        gt=0,
+        le=10**8,
+        description="the deadline of one query",
+        json_schema_extra={"unit": "milliseconds", "env": "CACHE_QUERY_TIMEOUT"},
+    )
+    enabled: bool = Field(
+        default=True,
+        description="false answers everything from the database",
+        json_schema_extra={"env": "CACHE_ENABLED"},
+    )
+    metrics: bool = Field(
+        default=True,
+        description="Prometheus metrics",
+        json_schema_extra={"env": "CACHE_METRICS_ENABLED"},
+    )
+    stale_for: int = Field(
+        default=3600,
+        ge=0,
+        le=10**9,
+        description="past its life, how long a snapshot may still serve, marked stale",
+        json_schema_extra={"unit": "seconds"},
+    )
+    max_pointer_age: float = Field(
+        default=1.0,
+        ge=0,
+        description="how long a process may serve resident data without asking the store",
+        json_schema_extra={"unit": "seconds"},
+    )
+    max_unchecked_age: float = Field(
+        default=5.0,
+        ge=0,
+        description="the same while the store can't be asked; at least max_pointer_age",
+        json_schema_extra={"unit": "seconds"},
+    )
+
+
+class LimitsSection(Section):
+    """``[limits]``: an excess is an error that names the limit, never a cut answer."""
+
+    rows: int = Field(default=1_000_000, gt=0, description="rows of one answer")
+    groups: int = Field(default=100_000, gt=0, description="groups of one answer")
+    list: int = Field(default=10_000, gt=0, description="ids in one filter")
+    conditions: int = Field(default=50, gt=0, description="conditions of one query")
+    running_per_user: int = Field(default=8, gt=0, description="queries of one user at a time")
+
+
+class SourceSection(Section):
+    """``[sources.NAME]``: a database that holds tables of measures."""
+
+    url: SourceUrl = Field(
+        description="postgresql://user@host:5432/db, duckdb:///file.duckdb or "
+        'parquet:///dir/*.parquet; or "embedded" for the demo\'s Postgres',
+    )
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.url.get_secret_value() == EMBEDDED
+
+
+class ColumnsSection(Section):
+    """``[datasources.columns]``: which column plays which role; false where the table has none."""
+
+    measure: Column = Field(default="measure", description="the column of measure names")
+    practice: Column = Field(default="practice_uid", description="the column of practices")
+    provider: Column = Field(default="provider_uid", description="the column of providers")
+    frequency: Column = Field(default="frequency", description="the column of frequencies")
+    date: Column = Field(default="date_index", description="the column of dates")
+    value: Column = Field(default="measure_value", description="the column of values")
+
+
+class DatasourceSection(Section):
+    """``[[datasources]]``: one table or view of measures."""
+
+    id: int = Field(ge=0, le=2**31 - 1, description="the data source's id, unique")
+    name: Name = Field(description="what people call it")
+    source: Name = Field(description="the name of a [sources.NAME] table")
+    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="UTC",
+        description="in whose days dates given for a timestamp column are meant",
+    )
+    table: Name = Field(description="the table or view, as schema.table")
+    roles: Annotated[tuple[Name, ...], BeforeValidator(_listed)] | None = Field(
+        default=None,
+        min_length=1,
+        description="the roles for which it exists; when absent, for everybody",
+    )
+    columns: ColumnsSection = Field(
+        default=ColumnsSection(), description="which column plays which role"
+    )
+
+
+class DirectorySection(Section):
+    """``[directory]``: who the users are and what they may read; one of the two."""
+
+    path: Name | None = Field(
+        default=None,
+        description="the file of roles, organizations and users, relative to the configuration "
+        "file; access.toml where neither path nor url is given",
+    )
+    url: DirectoryUrl | None = Field(
+        default=None, description="the database that holds them instead"
+    )

@@ -1,0 +1,87 @@
+"""`Settings`: a whole configuration, valid and resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from warmcube.config.sections import (
+    CacheSection,
+    DatasourceSection,
+    DirectorySection,
+    EmbeddedSection,
+    LimitsSection,
+    SourceSection,
+    StoreSection,
+)
+from warmcube.errors import UnknownDatasource
+from warmcube.model.schema import Datasource, Roles
+
+__all__ = ["Settings", "datasource_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a file and the environment together say; `warmcube.config.load` makes it.
+
+    Attributes:
+        file: the configuration file; None where everything came from the environment.
+        base: the folder that relative paths count from.
+        sources: by name.
+        datasources: in the order of the file; their ids differ.
+    """
+
+    file: Path | None
+    base: Path
+    store: StoreSection
+    embedded: EmbeddedSection
+    cache: CacheSection
+    limits: LimitsSection
+    sources: Mapping[str, SourceSection]
+    datasources: tuple[Datasource, ...]
+    directory: DirectorySection
+
+    @property
+    def embedded_folder(self) -> Path:
+        """Where embedded servers keep their data."""
+        return self.base / self.embedded.folder
+
+    @property
+    def directory_path(self) -> Path | None:
+        """The file of users; None where the directory is a database."""
+        if self.directory.url is not None:
+            return None
+        return self.base / (self.directory.path or "access.toml")
+
+    def datasource(self, id: int) -> Datasource:
+        """The data source with this id.
+
+        Raises:
+            UnknownDatasource: if none has it.
+        """
+        for datasource in self.datasources:
+            if datasource.id == id:
+                return datasource
+        raise UnknownDatasource(f"there is no data source {id}")
+
+
+def datasource_of(section: DatasourceSection) -> Datasource:
+    """The noun that all other parts know, from its table in the file."""
+    columns = section.columns
+    return Datasource(
+        id=section.id,
+        name=section.name,
+        source=section.source,
+        table=section.table,
+        roles=Roles(
+            measure=columns.measure,
+            practice=columns.practice,
+            provider=columns.provider,
+            frequency=columns.frequency,
+            date=columns.date,
+            value=columns.value,
+        ),
+        time_zone=section.time_zone,
+        door=None if section.roles is None else frozenset(section.roles),
+    )
