@@ -310,41 +310,41 @@ def test_all_problems_at_once(folder: Path) -> None:
             "1000000000 (seconds: how long a snapshot is fresh)"
         ),
         (
-            "environment variable CACHE_BATCH_SIZE: cache.batch_size = 0: expected an integer above 0 "
-            "and of at most 1000000 (entries: how much goes into one write)"
+            "environment variable CACHE_BATCH_SIZE: cache.batch_size = 0: expected an integer above "
+            "0 and of at most 1000000 (entries: how much goes into one write)"
         ),
         "warmcube.toml: cache.tll: unknown key; did you mean 'ttl'?",
         (
-            'warmcube.toml: sources.main.url = "mysql://u:***@h/db": expected a URL that begins with '
-            'one of postgresql://, postgres://, duckdb://, parquet://, or "embedded"'
+            'warmcube.toml: sources.main.url = "mysql://u:***@h/db": expected a URL that begins '
+            'with one of postgresql://, postgres://, duckdb://, parquet://, or "embedded"'
         ),
         (
-            'warmcube.toml: datasources[0].time_zone = "Mars/Base": expected the IANA name of a time '
-            "zone, like UTC or Europe/Berlin"
+            'warmcube.toml: datasources[0].time_zone = "Mars/Base": expected the IANA name of a '
+            "time zone, like UTC or Europe/Berlin"
         ),
         (
-            "warmcube.toml: datasources[0].roles = []: expected a list of texts that isn't empty (the "
-            "roles for which it exists; when absent, for everybody)"
+            "warmcube.toml: datasources[0].roles = []: expected a list of texts that isn't empty "
+            "(the roles for which it exists; when absent, for everybody)"
         ),
         (
             "warmcube.toml: datasources[0].columns.date = true: expected the name of a column, or "
             "false where the table has none"
         ),
         (
-            "warmcube.toml: datasources[1].name: missing; expected text that isn't empty (what people "
-            "call it)"
+            "warmcube.toml: datasources[1].name: missing; expected text that isn't empty (what "
+            "people call it)"
         ),
         (
-            'warmcube.toml: datasources[0].source = "mian": there is no [sources.mian]; did you mean '
-            "'main'?"
+            'warmcube.toml: datasources[0].source = "mian": there is no [sources.mian]; did you '
+            "mean 'main'?"
         ),
         (
-            'warmcube.toml: datasources[0].columns.value = "measure": expected another column: this '
-            "one is the measure already; false where the table has none"
+            'warmcube.toml: datasources[0].columns.value = "measure": expected another column: '
+            "this one is the measure already; false where the table has none"
         ),
         (
-            "warmcube.toml: datasources[1].id = 1: expected another number: datasources[0] has this id "
-            "already"
+            "warmcube.toml: datasources[1].id = 1: expected another number: datasources[0] has this "
+            "id already"
         ),
     ]
 
@@ -441,8 +441,8 @@ def test_ambiguous_source_variable(folder: Path) -> None:
     lines = problems_of(folder, text, {"WARMCUBE_SOURCES__MAIN__URL": "embedded"})
     assert lines == [
         (
-            "environment variable WARMCUBE_SOURCES__MAIN__URL: means each of the sources Main, main; "
-            "rename one"
+            "environment variable WARMCUBE_SOURCES__MAIN__URL: means each of the sources Main, "
+            "main; rename one"
         )
     ]
 
