@@ -41,10 +41,12 @@ def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> 
         return _count(groups.of_rows, len(groups), aggregation)
     column, of_rows = table.columns[aggregation.column], groups.of_rows
     if column.valid is not None:
-        column, of_rows = column.take(column.valid), of_rows[column.valid]
+        of_rows = of_rows[column.valid]
     count = _count(of_rows, len(groups), aggregation)
     if aggregation.function == "count":
         return count
+    if column.valid is not None:
+        column = column.take(column.valid)
     if aggregation.function in ("min", "max"):
         found = _extreme(column, of_rows, len(groups), is_least=aggregation.function == "min")
     elif column.type.kind.is_float:
