@@ -28,7 +28,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class RoleAssignment:
-    """A role that a user has: within an organization's subtree if one is named, until it expires."""
+    """A role that a user has, within an organization's subtree if one is named."""
 
     role: str
     organization: str | None = None
@@ -85,7 +85,9 @@ class Directory:
             "organizations": MappingProxyType(dict(self.organizations)),
             "users": MappingProxyType(dict(self.users)),
             "active_organizations": frozenset(
-                id for id, organization in self.organizations.items() if organization.active
+                organization.id
+                for organization in self.organizations.values()
+                if organization.active
             ),
             "_children": {parent: tuple(found) for parent, found in children.items()},
         }
@@ -98,14 +100,14 @@ class Directory:
         An id that is unknown or inactive contributes nothing, nor does what lies below it. A loop
         ends: nothing is visited twice.
         """
-        waiting = [id for id in organizations if id in self.active_organizations]
+        waiting = [each for each in organizations if each in self.active_organizations]
         found = set(waiting)
         while waiting:
-            below = [id for id in self._children.get(waiting.pop(), ()) if id not in found]
+            below = [each for each in self._children.get(waiting.pop(), ()) if each not in found]
             found.update(below)
             waiting += below
         return frozenset(found)
 
     def practices_of(self, organizations: Iterable[str]) -> frozenset[str]:
         """The practices that these organizations themselves hold, as directory ids."""
-        return frozenset().union(*(self.organizations[id].practices for id in organizations))
+        return frozenset().union(*(self.organizations[each].practices for each in organizations))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
-__all__ = ["ALL", "NOTHING", "All", "Box", "Ids", "Scope"]
+__all__ = ["ALL", "NOTHING", "All", "Box", "Ids", "Scope", "intersect_ids"]
 
 
 class All(Enum):
@@ -26,7 +26,8 @@ Ids: TypeAlias = frozenset[str] | All
 """Canonical ids (text forms, see `warmcube.access.ids`), or ``ALL``. A set never includes NULL."""
 
 
-def _intersect(left: Ids, right: Ids) -> Ids:
+def intersect_ids(left: Ids, right: Ids) -> Ids:
+    """The ids that are among both."""
     if isinstance(left, All):
         return right
     if isinstance(right, All):
@@ -47,7 +48,9 @@ class Box:
 
     def intersect(self, practices: Ids, providers: Ids) -> Box:
         """What is left of this box under two filters; ``ALL`` is no filter."""
-        return Box(_intersect(self.practices, practices), _intersect(self.providers, providers))
+        return Box(
+            intersect_ids(self.practices, practices), intersect_ids(self.providers, providers)
+        )
 
     def allows(self, practice: str | None, provider: str | None) -> bool:
         """Whether a row with this practice and provider (canonical; None is NULL) lies inside."""

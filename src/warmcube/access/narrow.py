@@ -1,0 +1,203 @@
+"""From a grant and what a request names to the rows that it may have, or a denial.
+
+A denial never tells whether what was named exists: a practice of another organization and one that
+doesn't exist take the same path, cost the same and are denied in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from warmcube.access.grant import Grant, require_grant
+from warmcube.access.ids import is_text, parse_id, show
+from warmcube.access.reasons import Reason
+from warmcube.access.standing import (
+    KeyTypes,
+    Purpose,
+    Standing,
+    stand,
+    typed_ids,
+    unknown_datasource,
+)
+from warmcube.errors import AccessDenied, InvalidFilter, MissingRole
+from warmcube.model.schema import ColumnType, Datasource
+from warmcube.model.scope import ALL, All, Box, Ids, Scope
+
+__all__ = ["Narrowed", "narrow", "unknown_datasource"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """What one request may have.
+
+    Attributes:
+        grant: under which grant; it counts until its `valid_until`, in streams too.
+        datasource: of which data source.
+        purpose: to read or to export.
+        scope: the rows, in canonical ids of the data source's types. No boxes: no rows.
+        reasons: why.
+        unusable_practices: practices of the directory, among those that would count here, that the
+            practice column can't hold; they grant nothing.
+        unusable_providers: likewise.
+    """
+
+    grant: Grant
+    datasource: int
+    purpose: Purpose
+    scope: Scope
+    reasons: tuple[Reason, ...]
+    unusable_practices: tuple[str, ...]
+    unusable_providers: tuple[str, ...]
+
+    @property
+    def unusable_ids(self) -> tuple[str, ...]:
+        """Both, as text to print."""
+        return (
+            *(f"practice {lost}" for lost in self.unusable_practices),
+            *(f"provider {lost}" for lost in self.unusable_providers),
+        )
+
+
+def narrow(  # noqa: PLR0913 - each is a thing that the decision hangs on, and all are named
+    grant: Grant,
+    *,
+    datasource: Datasource,
+    practice_type: ColumnType | None,
+    provider_type: ColumnType | None,
+    organization: str | None = None,
+    practices: Sequence[Any] | None = None,
+    providers: Sequence[Any] | None = None,
+    purpose: Purpose = "read",
+    now: datetime,
+) -> Narrowed:
+    """Intersect a grant with what a request names.
+
+    Args:
+        grant: from the authoriser.
+        datasource: which one is asked.
+        practice_type: of its practice column; None where it has none.
+        provider_type: of its provider column; None where it has none.
+        organization: only practices of this organization and the active ones below it, whoever
+            asks; None is no filter.
+        practices: only these; None is no filter, ``[]`` is none of them.
+        providers: likewise.
+        purpose: an export is limited to what may be exported and read.
+        now: aware.
+
+    Raises:
+        UnknownDatasource: the data source's door isn't open to any role in force.
+        AccessDenied: the grant is outdated; or no right counts for this data source; or an
+            organization or practice outside the user's scope is named, or, under nothing but
+            ``own``, a provider that isn't the user's.
+        MissingRole: a practice, organization or provider is named, but has no column.
+        InvalidFilter: an id can't be read as the column's type.
+    """
+    require_grant(grant, now)
+    types = KeyTypes(practice_type, provider_type)
+    _check_call(datasource, types, purpose)
+    standing = stand(grant, datasource, types, purpose)
+    named_organization = _organization(organization, types)
+    named_practices = _named("practice", practices, practice_type)
+    named_providers = _named("provider", providers, provider_type)
+    # Every name is checked before anything is known to be empty.
+    if named_organization is not None and named_organization not in standing.organizations:
+        raise _outside("organization", named_organization, datasource)
+    _check_inside("practice", named_practices, standing.practices, datasource)
+    _check_inside("provider", named_providers, standing.providers, datasource)
+    filters = [Box(named_practices, named_providers)]
+    unusable = standing.unusable_practices
+    if named_organization is not None:
+        inside, lost = _practices_below(grant, named_organization, practice_type)
+        filters.append(Box(inside, ALL))
+        unusable |= lost
+    return Narrowed(
+        grant=grant,
+        datasource=datasource.id,
+        purpose=purpose,
+        scope=_intersect(standing, filters),
+        reasons=standing.reasons,
+        unusable_practices=tuple(sorted(unusable)),
+        unusable_providers=tuple(sorted(standing.unusable_providers)),
+    )
+
+
+def _check_call(datasource: Datasource, types: KeyTypes, purpose: Purpose) -> None:
+    """Catch a mistake of the caller's before it becomes somebody else's rows."""
+    roles = datasource.roles
+    if (roles.practice is None, roles.provider is None) != (
+        types.practice is None,
+        types.provider is None,
+    ):
+        raise ValueError("types are given for exactly the role columns that the data source has")
+    if purpose not in get_args(Purpose):
+        raise ValueError(f"a purpose is one of {', '.join(get_args(Purpose))}, not {purpose!r}")
+
+
+def _organization(named: object, types: KeyTypes) -> str | None:
+    if named is None:
+        return None
+    if types.practice is None:
+        raise _missing("practice", "an organization")
+    if isinstance(named, str) and named and is_text(named):
+        return str.__str__(named)
+    raise InvalidFilter(
+        f"organization {show(named)} can't be read; write the organization's id as text, "
+        "or leave it out for no filter"
+    )
+
+
+def _named(role: Literal["practice", "provider"], ids: object, type: ColumnType | None) -> Ids:
+    if ids is None:
+        return ALL
+    if type is None:
+        raise _missing(role, f"{role}s")
+    if not isinstance(ids, list | tuple | set | frozenset):
+        raise InvalidFilter(
+            f"{role}s {show(ids)} can't be read; write a list of ids, [] for none of them, "
+            "or leave it out for no filter"
+        )
+    return frozenset(parse_id(each, type, name=role) for each in ids)
+
+
+def _missing(role: str, named: str) -> MissingRole:
+    return MissingRole(
+        f"the data source has no {role} column, so {named} can't be named; leave the filter out"
+    )
+
+
+def _check_inside(role: str, named: Ids, allowed: Ids, datasource: Datasource) -> None:
+    if isinstance(named, All) or isinstance(allowed, All):
+        return
+    outside = named - allowed
+    if outside:
+        raise _outside(role, min(outside), datasource)
+
+
+def _outside(role: str, named: str, datasource: Datasource) -> AccessDenied:
+    return AccessDenied(
+        f"{role} {show(named)} is outside what you may read of data source {datasource.id}; "
+        f"name a {role} of your own, or leave the filter out",
+        reason=f"{role} outside the scope",
+    )
+
+
+def _practices_below(
+    grant: Grant, organization: str, type: ColumnType | None
+) -> tuple[Ids, frozenset[str]]:
+    key = (organization, type)
+    if key not in grant.memo:
+        directory = grant.directory
+        below = directory.practices_of(directory.subtree([organization]))
+        grant.memo[key] = typed_ids(below, type)
+    found: tuple[Ids, frozenset[str]] = grant.memo[key]
+    return found
+
+
+def _intersect(standing: Standing, filters: Sequence[Box]) -> Scope:
+    scope = Scope(standing.boxes)
+    for each in filters:
+        scope = scope.intersect(each.practices, each.providers)
+    return scope

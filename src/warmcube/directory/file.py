@@ -1,0 +1,98 @@
+"""The directory in a file: ``access.toml``."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from warmcube.access.survey import Survey, survey
+from warmcube.errors import DirectoryError
+
+__all__ = ["DirectoryFile", "open_file"]
+
+_Signature: TypeAlias = tuple[int, int, int, int, int]
+
+SETTLED_NS: Final = 2_000_000_000
+"""A file changed less than this ago may change again without its time telling so."""
+
+
+class DirectoryFile:
+    """Reads the directory from a file, again when the file has changed.
+
+    Args:
+        path: of the file.
+        clock: nanoseconds since 1970, by the clock that dates files.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+        self._path = path
+        self._clock = clock
+        self._signature: _Signature | None = None
+        self._version: str | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
+
+    async def read(self, version: str | None) -> Survey | None:
+        """What the file holds; None if that is still the version that the caller knows.
+
+        Raises:
+            DirectoryError: it can't be read.
+        """
+        return await asyncio.to_thread(self._read, version)
+
+    def _read(self, version: str | None) -> Survey | None:
+        try:
+            if version is not None and (self._signature, self._version) == (
+                _signature(self._path.stat()),
+                version,
+            ):
+                return None
+            with self._path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                content = file.read()
+        except OSError as error:
+            raise DirectoryError(
+                f"{self.name} can't be read: {error.strerror or error}; "
+                "check that it is there and may be read"
+            ) from error
+        found = hashlib.sha256(content).hexdigest()
+        is_settled = self._clock() - status.st_mtime_ns > SETTLED_NS
+        self._signature = _signature(status) if is_settled else None
+        self._version = found
+        if found == version:
+            return None
+        return survey(self._parse(content), version=found)
+
+    def _parse(self, content: bytes) -> dict[str, Any]:
+        try:
+            return tomllib.loads(content.decode())
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            raise DirectoryError(
+                f"{self.name}: line {line} isn't UTF-8; save the file as UTF-8"
+            ) from error
+        except (ValueError, RecursionError) as error:  # what TOML isn't, and what is too much of it
+            raise DirectoryError(f"{self.name} can't be read as TOML: {error}; correct it") from error
+
+
+def open_file(path: Path) -> DirectoryFile:
+    """The directory in a file, which is read when first asked for."""
+    return DirectoryFile(path)
+
+
+def _signature(status: os.stat_result) -> _Signature:
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
