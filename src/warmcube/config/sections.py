@@ -128,6 +128,17 @@ class StoreSection(Section):
         description="put in front of every key; two deployments on one server need two",
     )
 
+    allow_eviction: bool = Field(
+        default=False,
+        description="accept a server whose maxmemory-policy may evict the live snapshot",
+    )
+
+    allow_eviction: bool = Field(
+        default=False,
+        description="warm although the server may evict keys (maxmemory-policy allkeys-*), and "
+        "with them the live snapshot",
+    )
+
     @property
     def is_embedded(self) -> bool:
         return self.url.get_secret_value() == EMBEDDED

@@ -33,9 +33,7 @@ class DatabaseRead:
     def as_of(self) -> datetime:
         return self._snapshot.as_of
 
-    async def fetch(
-        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
-    ) -> Table:
+    async def fetch(self, partition: PartitionName, scope: Scope, columns: Sequence[str]) -> Table:
         """All rows of a partition within a scope.
 
         Args:

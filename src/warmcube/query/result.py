@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from warmcube.model.columns import Table
+from warmcube.query.explain import Explanation
 from warmcube.query.numbers import MAX_PRECISION
 from warmcube.query.pythonform import python_values
 
@@ -57,13 +58,15 @@ class Result:
     Args:
         table: the answer's columns.
         meta: where it comes from.
+        explanation: how it came about.
     """
 
-    __slots__ = ("_table", "meta")
+    __slots__ = ("_table", "explanation", "meta")
 
-    def __init__(self, table: Table, meta: Meta) -> None:
+    def __init__(self, table: Table, meta: Meta, explanation: Explanation | None = None) -> None:
         self._table = table
         self.meta = meta
+        self.explanation = explanation
 
     def __len__(self) -> int:
         return self._table.rows

@@ -1,0 +1,246 @@
+"""`AnalyticsCache`: the parts of warmcube, built from a configuration and wired together."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from warmcube.access.grant import Grant
+from warmcube.config import Settings, load
+from warmcube.directory.authoriser import Authoriser
+from warmcube.directory.file import DirectoryFile, open_file
+from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
+from warmcube.entry.keys import Keys
+from warmcube.entry.seal import Checksum, Mac, Seal
+from warmcube.errors import ConfigError
+from warmcube.model.request import Query
+from warmcube.model.schema import Datasource
+from warmcube.observe.stats import Stats, read_stats
+from warmcube.observe.usage import Usage
+from warmcube.query.answer import Answerer
+from warmcube.query.prepared import Limits
+from warmcube.query.read import StoreReader
+from warmcube.query.result import Result
+from warmcube.query.snapshots import Snapshots
+from warmcube.source.api import Source
+from warmcube.source.connect import open_source
+from warmcube.store.api import Store
+from warmcube.store.connect import open_store
+from warmcube.warm.invalidate import Invalidation, invalidate
+from warmcube.warm.report import ProgressCallback, WarmReport
+from warmcube.warm.warmer import Warmer, WarmSettings
+
+__all__ = ["AnalyticsCache"]
+
+GRACE_SECONDS = 5.0
+"""Beyond the longest query, how long a superseded snapshot's keys stay."""
+
+
+class AnalyticsCache:
+    """Whole tables of measures, warm in a store, answered per user.
+
+    Use as an asynchronous context manager::
+
+        async with AnalyticsCache.from_config("warmcube.toml") as cache:
+            await cache.warm(1)
+            grant = await cache.authorize("ana")
+            result = await cache.query(Query(datasource=1, measure="Charges"), grant)
+
+    Args:
+        settings: see `warmcube.config`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._datasources = {datasource.id: datasource for datasource in settings.datasources}
+        self._sources: dict[str, Source] = {}
+        self._stack = AsyncExitStack()
+        self._seal = _seal(settings)
+        self._store: Store
+        self._authoriser: Authoriser
+        self._answerer: Answerer
+        self._snapshots: Snapshots
+        self._warmer: Warmer
+
+    @classmethod
+    def from_config(cls, path: str | Path | None = None) -> Self:
+        """A cache as a file and the environment say.
+
+        Args:
+            path: the file; None for ``$WARMCUBE_CONFIG``, then ``./warmcube.toml``.
+
+        Raises:
+            ConfigError: with everything that is wrong.
+        """
+        return cls(load(path, os.environ))
+
+    @property
+    def datasources(self) -> tuple[Datasource, ...]:
+        """The configured data sources."""
+        return self.settings.datasources
+
+    async def __aenter__(self) -> Self:
+        """Start embedded servers where configured, and open the rest; nothing is read yet.
+
+        Raises:
+            EmbeddedError: an embedded server can't be started.
+            ConfigError: something that is configured can't be used.
+        """
+        async with AsyncExitStack() as stack:
+            settings = self.settings
+            self._store = open_store(self._store_url(stack))
+            stack.push_async_callback(self._store.close)
+            for name, section in settings.sources.items():
+                url = section.url.get_secret_value()
+                if section.is_embedded:
+                    url = stack.enter_context(
+                        EmbeddedPostgres(settings.embedded_folder / "postgres")
+                    ).url
+                self._sources[name] = open_source(name, url)
+                stack.push_async_callback(self._sources[name].close)
+            self._wire(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    async def warm(
+        self, datasource: int, *, force: bool = False, progress: ProgressCallback | None = None
+    ) -> WarmReport:
+        """Read a data source's whole table and publish it as the live snapshot.
+
+        Args:
+            datasource: its id.
+            force: publish although most rows are gone.
+            progress: told as it happens.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            WarmError: it did not publish; the old snapshot goes on serving.
+            SourceError: the database.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        report = await self._warmer.warm(
+            wanted, self._sources[wanted.source], force=force, progress=progress
+        )
+        self._snapshots.forget(datasource)
+        return report
+
+    async def authorize(self, user: str) -> Grant:
+        """Decide what a user may read, now and for a bounded time.
+
+        Raises:
+            AccessDenied: unknown, inactive, without a right to read; or the directory can't be
+                read.
+        """
+        return await self._authoriser.authorize(user)
+
+    async def query(self, query: Query, grant: Grant) -> Result:
+        """Answer one query under a grant, from the store or else from the database.
+
+        Raises:
+            InvalidQuery: the query is wrong.
+            AccessDenied: the grant doesn't allow it, or is over.
+            SourceError: neither the cache nor the database could answer.
+        """
+        return await self._answerer.answer(query, grant)
+
+    async def invalidate(self, datasource: int, actor: str = "library") -> Invalidation:
+        """Take a data source's snapshot away: at once for readers, then from the store.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        outcome = await invalidate(self._store, self._keys(wanted.id), actor)
+        self._snapshots.forget(wanted.id)
+        return outcome
+
+    async def stats(self, datasource: int) -> Stats:
+        """What the cache holds of a data source.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
+
+    def _keys(self, datasource: int) -> Keys:
+        return Keys(self.settings.store.namespace, datasource)
+
+    def _store_url(self, stack: AsyncExitStack) -> str:
+        if not self.settings.store.is_embedded:
+            return self.settings.store.url.get_secret_value()
+        server = EmbeddedRedis(self.settings.embedded_folder / "redis")
+        return stack.enter_context(server).url
+
+    def _wire(self, stack: AsyncExitStack) -> None:
+        settings, namespace = self.settings, self.settings.store.namespace
+        cache = settings.cache
+        self._authoriser = Authoriser(_directory(settings))
+        self._snapshots = Snapshots(self._store, namespace, self._seal)
+        usage = Usage(self._store, self._keys)
+        stack.push_async_callback(usage.close)
+        self._warmer = Warmer(
+            self._store,
+            namespace,
+            self._seal,
+            WarmSettings(
+                ttl=cache.ttl,
+                stale_for=cache.stale_for,
+                batch_size=cache.batch_size,
+                grace=cache.query_timeout / 1000 + cache.max_pointer_age + GRACE_SECONDS,
+                allow_eviction=settings.store.allow_eviction,
+            ),
+        )
+        limits = settings.limits
+        self._answerer = Answerer(
+            self._datasources,
+            self._sources,
+            self._authoriser,
+            self._snapshots,
+            StoreReader(self._store, self._snapshots, self._seal),
+            usage,
+            Limits(
+                rows=limits.rows,
+                groups=limits.groups,
+                list=limits.list,
+                conditions=limits.conditions,
+            ),
+            enabled=cache.enabled,
+        )
+
+
+def _directory(settings: Settings) -> DirectoryFile:
+    path = settings.directory_path
+    if path is None:
+        raise ConfigError(
+            "[directory] url names a database; this version reads users from a file only: set "
+            "[directory] path instead"
+        )
+    return open_file(path)
+
+
+def _seal(settings: Settings) -> Seal:
+    if settings.store.integrity == "checksum":
+        return Checksum()
+    key = settings.store.mac_key
+    if key is None:
+        raise ConfigError('[store] integrity = "mac" needs [store] mac_key')
+    return Mac(key.get_secret_value().encode())
