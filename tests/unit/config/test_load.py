@@ -310,8 +310,8 @@ def test_all_problems_at_once(folder: Path) -> None:
             "1000000000 (seconds: how long a snapshot is fresh)"
         ),
         (
-            "environment variable CACHE_BATCH_SIZE: cache.batch_size = 0: expected an integer above "
-            "0 and of at most 1000000 (entries: how much goes into one write)"
+            "environment variable CACHE_BATCH_SIZE: cache.batch_size = 0: expected an integer "
+            "above 0 and of at most 1000000 (entries: how much goes into one write)"
         ),
         "warmcube.toml: cache.tll: unknown key; did you mean 'ttl'?",
         (
@@ -343,8 +343,8 @@ def test_all_problems_at_once(folder: Path) -> None:
             "this one is the measure already; false where the table has none"
         ),
         (
-            "warmcube.toml: datasources[1].id = 1: expected another number: datasources[0] has this "
-            "id already"
+            "warmcube.toml: datasources[1].id = 1: expected another number: datasources[0] has "
+            "this id already"
         ),
     ]
 
