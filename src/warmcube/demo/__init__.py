@@ -1,0 +1,1 @@
+"""The demo: believable practice data, sample users, and a check against plain SQL."""
