@@ -133,12 +133,6 @@ class StoreSection(Section):
         description="accept a server whose maxmemory-policy may evict the live snapshot",
     )
 
-    allow_eviction: bool = Field(
-        default=False,
-        description="warm although the server may evict keys (maxmemory-policy allkeys-*), and "
-        "with them the live snapshot",
-    )
-
     @property
     def is_embedded(self) -> bool:
         return self.url.get_secret_value() == EMBEDDED
