@@ -62,6 +62,7 @@ class AnalyticsCache:
         self._store: Store
         self._authoriser: Authoriser
         self._answerer: Answerer
+        self._usage: Usage
         self._snapshots: Snapshots
         self._warmer: Warmer
 
@@ -195,8 +196,8 @@ class AnalyticsCache:
         cache = settings.cache
         self._authoriser = Authoriser(_directory(settings))
         self._snapshots = Snapshots(self._store, namespace, self._seal)
-        usage = Usage(self._store, self._keys)
-        stack.push_async_callback(usage.close)
+        self._usage = Usage(self._store, self._keys)
+        stack.push_async_callback(self._usage.close)
         self._warmer = Warmer(
             self._store,
             namespace,
@@ -216,7 +217,7 @@ class AnalyticsCache:
             self._authoriser,
             self._snapshots,
             StoreReader(self._store, self._snapshots, self._seal),
-            usage,
+            self._usage,
             Limits(
                 rows=limits.rows,
                 groups=limits.groups,
