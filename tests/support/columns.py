@@ -49,51 +49,59 @@ _FOREIGN = ("zzz foreign", "Überfremd", "secret")
 """In every dictionary, in no row: must never be seen."""
 
 
-def stored(value: Any, type: ColumnType) -> Any:
+def stored(value: Any, column_type: ColumnType) -> Any:
     """A value in storage form; infinite days and instants are ``"infinity"``, ``"-infinity"``."""
-    kind = type.kind
+    kind = column_type.kind
     if kind is Kind.NUMERIC:
-        bits = 63 if type.precision <= 18 else 127
-        if value.is_nan():
-            return 2**bits - 1
-        if value.is_infinite():
-            return 2**bits - 2 if value > 0 else -(2**bits)
-        return int(value.scaleb(type.scale, Context(prec=100)))
+        return _stored_numeric(value, column_type)
     if kind is Kind.DATE or kind.is_instant:
-        bits = 31 if kind is Kind.DATE else 63
-        if isinstance(value, str):
-            return 2**bits - 1 if value == "infinity" else -(2**bits)
-        if kind is Kind.DATE:
-            return (value - date(1970, 1, 1)).days
-        zone = UTC if kind is Kind.TIMESTAMPTZ else None
-        return (value - datetime(1970, 1, 1, tzinfo=zone)) // timedelta(microseconds=1)
+        return _stored_moment(value, kind)
     return value.bytes if kind is Kind.UUID else value
 
 
-def a_column(type: ColumnType, values: Sequence[Any]) -> ColumnData:
+def _stored_numeric(value: Decimal, column_type: ColumnType) -> Any:
+    bits = 63 if column_type.precision <= 18 else 127
+    if value.is_nan():
+        return 2**bits - 1
+    if value.is_infinite():
+        return 2**bits - 2 if value > 0 else -(2**bits)
+    return int(value.scaleb(column_type.scale, Context(prec=100)))
+
+
+def _stored_moment(value: Any, kind: Kind) -> Any:
+    bits = 31 if kind is Kind.DATE else 63
+    if isinstance(value, str):
+        return 2**bits - 1 if value == "infinity" else -(2**bits)
+    if kind is Kind.DATE:
+        return (value - date(1970, 1, 1)).days
+    zone = UTC if kind is Kind.TIMESTAMPTZ else None
+    return (value - datetime(1970, 1, 1, tzinfo=zone)) // timedelta(microseconds=1)
+
+
+def a_column(column_type: ColumnType, values: Sequence[Any]) -> ColumnData:
     """A column of Python values; None is NULL, under which anything may stand."""
     valid = np.array([value is not None for value in values], np.bool_)
-    if type.kind is Kind.TEXT:
+    if column_type.kind is Kind.TEXT:
         words = (*_FOREIGN, *sorted({value for value in values if value is not None}, reverse=True))
         found = [10**6 if value is None else words.index(value) for value in values]
-        return _with_validity(type, np.array(found, np.int64), valid, words)
-    dtype = np.object_ if type.is_wide else _DTYPES.get(type.kind, np.int64)
+        return _with_validity(column_type, np.array(found, np.int64), valid, words)
+    dtype = np.object_ if column_type.is_wide else _DTYPES.get(column_type.kind, np.int64)
     column = np.empty(len(values), dtype)
     for row, value in enumerate(values):
-        column[row] = _garbage(type) if value is None else stored(value, type)
-    return _with_validity(type, column, valid, None)
+        column[row] = _garbage(column_type) if value is None else stored(value, column_type)
+    return _with_validity(column_type, column, valid, None)
 
 
-def _garbage(type: ColumnType) -> Any:
-    if type.kind is Kind.UUID:
+def _garbage(column_type: ColumnType) -> Any:
+    if column_type.kind is Kind.UUID:
         return b"\xee" * 16
-    return 1 if type.kind in (Kind.BOOLEAN, Kind.SMALLINT) else 2**31 - 1
+    return 1 if column_type.kind in (Kind.BOOLEAN, Kind.SMALLINT) else 2**31 - 1
 
 
 def _with_validity(
-    type: ColumnType, values: Any, valid: Any, dictionary: Sequence[str] | None
+    column_type: ColumnType, values: Any, valid: Any, dictionary: Sequence[str] | None
 ) -> ColumnData:
-    return ColumnData(type, values, None if valid.all() else valid, dictionary)
+    return ColumnData(column_type, values, None if valid.all() else valid, dictionary)
 
 
 def a_table(**columns: ColumnData) -> Table:
@@ -103,7 +111,7 @@ def a_table(**columns: ColumnData) -> Table:
 
 def a_schema(**types: ColumnType) -> Schema:
     """A schema of named columns."""
-    return Schema(tuple(Column(name, type) for name, type in types.items()))
+    return Schema(tuple(Column(name, column_type) for name, column_type in types.items()))
 
 
 def a_datasource(**changes: Any) -> Datasource:
@@ -138,15 +146,17 @@ def moment_key(value: Any) -> Any:
     return (0, value)
 
 
-def key_of(type: ColumnType, value: Any) -> Any:
+def key_of(column_type: ColumnType, value: Any) -> Any:
     """What a value of a column is compared by."""
-    is_moment = type.kind is Kind.DATE or type.kind.is_instant
+    is_moment = column_type.kind is Kind.DATE or column_type.kind.is_instant
     return moment_key(value) if is_moment else comparable(value)
 
 
 _SPECIAL = (Decimal("NaN"), Decimal("Infinity"), Decimal("-Infinity"))
 _INFINITE = st.sampled_from(["infinity", "-infinity"])
-_WORDS = st.sampled_from(["", "a", "A", "ä", "Straße", "STRASSE", "b,c", "😀", "\uffff", "z\n", "é"])
+_WORDS = st.sampled_from(
+    ["", "a", "A", "ä", "Straße", "STRASSE", "b,c", "😀", "\uffff", "z\n", "é"]
+)
 
 
 def _integers(bits: int) -> st.SearchStrategy[int]:
@@ -192,12 +202,9 @@ VALUES: dict[ColumnType, st.SearchStrategy[Any]] = {
     ColumnType(Kind.BOOLEAN): st.booleans(),
     MONEY: _numerics(10, 2),
     WIDE: _numerics(38, 6),
-    ColumnType(Kind.DATE): _INFINITE
-    | st.dates(date(2024, 1, 1), date(2024, 1, 9))
-    | st.dates(),
+    ColumnType(Kind.DATE): _INFINITE | st.dates(date(2024, 1, 1), date(2024, 1, 9)) | st.dates(),
     ColumnType(Kind.TIMESTAMP): _INFINITE | _CLOCKS | _CLOCKS,
-    ColumnType(Kind.TIMESTAMPTZ): _INFINITE
-    | _CLOCKS.map(lambda value: value.replace(tzinfo=UTC)),
+    ColumnType(Kind.TIMESTAMPTZ): _INFINITE | _CLOCKS.map(lambda value: value.replace(tzinfo=UTC)),
     ColumnType(Kind.TEXT): _WORDS,
     ColumnType(Kind.UUID): st.sampled_from([0, 256, 2**64, 2**127 + 2**64, 2**128 - 1]).map(
         lambda value: UUID(int=value)
@@ -206,7 +213,26 @@ VALUES: dict[ColumnType, st.SearchStrategy[Any]] = {
 """Values of each type: many that are equal, and the extremes."""
 
 
-def columns_of(type: ColumnType, rows: int | None = None) -> st.SearchStrategy[list[Any]]:
+ASCENDING: dict[Kind, list[Any]] = {
+    Kind.SMALLINT: [-1, 0, 5],
+    Kind.INTEGER: [-1, 0, 5],
+    Kind.BIGINT: [-(2**63), 0, 2**63 - 1],
+    Kind.REAL: [-math.inf, 0.5, math.nan],
+    Kind.DOUBLE: [0.1, math.inf, math.nan],
+    Kind.BOOLEAN: [False, True],
+    Kind.NUMERIC: [Decimal("-Infinity"), Decimal("0.5"), Decimal("NaN")],
+    Kind.DATE: ["-infinity", date(2024, 1, 1), "infinity"],
+    Kind.TIMESTAMP: [datetime(2024, 1, 1), datetime(2024, 1, 1, 5), "infinity"],  # noqa: DTZ001
+    Kind.TIMESTAMPTZ: ["-infinity", datetime(2024, 1, 1, tzinfo=UTC), "infinity"],
+    Kind.TEXT: ["", "\uffff", "😀"],
+    Kind.UUID: [UUID(int=255), UUID(int=2**127), UUID(int=2**128 - 1)],
+}
+"""Values of each kind in SQL's order."""
+
+
+def columns_of(column_type: ColumnType, rows: int | None = None) -> st.SearchStrategy[list[Any]]:
     """Lists of a type's values and NULLs."""
     least, most = (0, 12) if rows is None else (rows, rows)
-    return st.lists(st.none() | VALUES[type] | VALUES[type], min_size=least, max_size=most)
+    return st.lists(
+        st.none() | VALUES[column_type] | VALUES[column_type], min_size=least, max_size=most
+    )

@@ -143,7 +143,8 @@ def _shortest(size: np.floating[Any]) -> tuple[str, int]:
 def _is_halfway(found: Decimal, size: np.floating[Any]) -> bool:
     """Whether a decimal lies exactly between a float and one of its neighbours."""
     if isinstance(size, np.float32):
-        below, above = (float(np.nextafter(size, np.float32(end))) for end in (0, inf))
+        with np.errstate(over="ignore"):  # the greatest has no neighbour
+            below, above = (float(np.nextafter(size, np.float32(end))) for end in (0, inf))
     else:
         below, above = nextafter(float(size), 0), nextafter(float(size), inf)
     opposite = 2 * Fraction(found) - Fraction(float(size))

@@ -6,15 +6,17 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cmp_to_key
 from fractions import Fraction
+from functools import cmp_to_key
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.columns import (
+    ASCENDING,
     MONEY,
     TYPES,
     VALUES,
@@ -61,8 +63,8 @@ def _rows(table: Table) -> list[tuple[Any, ...]]:
     return list(zip(*columns, strict=True))
 
 
-def _key(type: ColumnType, value: Any) -> Any:
-    return None if value is None else key_of(type, value)
+def _key(column_type: ColumnType, value: Any) -> Any:
+    return None if value is None else key_of(column_type, value)
 
 
 # --- aggregates -----------------------------------------------------------------------------
@@ -79,7 +81,7 @@ def _sum(numbers: list[Decimal]) -> Decimal:
     return Decimal(int(total * 10**6)).scaleb(-6)
 
 
-def _expected(function: str, type: ColumnType, values: list[Any]) -> Any:
+def _expected(function: str, column_type: ColumnType, values: list[Any]) -> Any:
     """The aggregate of one group's values, as Postgres defines it; None for NULL."""
     known = [value for value in values if value is not None]
     if function == "count":
@@ -88,14 +90,14 @@ def _expected(function: str, type: ColumnType, values: list[Any]) -> Any:
         return None
     if function in ("min", "max"):
         choose: Callable[..., Any] = min if function == "min" else max
-        return _key(type, choose(known, key=lambda value: key_of(type, value)))
+        return _key(column_type, choose(known, key=lambda value: key_of(column_type, value)))
     return _sum([Decimal(value) for value in known])
 
 
 @given(data=st.data())
 @settings(max_examples=300, deadline=None)
 def test_groups_are_sqls(data: st.DataObject) -> None:
-    """count, min, max and exact sums of every group of one or two columns, of every type."""
+    """Counts, min, max and exact sums of every group of one or two columns, of every type."""
     function = data.draw(st.sampled_from(["count", "min", "max", "sum"]))
     value_types = (SMALLINT, INTEGER, BIGINT, MONEY) if function == "sum" else TYPES
     types = {
@@ -104,9 +106,11 @@ def test_groups_are_sqls(data: st.DataObject) -> None:
         "v": data.draw(st.sampled_from(value_types)),
     }
     rows = data.draw(st.integers(0, 12))
-    values = {name: data.draw(columns_of(type, rows)) for name, type in types.items()}
+    values = {name: data.draw(columns_of(column_type, rows)) for name, column_type in types.items()}
     group_by = data.draw(st.sampled_from([[], ["a"], ["b", "a"]]))
-    table = a_table(**{name: a_column(type, values[name]) for name, type in types.items()})
+    table = a_table(
+        **{name: a_column(column_type, values[name]) for name, column_type in types.items()}
+    )
     groups: dict[Any, list[Any]] = defaultdict(list)
     if not group_by:
         groups[()] = []
@@ -117,9 +121,8 @@ def test_groups_are_sqls(data: st.DataObject) -> None:
     expected = {key: _expected(function, types["v"], of) for key, of in groups.items()}
     answer = _answer(table, group_by=group_by, aggregate=function)
     found = {}
-    for row in _rows(answer):
-        key = tuple(_key(types[name], value) for name, value in zip(group_by, row, strict=False))
-        value = row[-1]
+    for *group, value in _rows(answer):
+        key = tuple(_key(types[name], of) for name, of in zip(group_by, group, strict=True))
         found[key] = _key(types["v"], value) if function in ("min", "max") else value
     assert len(found) == answer.rows
     assert found.keys() == expected.keys()
@@ -131,7 +134,7 @@ def test_groups_are_sqls(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "type", "result"),
+    ("function", "column_type", "result"),
     [
         ("sum", SMALLINT, "bigint"),
         ("sum", INTEGER, "bigint"),
@@ -150,20 +153,20 @@ def test_groups_are_sqls(data: st.DataObject) -> None:
     ],
 )
 def test_result_types_are_those_of_postgres(
-    function: str, type: ColumnType, result: str
+    function: str, column_type: ColumnType, result: str
 ) -> None:
     """Both the prepared query and the answer say the type; an answer over rows too."""
     few: dict[Kind, Any] = {Kind.NUMERIC: [Decimal(50)], Kind.TEXT: ["x"]}
-    values = few.get(type.kind, [50.0 if type.kind.is_float else 50])
-    answer = _answer(a_table(v=a_column(type, values)), aggregate=function)
+    values = few.get(column_type.kind, [50.0 if column_type.kind.is_float else 50])
+    answer = _answer(a_table(v=a_column(column_type, values)), aggregate=function)
     assert str(answer.columns[function].type) == result
 
 
-@pytest.mark.parametrize("type", [BIGINT, MONEY, WIDE, DOUBLE, TEXT, ColumnType(Kind.UUID)])
-def test_an_aggregate_over_no_rows_is_one_row(type: ColumnType) -> None:
-    """count is 0, all else NULL; grouped, there are no groups."""
-    table = a_table(g=a_column(TEXT, []), v=a_column(type, []))
-    numbers = ["sum", "avg"] if type.kind.is_number else []
+@pytest.mark.parametrize("column_type", [BIGINT, MONEY, WIDE, DOUBLE, TEXT, ColumnType(Kind.UUID)])
+def test_an_aggregate_over_no_rows_is_one_row(column_type: ColumnType) -> None:
+    """Counts are 0, all else is NULL; grouped, there are no groups."""
+    table = a_table(g=a_column(TEXT, []), v=a_column(column_type, []))
+    numbers = ["sum", "avg"] if column_type.kind.is_number else []
     for function in ["min", "max", *numbers]:
         assert _rows(_answer(table, aggregate=function)) == [(None,)]
         assert _rows(_answer(table, aggregate=function, group_by=["g"])) == []
@@ -171,13 +174,11 @@ def test_an_aggregate_over_no_rows_is_one_row(type: ColumnType) -> None:
 
 
 @pytest.mark.parametrize("function", ["sum", "avg", "min", "max"])
-@pytest.mark.parametrize("type", [BIGINT, MONEY, WIDE, DOUBLE])
-def test_a_group_of_nulls_is_null(type: ColumnType, function: str) -> None:
+@pytest.mark.parametrize("column_type", [BIGINT, MONEY, WIDE, DOUBLE])
+def test_a_group_of_nulls_is_null(column_type: ColumnType, function: str) -> None:
     """One group has a value, the other only NULLs."""
-    one = Decimal(7) if type.kind is Kind.NUMERIC else 7
-    table = a_table(
-        g=a_column(TEXT, ["a", "b", "b"]), v=a_column(type, [one, None, None])
-    )
+    one = Decimal(7) if column_type.kind is Kind.NUMERIC else 7
+    table = a_table(g=a_column(TEXT, ["a", "b", "b"]), v=a_column(column_type, [one, None, None]))
     assert _rows(_answer(table, aggregate=function, group_by=["g"], order_by=["g"])) == [
         ("a", 7),
         ("b", None),
@@ -185,7 +186,7 @@ def test_a_group_of_nulls_is_null(type: ColumnType, function: str) -> None:
 
 
 def test_without_a_value_column_rows_are_counted() -> None:
-    """count then counts rows, of groups and in all."""
+    """What counts then is rows, of groups and in all."""
     table = a_table(g=a_column(TEXT, ["a", None, "a"]))
     assert _rows(_answer(table, aggregate="count")) == [(3,)]
     found = _rows(_answer(table, aggregate="count", group_by=["g"], order_by=["g"]))
@@ -201,7 +202,7 @@ def test_the_aggregates_name_gives_way() -> None:
 
 
 def test_sums_beyond_64_bits_are_exact() -> None:
-    """bigint sums don't wrap, whatever their sign."""
+    """Sums of bigints don't wrap, whatever their sign."""
     most, least = 2**63 - 1, -(2**63)
     column = ColumnData(BIGINT, np.array([most] * 5 + [least] * 7 + [-1], np.int64))
     groups = a_column(TEXT, ["a"] * 5 + ["b"] * 8)
@@ -229,7 +230,7 @@ def test_wide_sums_of_38_digits_are_exact_and_more_are_an_error() -> None:
         _answer(a_table(v=exceeds), aggregate="sum")
 
 
-@pytest.mark.parametrize("type", [MONEY, WIDE])
+@pytest.mark.parametrize("column_type", [MONEY, WIDE])
 @pytest.mark.parametrize("function", ["sum", "avg"])
 @pytest.mark.parametrize(
     ("values", "expected"),
@@ -241,19 +242,19 @@ def test_wide_sums_of_38_digits_are_exact_and_more_are_an_error() -> None:
     ],
 )
 def test_special_numerics_spread_as_in_postgres(
-    type: ColumnType, function: str, values: list[str], expected: str
+    column_type: ColumnType, function: str, values: list[str], expected: str
 ) -> None:
     """NaN wins, opposite infinities make NaN; a group without them is a number."""
     numbers = [*map(Decimal, values), Decimal(2)]
     groups = a_column(TEXT, ["a"] * len(values) + ["b"])
-    table = a_table(g=groups, v=a_column(type, numbers))
+    table = a_table(g=groups, v=a_column(column_type, numbers))
     found = _rows(_answer(table, aggregate=function, group_by=["g"], order_by=["g"]))
-    assert [str(row[1]) for row in found][0] == expected
+    assert str(found[0][1]) == expected
     assert found[1][1] == 2
 
 
 @pytest.mark.parametrize(
-    ("type", "values", "expected"),
+    ("column_type", "values", "expected"),
     [
         (INTEGER, [1, 2, 2], "1.6666666666666667"),
         (INTEGER, [1, 0, 0], "0.33333333333333333333"),
@@ -264,10 +265,10 @@ def test_special_numerics_spread_as_in_postgres(
         (BIGINT, [2**63 - 1, 2**63 - 1], "9223372036854775807"),
     ],
 )
-def test_averages_are_postgres(type: ColumnType, values: list[Any], expected: str) -> None:
+def test_averages_are_postgres(column_type: ColumnType, values: list[Any], expected: str) -> None:
     """Digits as PostgreSQL 18.4 prints them."""
-    numbers = [Decimal(value) if type.kind is Kind.NUMERIC else value for value in values]
-    ((found,),) = _rows(_answer(a_table(v=a_column(type, numbers)), aggregate="avg"))
+    numbers = [Decimal(value) if column_type.kind is Kind.NUMERIC else value for value in values]
+    ((found,),) = _rows(_answer(a_table(v=a_column(column_type, numbers)), aggregate="avg"))
     assert f"{found:f}" == expected
 
 
@@ -297,7 +298,7 @@ def test_float_sums_are_within_the_tolerance(values: list[float]) -> None:
     assert abs(mean - math.fsum(values) / len(values)) <= tolerance
 
 
-@pytest.mark.parametrize("type", [REAL, DOUBLE])
+@pytest.mark.parametrize("column_type", [REAL, DOUBLE])
 @pytest.mark.parametrize("function", ["sum", "avg"])
 @pytest.mark.parametrize(
     ("values", "expected"),
@@ -309,21 +310,21 @@ def test_float_sums_are_within_the_tolerance(values: list[float]) -> None:
     ],
 )
 def test_special_floats_spread(
-    type: ColumnType, function: str, values: list[float], expected: float
+    column_type: ColumnType, function: str, values: list[float], expected: float
 ) -> None:
     """As in Postgres, without a warning."""
-    ((found,),) = _rows(_answer(a_table(v=a_column(type, values)), aggregate=function))
+    ((found,),) = _rows(_answer(a_table(v=a_column(column_type, values)), aggregate=function))
     assert repr(found) == repr(expected)
 
 
 @pytest.mark.parametrize(
-    ("type", "function", "value"),
+    ("column_type", "function", "value"),
     [(DOUBLE, "sum", 1e308), (DOUBLE, "avg", 1e308), (REAL, "sum", 3e38)],
 )
-def test_float_overflow_is_an_error(type: ColumnType, function: str, value: float) -> None:
+def test_float_overflow_is_an_error(column_type: ColumnType, function: str, value: float) -> None:
     """Finite values never add up to infinity; an infinite group beside them is fine."""
     groups = a_column(TEXT, ["a", "a", "b"])
-    table = a_table(g=groups, v=a_column(type, [value, value, math.inf]))
+    table = a_table(g=groups, v=a_column(column_type, [value, value, math.inf]))
     with pytest.raises(UnsupportedValue, match=f'the {function} of column "v" is beyond'):
         _answer(table, aggregate=function, group_by=["g"])
 
@@ -354,6 +355,39 @@ def test_many_sparse_groups_are_told_apart() -> None:
     assert sorted(_rows(few)) == sorted((words[code], 30) for code in range(0, 1600, 16))
 
 
+@pytest.mark.parametrize("column_type", TYPES, ids=str)
+def test_null_is_a_group_of_its_own(column_type: ColumnType) -> None:
+    """Beside one of values, beside none, and whatever stands under the NULLs."""
+    few: dict[Kind, Any] = {
+        Kind.NUMERIC: Decimal(5),
+        Kind.TEXT: "",
+        Kind.DATE: "infinity",
+        Kind.TIMESTAMP: "infinity",
+        Kind.TIMESTAMPTZ: "infinity",
+        Kind.UUID: UUID(int=0),
+    }
+    value = few.get(column_type.kind, 1)
+    table = a_table(a=a_column(column_type, [None, value, None, value, None]))
+    answer = _answer(table, aggregate="count", group_by=["a"], order_by=["-count"])
+    assert [row[1] for row in _rows(answer)] == [3, 2]
+    assert [row[0] is None for row in _rows(answer)] == [True, False]
+    nothing = a_table(a=a_column(column_type, [None, None]))
+    assert _rows(_answer(nothing, aggregate="count", group_by=["a"])) == [(None, 2)]
+
+
+@pytest.mark.parametrize("column_type", TYPES, ids=str)
+def test_every_type_has_an_order(column_type: ColumnType) -> None:
+    """Three values, of every kind, with NULL at the right end."""
+    ordered = ASCENDING[column_type.kind]
+    values = [ordered[-1], None, *ordered[:-1]]
+    table = a_table(a=a_column(column_type, values))
+    for order, expected in ((["a"], [*ordered, None]), (["-a"], [None, *ordered[::-1]])):
+        found = [row[0] for row in _rows(_answer(table, order_by=order))]
+        assert [_key(column_type, value) for value in found] == [
+            _key(column_type, value) for value in expected
+        ]
+
+
 def test_nan_and_zero_are_one_group_each() -> None:
     """All NaNs are equal, and -0 equals 0."""
     values = np.array([math.nan, -math.nan, 0.0, -0.0, 1.0])
@@ -370,14 +404,14 @@ def test_order_is_postgres(data: st.DataObject) -> None:
     """Any types, both directions: NULLs last ascending, first descending; equal rows stay."""
     types = {name: data.draw(st.sampled_from(TYPES)) for name in ("a", "b")}
     rows = data.draw(st.integers(0, 12))
-    values = {name: data.draw(columns_of(type, rows)) for name, type in types.items()}
+    values = {name: data.draw(columns_of(column_type, rows)) for name, column_type in types.items()}
     order = data.draw(
         st.lists(
             st.builds(Order, st.sampled_from(["a", "b"]), st.booleans()), min_size=1, max_size=3
         )
     )
     limit = data.draw(st.none() | st.integers(0, 13))
-    columns = {name: a_column(type, values[name]) for name, type in types.items()}
+    columns = {name: a_column(column_type, values[name]) for name, column_type in types.items()}
     columns["row"] = ColumnData(INTEGER, np.arange(rows, dtype=np.int32))
 
     def compare(left: int, right: int) -> int:
@@ -396,9 +430,7 @@ def test_order_is_postgres(data: st.DataObject) -> None:
 
 def test_rows_keep_the_tables_columns_in_order() -> None:
     """Without an aggregate the answer has all columns of the data source."""
-    table = a_table(
-        b=a_column(INTEGER, [1, 2, None]), a=a_column(TEXT, ["x", None, "z"])
-    )
+    table = a_table(b=a_column(INTEGER, [1, 2, None]), a=a_column(TEXT, ["x", None, "z"]))
     answer = _answer(table, where=[Filter("b", "not_null")])
     assert list(answer.columns) == ["b", "a"]
     assert _rows(answer) == [(1, "x"), (2, None)]
@@ -434,6 +466,6 @@ def test_the_limits_on_rows_and_groups_are_errors() -> None:
 
 def test_schema_of_the_support_is_whole() -> None:
     """Every kind is tried by the properties above."""
-    assert {type.kind for type in TYPES} == set(Kind)
+    assert {column_type.kind for column_type in TYPES} == set(Kind)
     assert set(VALUES) == set(TYPES)
     assert isinstance(a_schema(a=TEXT), Schema)

@@ -126,7 +126,11 @@ def test_decimals_have_the_columns_scale() -> None:
     """Trailing zeros stay, and 38 digits are not rounded."""
     narrow = ColumnType(Kind.NUMERIC, 10, 2)
     wide = ColumnType(Kind.NUMERIC, 38, 6)
-    assert [str(value) for value in decimals_of([1250, 0, -5], narrow)] == ["12.50", "0.00", "-0.05"]
+    assert [str(value) for value in decimals_of([1250, 0, -5], narrow)] == [
+        "12.50",
+        "0.00",
+        "-0.05",
+    ]
     assert str(decimals_of([10**38 - 1], wide)[0]) == "9" * 32 + ".999999"
 
 

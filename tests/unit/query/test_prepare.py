@@ -36,7 +36,7 @@ LIMITS = Limits(list=3, conditions=2)
 
 
 def _prepare(datasource: Datasource = DATASOURCE, **asked: Any) -> PreparedQuery:
-    given = {"measure": "Charges", "frequency": 1} | asked
+    given: dict[str, Any] = {"measure": "Charges", "frequency": 1} | asked
     return prepare(Query(datasource=1, **given), SCHEMA, datasource, LIMITS)
 
 
@@ -183,7 +183,12 @@ def test_a_table_without_measures_has_none_to_name() -> None:
         (DATASOURCE, {"where": [Filter("kind", "gt", NULL)]}, InvalidFilter, "use is_null"),
         (DATASOURCE, {"where": [Filter("kind", "in", ["a", None])]}, InvalidFilter, "use is_null"),
         (DATASOURCE, {"where": [Filter("kind", "is_null", 1)]}, InvalidFilter, "takes no value"),
-        (DATASOURCE, {"where": [Filter("kind", "like", 1)]}, InvalidFilter, "looks for text, not 1"),
+        (
+            DATASOURCE,
+            {"where": [Filter("kind", "like", 1)]},
+            InvalidFilter,
+            "looks for text, not 1",
+        ),
         (DATASOURCE, {"where": [Filter("kind", "in", "ab")]}, InvalidFilter, "takes a list of val"),
         (DATASOURCE, {"where": [Filter("kind", "in", 5)]}, InvalidFilter, "takes a list of values"),
         (DATASOURCE, {"where": [Filter("kind", "between", ["a"])]}, InvalidFilter, "two values"),
@@ -212,7 +217,12 @@ def test_a_table_without_measures_has_none_to_name() -> None:
             InvalidQuery,
             'group_by names "kind" twice',
         ),
-        (DATASOURCE, {"aggregate": "median"}, InvalidQuery, "'median' is no aggregate; .* sum, avg"),
+        (
+            DATASOURCE,
+            {"aggregate": "median"},
+            InvalidQuery,
+            "'median' is no aggregate; .* sum, avg",
+        ),
         (
             DATASOURCE,
             {"aggregate": "sum", "order_by": ["kind"]},
@@ -253,6 +263,7 @@ def test_sets_are_lists_of_values() -> None:
 def test_limits_are_not_exceeded_by_their_own_number() -> None:
     """Three of three are allowed."""
     prepared = _prepare(
-        practices=[1, 2, 3], where=[Filter("kind", "in", ["a", "b", "c"]), Filter("kind", "not_null")]
+        practices=[1, 2, 3],
+        where=[Filter("kind", "in", ["a", "b", "c"]), Filter("kind", "not_null")],
     )
     assert len(prepared.conditions) == 2
