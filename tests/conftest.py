@@ -5,6 +5,7 @@ Every test process (xdist starts several) runs its own Redis and Postgres, out o
 ``valkey-server`` to test on; ``PATH`` means the ``redis-server`` found there.
 """
 
+import io
 import itertools
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import coverage
 import pytest
 import redis
 from adbc_driver_postgresql import dbapi
@@ -21,10 +23,35 @@ from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 
 _SERIAL = itertools.count()
 
+_PURE = [f"*/warmcube/{package}/*" for package in ("access", "entry", "model")]
+_COVERAGE = (("everything", 95, None), ("the pure modules", 100, _PURE))
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--long``."""
+    """Add ``--long`` and ``--enforce-coverage``."""
     parser.addoption("--long", action="store_true", help="run the tests that take minutes too")
+    parser.addoption(
+        "--enforce-coverage",
+        action="store_true",
+        help="fail if the tests miss too much: 95 %% of all, anything of the pure modules",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that is green but misses too much."""
+    config = session.config
+    is_worker = hasattr(config, "workerinput")
+    if is_worker or not config.getoption("--enforce-coverage") or session.exitstatus != 0:
+        return
+    measured = coverage.Coverage()
+    measured.load()
+    for what, wanted, patterns in _COVERAGE:
+        found = measured.report(include=patterns, file=io.StringIO())
+        if found < wanted:
+            reporter = config.pluginmanager.get_plugin("terminalreporter")
+            reporter.write_line(f"\ncoverage of {what} is {found:.2f} %, not {wanted} %", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

