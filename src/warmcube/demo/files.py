@@ -1,0 +1,116 @@
+"""The demo's own ``warmcube.toml`` and ``access.toml``, so that every command works on it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from warmcube.demo.load import TABLE
+from warmcube.demo.practices import ORGANIZATIONS, practices_of
+
+__all__ = ["DATASOURCE", "USERS", "write_files"]
+
+DATASOURCE: Final = 1
+"""The id of the demo's data source."""
+
+USERS: Final = {
+    "root": "super admin: everything",
+    "north": "analyst of the organization north",
+    "provider": "provider 10105 in north-coast: own rows",
+    "nobody": "analyst of an organization without practices",
+    "lost": "a provider without a provider id",
+}
+"""The sample users, and what they are."""
+
+_CONFIGURATION: Final = f"""\
+# The demo of warmcube; written anew by every `warmcube demo` in this folder.
+[store]
+url = "embedded"
+
+[embedded]
+folder = "."
+
+[sources.demo]
+url = "embedded"
+
+[[datasources]]
+id = {DATASOURCE}
+name = "Practice analytics"
+source = "demo"
+table = "{TABLE}"
+
+[directory]
+path = "access.toml"
+"""
+
+_ROLES: Final = """\
+# Who may see what in the demo of warmcube; written anew by every `warmcube demo` in this folder.
+[roles]
+super_admin = ["analytics:read:all", "analytics:export:all", "cache:read:all", "cache:manage:all"]
+org_analyst = ["analytics:read:organization", "analytics:export:organization"]
+provider    = ["analytics:read:own"]
+"""
+
+_SAMPLE_USERS: Final = """
+[[users]]
+id = "root"
+name = "Rut Root"
+roles = ["super_admin"]
+
+[[users]]
+id = "north"
+name = "Nora North"
+roles = ["org_analyst"]
+organizations = ["north"]
+
+[[users]]
+id = "provider"
+name = "Pavel Provider"
+roles = ["provider"]
+organizations = ["north-coast"]
+provider = 10105
+
+[[users]]
+id = "nobody"
+name = "Nikos Nobody"
+roles = ["org_analyst"]
+organizations = ["fresh"]
+
+[[users]]
+id = "lost"
+name = "Lou Lost"
+roles = ["provider"]
+organizations = ["north"]
+"""
+
+
+def write_files(folder: Path, practices: int) -> Path:
+    """Writes both files.
+
+    Args:
+        folder: where to.
+        practices: how many practices the data are about.
+
+    Returns:
+        The configuration file.
+    """
+    (folder / "access.toml").write_text(_access(practices), encoding="utf-8")
+    configuration = folder / "warmcube.toml"
+    configuration.write_text(_CONFIGURATION, encoding="utf-8")
+    return configuration
+
+
+def _access(count: int) -> str:
+    practices = practices_of(count)
+    text = _ROLES
+    for organization in ORGANIZATIONS:
+        members = [each.uid for each in practices if each.organization == organization.id]
+        text += f'\n[[organizations]]\nid = "{organization.id}"\n'
+        text += f"name = {json.dumps(organization.name)}\n"
+        if organization.parent is not None:
+            text += f'parent = "{organization.parent}"\n'
+        text += f"practices = {members}\n"
+        if not organization.active:
+            text += "active = false\n"
+    return text + _SAMPLE_USERS
