@@ -1,0 +1,66 @@
+"""The least that answering from Redis can cost: one SUNION, one MGET of the same keys.
+
+No proof, no decoding, no access rules, on the cache's own adapter and event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks.data import Shape
+from benchmarks.questions import FREQUENCY, Question
+from benchmarks.setting import DATASOURCE
+from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, parse_member
+from warmcube.store.api import Command, Store
+
+__all__ = ["BareFloor"]
+
+CHUNK: Final = 1000
+"""Keys in one MGET, as many as the cache asks for."""
+
+
+class BareFloor:
+    """Reads what the cache reads and believes it.
+
+    The cache keeps small index sets inside a hash, where SUNION can't reach them; so each
+    practice gets a plain set of its own here.
+
+    Args:
+        store: an adapter on the warmed store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._partitions: dict[int, PartitionKeys] = {}
+
+    async def prepare(self, shape: Shape) -> None:
+        """Write the plain sets."""
+        keys = Keys("", DATASOURCE)
+        (current,) = await self._store.run([(b"GET", keys.current)])
+        for measure in range(shape.measures):
+            name = PartitionName(f"Measure {measure}", FREQUENCY)
+            own = keys.partition(name, current.decode())
+            self._partitions[measure] = own
+            (members,) = await self._store.run([(b"SMEMBERS", own.all)])
+            commands: list[Command] = [
+                (b"SADD", self._plain_set(measure, int(parse_member(member).practice or 0)), member)
+                for member in members
+            ]
+            await self._store.run(commands)
+
+    async def read(self, question: Question) -> list[bytes]:
+        """The values of the entries."""
+        own = self._partitions[question.measure]
+        sets = [own.all]
+        if question.practices is not None:
+            sets = [self._plain_set(question.measure, each) for each in question.practices]
+        (members,) = await self._store.run([(b"SUNION", *sets)])
+        entries = [own.entry(member) for member in members]
+        replies = await self._store.run(
+            [(b"MGET", *entries[at : at + CHUNK]) for at in range(0, len(entries), CHUNK)]
+        )
+        return [value for reply in replies for value in reply]
+
+    @staticmethod
+    def _plain_set(measure: int, practice: int) -> bytes:
+        return b"bench:%d:%d" % (measure, practice)

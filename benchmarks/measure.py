@@ -1,0 +1,54 @@
+"""Durations: taken in turns, so that whatever disturbs the machine disturbs all alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+
+__all__ = ["Summary", "in_turns", "summary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Some durations of one thing, in milliseconds."""
+
+    samples: int
+    p50: float
+    p95: float
+    p99: float
+
+
+def summary(seconds: list[float]) -> Summary:
+    """Percentiles by nearest rank: each is a duration that was really measured."""
+    ordered = sorted(seconds)
+
+    def at(share: float) -> float:
+        return round(ordered[ceil(share * len(ordered)) - 1] * 1000, 3)
+
+    return Summary(samples=len(ordered), p50=at(0.50), p95=at(0.95), p99=at(0.99))
+
+
+async def in_turns(
+    what: Mapping[str, Callable[[int], Awaitable[object]]], rounds: int, unmeasured: int
+) -> dict[str, Summary]:
+    """Time several things.
+
+    Args:
+        what: by name; each is called with the number of the round, and must do the same work as
+            the others of that round.
+        rounds: how many are measured; each begins with another one of them.
+        unmeasured: how many go before.
+    """
+    names = list(what)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(unmeasured + rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            started = time.perf_counter()
+            await what[name](number)
+            seconds = time.perf_counter() - started
+            if number >= unmeasured:
+                taken[name].append(seconds)
+    return {name: summary(seconds) for name, seconds in taken.items()}

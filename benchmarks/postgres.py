@@ -1,0 +1,59 @@
+"""Asking Postgres itself, at its best: covering index, integers only, prepared statements."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+from adbc_driver_postgresql import dbapi
+
+from benchmarks.questions import FREQUENCY, Question
+
+__all__ = ["DirectPostgres"]
+
+_ROWS: Final = "SELECT practice_uid, provider_uid, day, cents FROM ih.needed"
+_SUMS: Final = "SELECT day, sum(cents)::bigint AS cents FROM ih.needed"
+
+
+class DirectPostgres:
+    """One connection, and one prepared statement for each form of question.
+
+    Args:
+        url: of the database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stack = ExitStack()
+        self._cursors: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._connection = self._stack.enter_context(dbapi.connect(self._url, autocommit=True))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def ask(self, question: Question, *, sums: bool) -> pa.Table:
+        """The answer as an Arrow table."""
+        practices = question.practices or ()
+        statement = (_SUMS if sums else _ROWS) + " WHERE measure = $1 AND frequency = $2"
+        if practices:
+            places = ", ".join(f"${3 + place}" for place in range(len(practices)))
+            statement += f" AND practice_uid IN ({places})"
+        if sums:
+            statement += " GROUP BY day"
+        cursor = self._cursors.get(statement)
+        if cursor is None:
+            cursor = self._stack.enter_context(self._connection.cursor())
+            self._cursors[statement] = cursor
+        # The same text on the same cursor is prepared once.
+        cursor.execute(statement, (question.measure, FREQUENCY, *practices))
+        return cursor.fetch_arrow_table()

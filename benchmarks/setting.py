@@ -1,0 +1,83 @@
+"""The servers, and the configuration that points to them, for as long as the benchmarks run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.data import TABLE
+from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
+
+__all__ = ["DATASOURCE", "USER", "Setting", "open_setting"]
+
+DATASOURCE: Final = 1
+USER: Final = "root"
+
+_ACCESS: Final = """
+[roles]
+super_admin = ["analytics:read:all", "cache:manage:all"]
+
+[[users]]
+id = "root"
+roles = ["super_admin"]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Two servers and two configurations.
+
+    Attributes:
+        redis_url: of an empty Redis.
+        postgres_url: of an empty Postgres.
+        config: the cache as it is meant to be.
+        uncached: the same with the cache disabled, so that the database answers.
+    """
+
+    redis_url: str
+    postgres_url: str
+    config: Path
+    uncached: Path
+
+
+@contextmanager
+def open_setting() -> Iterator[Setting]:
+    """Start the servers in a temporary folder; stop them and remove it in the end."""
+    with tempfile.TemporaryDirectory(prefix="warmcube-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # as root, Postgres runs as somebody else and must reach its data
+        (folder / "access.toml").write_text(_ACCESS, encoding="utf-8")
+        with (
+            EmbeddedRedis(folder / "redis") as redis,
+            EmbeddedPostgres(folder / "postgres") as postgres,
+        ):
+            yield Setting(
+                redis.url,
+                postgres.url,
+                _write(folder / "warmcube.toml", redis.url, postgres.url, enabled="true"),
+                _write(folder / "uncached.toml", redis.url, postgres.url, enabled="false"),
+            )
+
+
+def _write(path: Path, redis_url: str, postgres_url: str, *, enabled: str) -> Path:
+    path.write_text(
+        f"""
+[store]
+url = "{redis_url}"
+[cache]
+enabled = {enabled}
+[sources.main]
+url = "{postgres_url}"
+[[datasources]]
+id = {DATASOURCE}
+name = "Benchmark"
+source = "main"
+table = "{TABLE}"
+""",
+        encoding="utf-8",
+    )
+    return path
