@@ -25,7 +25,7 @@ from warmcube.warm.texts import TextColumn
 __all__ = ["Gathered", "canonical_ids", "hash_column"]
 
 COARSE_BUCKETS: Final = 64
-MEMORY_BUDGET: Final = 48 << 20
+MEMORY_BUDGET: Final = 40 << 20
 MAX_PARTITIONS: Final = 200_000
 
 Int64s = npt.NDArray[np.int64]

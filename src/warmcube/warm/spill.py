@@ -6,13 +6,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Final, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 __all__ = ["Spill"]
+
+SEGMENT_BYTES: Final = 4 << 20
 
 
 class Spill:
@@ -87,21 +89,28 @@ class Spill:
             self._file = _unlinked_file(self._folder)
         self._file.seek(0, os.SEEK_END)
         for bucket, held in enumerate(self._held):
-            if not held:
-                continue
-            start = self._file.tell()
-            # Batches of one type in one stream; a change of type starts the next.
-            first = 0
-            for at in range(1, len(held) + 1):
-                if at == len(held) or held[at].schema != held[first].schema:
-                    table = pa.Table.from_batches(held[first:at]).combine_chunks()
-                    with pa.ipc.new_stream(self._file, table.schema) as stream:
-                        stream.write_table(table)
-                    end = self._file.tell()
-                    self._segments[bucket].append((start, end - start))
-                    start, first = end, at
+            for segment in _segments(held):
+                start = self._file.tell()
+                table = pa.Table.from_batches(segment).combine_chunks()
+                with pa.ipc.new_stream(self._file, table.schema) as stream:
+                    stream.write_table(table)
+                self._segments[bucket].append((start, self._file.tell() - start))
             self._held[bucket] = []
         self._held_bytes = 0
+
+
+def _segments(held: list[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Batches in groups of one type and about ``SEGMENT_BYTES``: what is read back at a time."""
+    segment: list[pa.RecordBatch] = []
+    size = 0
+    for batch in held:
+        if segment and (size >= SEGMENT_BYTES or batch.schema != segment[0].schema):
+            yield segment
+            segment, size = [], 0
+        segment.append(batch)
+        size += batch.nbytes
+    if segment:
+        yield segment
 
 
 def _unlinked_file(folder: Path | None) -> BinaryIO:
