@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from adbc_driver_postgresql import dbapi
 from rich.console import Console
 
 from benchmarks.data import WHOLE, Shape, load, shape_of
@@ -24,6 +25,7 @@ from warmcube import WarmcubeError
 
 COLUMNS = 13
 INTERRUPTED = 130
+CANCELLED = "57014"
 
 
 def main() -> int:
@@ -37,15 +39,21 @@ def main() -> int:
     try:
         found = _measure(options, console)
     except KeyboardInterrupt:
-        console.print("interrupted; the servers are stopped and their data removed")
-        return INTERRUPTED
-    except (WarmcubeError, RuntimeError) as error:
+        return _interrupted(console)
+    except (WarmcubeError, RuntimeError, dbapi.Error) as error:
+        if getattr(error, "sqlstate", None) == CANCELLED:  # how ADBC tells of Ctrl-C
+            return _interrupted(console)
         console.print(f"benchmarks: {error}", markup=False)
         return 1
     show(Console(), found)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _interrupted(console: Console) -> int:
+    console.print("interrupted; the servers are stopped and their data removed")
+    return INTERRUPTED
 
 
 def _options() -> argparse.Namespace:
