@@ -97,7 +97,7 @@ def _expected(value: object, type: ColumnType) -> str:
             "such as 6f1c9b1e-0d4e-4f3a-9b7e-2a5c8d1e0f42"
         )
     if isinstance(value, int) and not isinstance(value, bool):
-        return f'the column is text; write it as text: "{value}"'
+        return "the column is text; write it as text, in quotes"
     return (
         "the column is text; write text that isn't empty and has no NUL and no lone surrogate; "
         "leave the field out for no filter"

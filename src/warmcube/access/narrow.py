@@ -179,7 +179,7 @@ def _check_inside(role: str, named: Ids, allowed: Ids, datasource: Datasource) -
 def _outside(role: str, named: str, datasource: Datasource) -> AccessDenied:
     return AccessDenied(
         f"{role} {show(named)} is outside what you may read of data source {datasource.id}; "
-        f"name a {role} of your own, or leave the filter out",
+        "name only your own, or leave the filter out",
         reason=f"{role} outside the scope",
     )
 

@@ -80,7 +80,9 @@ class DirectoryFile:
                 f"{self.name}: line {line} isn't UTF-8; save the file as UTF-8"
             ) from error
         except (ValueError, RecursionError) as error:  # what TOML isn't, and what is too much of it
-            raise DirectoryError(f"{self.name} can't be read as TOML: {error}; correct it") from error
+            raise DirectoryError(
+                f"{self.name} can't be read as TOML: {error}; correct it"
+            ) from error
 
 
 def open_file(path: Path) -> DirectoryFile:

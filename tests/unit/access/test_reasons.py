@@ -1,0 +1,94 @@
+"""A grant can say why it is what it is."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from tests.support.access import NOW, Request, ask, grant_of
+
+from warmcube.access.reasons import explain
+
+LATER = NOW + timedelta(days=1)
+
+RECORDS: dict[str, Any] = {
+    "roles": {
+        "admin": ["analytics:read:all", "cache:manage:all"],
+        "analyst": ["analytics:read:organization", "analytics:export:organization"],
+        "provider": ["analytics:read:own"],
+    },
+    "organizations": [
+        {"id": "north", "practices": [101, 102, 103, 104, 105, 106, 107]},
+        {"id": "empty", "parent": "north"},
+    ],
+    "users": [
+        {"id": "root", "roles": ["admin"]},
+        {
+            "id": "ana",
+            "roles": [{"role": "analyst", "organization": "north", "expires": LATER}],
+            "organizations": ["north"],
+        },
+        {"id": "pat", "roles": ["provider"], "organizations": ["empty"], "providers": [2, 1]},
+    ],
+}
+
+
+def test_a_whole_grant() -> None:
+    """Role, permission, organization, practices: all of it, and JSON can hold it."""
+    assert json.loads(json.dumps(explain(grant_of(RECORDS, "root")))) == {
+        "user": "root",
+        "directory_version": "1",
+        "decided_at": "2026-01-01T12:00:00+00:00",
+        "valid_until": "2026-01-01T12:01:00+00:00",
+        "roles": [{"role": "admin", "organization": None, "expires": None}],
+        "rights": [
+            {
+                "because": [
+                    {
+                        "role": "admin",
+                        "permission": "analytics:read:all",
+                        "organization": None,
+                        "expires": None,
+                    }
+                ],
+                "organizations": "all",
+                "practices": "all",
+                "providers": "all",
+            }
+        ],
+        "permissions": ["cache:manage:all"],
+    }
+    ana = explain(grant_of(RECORDS, "ana"))
+    assert ana["roles"] == [
+        {"role": "analyst", "organization": "north", "expires": LATER.isoformat()}
+    ]
+    assert ana["rights"][0]["organizations"] == ["empty", "north"]
+    assert ana["rights"][0]["practices"] == ["101", "102", "103", "104", "105", "106", "107"]
+
+
+def test_sentences() -> None:
+    """One line per reason; long lists are counted."""
+    (ana,) = ask(grant_of(RECORDS, "ana"), Request()).reasons
+    assert str(ana) == (
+        "role analyst in north until 2026-01-02T12:00:00+00:00 gives analytics:read:organization; "
+        "organizations: empty, north; practices: 101, 102, 103, 104, 105 and 2 more; providers: all"
+    )
+    (pat,) = ask(grant_of(RECORDS, "pat"), Request()).reasons
+    assert str(pat) == (
+        "role provider gives analytics:read:own; organizations: empty; practices: none; "
+        "providers: 1, 2"
+    )
+    (root,) = ask(grant_of(RECORDS, "root"), Request()).reasons
+    assert str(root) == (
+        "role admin gives analytics:read:all; organizations: all; practices: all; providers: all"
+    )
+
+
+def test_an_export_has_two() -> None:
+    """Exported is what may be exported and read; both rights are named."""
+    (reason,) = ask(grant_of(RECORDS, "ana"), Request(purpose="export")).reasons
+    assert [each["permission"] for each in reason.as_json()["because"]] == [
+        "analytics:export:organization",
+        "analytics:read:organization",
+    ]
