@@ -1,4 +1,7 @@
-"""What the rest of warmcube may ask of a database.
+"""What a source is, whatever the database: `Source`, `SourceSnapshot` and their nouns.
+
+An adapter describes tables and opens snapshots. A snapshot is one consistent read of one data
+source: what is streamed, counted and fetched through it belongs to one state of the table.
 
 Arrow data is in storage form everywhere (see `warmcube.model.schema.Kind`): int16, int32, int64,
 float, double, bool; a narrow numeric is int64, a wide one and a uuid are 16 bytes; a date is int32,
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import pyarrow as pa
@@ -19,66 +22,124 @@ from warmcube.entry.keys import PartitionName
 from warmcube.model.schema import ColumnType, Datasource, Schema
 from warmcube.model.scope import Scope
 
-__all__ = ["DescribedColumn", "PartitionCount", "Source", "SourceSnapshot"]
-
-
-@dataclass(frozen=True, slots=True)
-class DescribedColumn:
-    """A column as the database describes it; an unconstrained numeric has precision 0 here."""
-
-    name: str
-    type: ColumnType
-    nullable: bool
+__all__ = [
+    "DateRange",
+    "DescribedColumn",
+    "PartitionCount",
+    "Source",
+    "SourceSnapshot",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionCount:
-    """How many rows one partition has."""
+    """How many rows the source holds of one partition."""
 
     name: PartitionName
     rows: int
 
 
-class SourceSnapshot(Protocol):
-    """One consistent read of a table; everything is as of one instant."""
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """Whole days, both inclusive; None is open."""
 
-    schema: Schema
-    as_of: datetime  # by the database's clock, with time zone
+    start: date | None = None
+    end: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedColumn:
+    """One column as the database declares it.
+
+    Attributes:
+        name: the column's name, unquoted.
+        type: what it is kept as; a numeric of which the database doesn't know the digits has
+            precision 0 here, and is resolved by a look at the data when a snapshot is opened.
+        nullable: whether it may hold NULL, as far as is declared.
+        comment: the database's comment on it.
+    """
+
+    name: str
+    type: ColumnType
+    nullable: bool = True
+    comment: str | None = None
+
+
+class SourceSnapshot(Protocol):
+    """One consistent read of one data source; does one thing at a time."""
+
+    @property
+    def schema(self) -> Schema:
+        """All columns, types resolved; `fetch_slice` may widen a numeric taken over as known."""
+
+    @property
+    def as_of(self) -> datetime:
+        """When the table was in this state, by the database's clock, in UTC."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows, all columns, in bounded memory. Blocks: call it in a thread."""
-        ...
+        """Every row and column, in storage form, in no order, in batches of a few megabytes.
+
+        Blocks: call and iterate it in a worker thread.
+
+        Raises:
+            UnsupportedValue: a value can't be kept exactly; names the column.
+            SourceUnavailable: the connection broke off.
+        """
 
     async def count_by_partition(self) -> list[PartitionCount]:
-        """How many rows each partition has, counted by the database."""
-        ...
+        """How many rows each partition has; partitions without rows aren't listed."""
 
     async def fetch_slice(
-        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+        self,
+        partition: PartitionName,
+        scope: Scope,
+        columns: Sequence[str],
+        days: DateRange | None = None,
+        max_rows: int | None = None,
     ) -> pa.Table:
-        """The rows of one partition within a scope."""
-        ...
+        """The rows of one partition that lie in `scope`, in storage form.
+
+        Args:
+            partition: which partition.
+            scope: which practices and providers; applied by the database.
+            columns: at least one, each in `schema`.
+            days: narrows what is read. Where whole days depend on a time zone, a day more at
+                either end may come, so the condition has to be evaluated again.
+            max_rows: at most one row more than this is read, so that an excess can be told.
+        """
 
 
 class Source(Protocol):
     """One configured database."""
 
     async def describe(self, table: str) -> tuple[DescribedColumn, ...]:
-        """The columns of a table, in its order.
+        """The columns of ``schema.table``, in the table's order.
 
         Raises:
-            TableMismatch: no such table.
-            SourceUnavailable: no connection.
+            TableMismatch: there is no such table; names similar ones.
+            SourceUnavailable: the database can't be reached.
         """
-        ...
 
-    def snapshot(self, datasource: Datasource) -> AbstractAsyncContextManager[SourceSnapshot]:
-        """Begin one consistent read of a data source's table.
+    def snapshot(
+        self,
+        datasource: Datasource,
+        *,
+        time_limit: float | None = None,
+        known: Schema | None = None,
+    ) -> AbstractAsyncContextManager[SourceSnapshot]:
+        """Open a snapshot of a data source.
+
+        Args:
+            datasource: its table is read, its role columns are checked.
+            time_limit: seconds that each statement may take; None is the database's own limit.
+            known: a schema whose numeric digits are taken over, instead of looking at the whole
+                table for those that the database doesn't declare.
 
         Raises:
-            TableMismatch: the table, or a column that plays a role, isn't there or isn't usable.
-            SourceUnavailable: no connection.
+            TableMismatch: no such table or role column, or one of a type that can't play the role.
+            UnsupportedValue: a numeric column needs more than 38 digits.
+            SourceUnavailable: the database can't be reached, or took too long.
         """
-        ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Give back all connections; snapshots must be closed before."""

@@ -1,0 +1,150 @@
+"""Postgres tables, views and foreign tables as a source, through ADBC."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Final
+
+from warmcube.errors import SourceUnavailable
+from warmcube.model.schema import Datasource, Schema
+from warmcube.source.api import DescribedColumn, SourceSnapshot
+from warmcube.source.names import TableName, parse_table
+from warmcube.source.postgres_catalog import describe, public, relation_kind
+from warmcube.source.postgres_connection import PostgresConnection, PostgresDatabase
+from warmcube.source.postgres_snapshot import PostgresSnapshot, in_thread
+from warmcube.source.postgres_url import PostgresUrl
+from warmcube.source.roles import check_roles
+
+__all__ = ["PostgresSource"]
+
+_BEGIN: Final = (files("warmcube.source") / "sql" / "begin.sql").read_text()
+
+_LOCKABLE: Final = ("r", "p")
+_IDLE_CONNECTIONS: Final = 4
+
+
+class PostgresSource:
+    """A Postgres database.
+
+    Args:
+        name: the source's name in the configuration, for messages.
+        url: a libpq URL.
+
+    Raises:
+        ConfigError: the URL can't be read.
+    """
+
+    def __init__(self, name: str, url: str) -> None:
+        self._name = name
+        self._url = PostgresUrl.parse(url, name)
+        self._database: PostgresDatabase | None = None
+        self._opening = asyncio.Lock()
+        self._idle: list[PostgresConnection] = []
+
+    def __repr__(self) -> str:
+        return f"PostgresSource({self._name!r}, {self._url.place})"
+
+    async def describe(self, table: str) -> tuple[DescribedColumn, ...]:
+        name = parse_table(table)
+        async with self._connection(name) as (connection, _):
+            described = await in_thread(connection, lambda: describe(connection, name))
+        return tuple(map(public, described.columns))
+
+    @asynccontextmanager
+    async def snapshot(
+        self,
+        datasource: Datasource,
+        *,
+        time_limit: float | None = None,
+        known: Schema | None = None,
+    ) -> AsyncIterator[SourceSnapshot]:
+        table = parse_table(datasource.table)
+        async with contextlib.AsyncExitStack() as stack:
+            connection, kind = await stack.enter_async_context(self._connection(table))
+            lock = f"LOCK TABLE {table.sql} IN ACCESS SHARE MODE;"
+            if kind not in _LOCKABLE:
+                # LOCK TABLE knows neither materialized views nor what views read of them. A second
+                # transaction that has read from it holds all the locks that there are to hold.
+                guard, _ = await stack.enter_async_context(self._connection(table))
+                await stack.enter_async_context(_transaction(guard, table, "", time_limit))
+                held = f"SELECT 1 FROM {table.sql} LIMIT 0"  # noqa: S608 (quoted)
+                await in_thread(guard, lambda: guard.query(held, f"locking {table}"))
+                lock = ""
+            await stack.enter_async_context(_transaction(connection, table, lock, time_limit))
+            described = await in_thread(connection, lambda: describe(connection, table))
+            check_roles([public(column) for column in described.columns], datasource)
+            opened = PostgresSnapshot(connection, table, datasource, described)
+            await opened.resolve(known)
+            yield opened
+
+    async def close(self) -> None:
+        idle, self._idle = self._idle, []
+        database, self._database = self._database, None
+        await asyncio.to_thread(_close, idle, database)
+
+    @asynccontextmanager
+    async def _connection(self, table: TableName) -> AsyncIterator[tuple[PostgresConnection, str]]:
+        """A connection for oneself, and what kind of relation the table is."""
+        connection, kind = await self._checked_connection(table)
+        try:
+            yield connection, kind
+        finally:
+            if connection.is_broken or len(self._idle) >= _IDLE_CONNECTIONS:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+    async def _checked_connection(self, table: TableName) -> tuple[PostgresConnection, str]:
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                return connection, await _looked(connection, table)
+            except SourceUnavailable:
+                # The server was restarted, or closed what lay idle: so it may be with the others.
+                connection.close()
+            except BaseException:
+                connection.close()
+                raise
+        connection = await self._connect()
+        try:
+            return connection, await _looked(connection, table)
+        except BaseException:
+            connection.close()
+            raise
+
+    async def _connect(self) -> PostgresConnection:
+        async with self._opening:
+            if self._database is None:
+                self._database = await asyncio.to_thread(PostgresDatabase, self._name, self._url)
+        return await asyncio.to_thread(self._database.connect)
+
+
+async def _looked(connection: PostgresConnection, table: TableName) -> str:
+    return await in_thread(connection, lambda: relation_kind(connection, table))
+
+
+@asynccontextmanager
+async def _transaction(
+    connection: PostgresConnection, table: TableName, lock: str, time_limit: float | None
+) -> AsyncIterator[None]:
+    limit = ""
+    if time_limit is not None:
+        limit = f"SET LOCAL statement_timeout = {max(1, round(time_limit * 1000))};"
+    script = f"{_BEGIN}{limit}{lock}"
+    await in_thread(connection, lambda: connection.execute(script, f"locking {table}"))
+    try:
+        yield
+    finally:
+        if not connection.is_broken:
+            await in_thread(connection, lambda: connection.execute("ROLLBACK", f"closing {table}"))
+
+
+def _close(idle: Sequence[PostgresConnection], database: PostgresDatabase | None) -> None:
+    for connection in idle:
+        connection.close()
+    if database is not None:
+        database.close()

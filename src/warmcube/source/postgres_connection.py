@@ -1,0 +1,130 @@
+"""One connection to Postgres through ADBC; everything here blocks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import adbc_driver_manager as adbc
+import adbc_driver_postgresql
+import pyarrow as pa
+
+from warmcube.source.postgres_errors import DRIVER_ERRORS, translate
+from warmcube.source.postgres_select import Parameter
+from warmcube.source.postgres_url import PostgresUrl
+
+__all__ = ["PostgresConnection", "PostgresDatabase"]
+
+_BATCH_BYTES: Final = 4 << 20
+_BATCH_HINT: Final = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
+
+
+class PostgresDatabase:
+    """A database that connections can be opened to.
+
+    Args:
+        source: the source's name, for messages.
+        url: where it is.
+    """
+
+    def __init__(self, source: str, url: PostgresUrl) -> None:
+        self.source = source
+        self.url = url
+        try:
+            self._handle = adbc_driver_postgresql.connect(url.uri)
+        except DRIVER_ERRORS as error:
+            raise translate(error, source, url, "connecting") from None
+
+    def connect(self) -> PostgresConnection:
+        """Open a connection.
+
+        Raises:
+            SourceUnavailable: the database can't be reached.
+        """
+        try:
+            return PostgresConnection(self, adbc.AdbcConnection(self._handle))
+        except DRIVER_ERRORS as error:
+            raise translate(error, self.source, self.url, "connecting") from None
+
+    def close(self) -> None:
+        """Forget the database; its connections must be closed before."""
+        self._handle.close()
+
+
+class PostgresConnection:
+    """A connection; does one thing at a time, except that `cancel` may come from any thread.
+
+    Attributes:
+        is_broken: whether it may no longer be used, since something broke off half-way.
+    """
+
+    def __init__(self, database: PostgresDatabase, handle: adbc.AdbcConnection) -> None:
+        self._database = database
+        self._handle = handle
+        self.is_broken = False
+
+    def execute(self, script: str, doing: str) -> None:
+        """Run statements that return nothing; several are separated by semicolons."""
+        with self._statement(script, doing) as statement:
+            statement.execute_update()
+
+    def query(self, sql: str, doing: str, parameters: Sequence[Parameter] = ()) -> pa.Table:
+        """Run one statement and read its whole result."""
+        with self._statement(sql, doing) as statement:
+            if parameters:
+                statement.bind(_bound(parameters))
+            handle, _ = statement.execute_query()
+            with pa.RecordBatchReader.from_stream(handle) as reader:
+                return reader.read_all()
+
+    def stream(self, sql: str, doing: str) -> Iterator[pa.RecordBatch]:
+        """Run one statement and read its result piece by piece."""
+        done = False
+        try:
+            with self._statement(sql, doing) as statement:
+                statement.set_options(**{_BATCH_HINT: str(_BATCH_BYTES)})
+                handle, _ = statement.execute_query()
+                with pa.RecordBatchReader.from_stream(handle) as reader:
+                    yield from reader
+            done = True
+        finally:
+            if not done:
+                self.cancel()
+                self.is_broken = True
+
+    def cancel(self) -> None:
+        """Ask the server to stop what this connection is doing."""
+        with contextlib.suppress(*DRIVER_ERRORS):
+            self._handle.cancel()
+
+    def close(self) -> None:
+        """Close it, whatever it is doing."""
+        self.is_broken = True
+        with contextlib.suppress(*DRIVER_ERRORS, RuntimeError):
+            self._handle.close()
+
+    @contextlib.contextmanager
+    def _statement(self, sql: str, doing: str) -> Iterator[adbc.AdbcStatement]:
+        database = self._database
+        try:
+            statement = adbc.AdbcStatement(self._handle)
+            try:
+                statement.set_sql_query(sql)
+                yield statement
+            finally:
+                statement.close()
+        except DRIVER_ERRORS as error:
+            self.is_broken = True
+            raise translate(error, database.source, database.url, doing) from None
+
+
+def _bound(parameters: Sequence[Parameter]) -> pa.RecordBatch:
+    """The parameters as ADBC takes them: a batch of one row."""
+    arrays = [
+        pa.array([value], pa.string())
+        if value is None or isinstance(value, str)
+        else pa.array([list(value)], pa.list_(pa.string()))
+        for value in parameters
+    ]
+    return pa.RecordBatch.from_arrays(arrays, [str(n) for n in range(1, len(arrays) + 1)])

@@ -1,0 +1,138 @@
+"""The SQL that fetches one partition's rows within a scope. Pure: builds text and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from warmcube.access.ids import holds
+from warmcube.entry.keys import PartitionName
+from warmcube.errors import MissingRole
+from warmcube.model.schema import Datasource, Kind
+from warmcube.model.scope import All, Box, Ids, Scope
+from warmcube.source.api import DateRange
+from warmcube.source.names import quote
+from warmcube.source.postgres_select import (
+    Parameter,
+    PostgresColumn,
+    Statement,
+    select_expression,
+)
+
+__all__ = ["slice_statement"]
+
+
+@dataclass(slots=True)
+class _Parameters:
+    values: list[Parameter] = field(default_factory=list)
+
+    def add(self, value: Parameter) -> str:
+        """The placeholder of one more parameter, which is text or text[]."""
+        self.values.append(value)
+        is_one = value is None or isinstance(value, str)
+        return f"${len(self.values)}::text" + ("" if is_one else "[]")
+
+
+def slice_statement(
+    table: str,
+    columns: dict[str, PostgresColumn],
+    datasource: Datasource,
+    *,
+    wanted: Sequence[str],
+    partition: PartitionName,
+    scope: Scope,
+    days: DateRange | None,
+    max_rows: int | None,
+) -> Statement | None:
+    """The rows of a partition within a scope; None if there can't be any.
+
+    Raises:
+        MissingRole: days are asked for of a table without a date column.
+    """
+    roles, parameters = datasource.roles, _Parameters()
+    conditions = [
+        _equals(columns.get(roles.measure or ""), partition.measure, parameters),
+        _equals(columns.get(roles.frequency or ""), partition.frequency, parameters),
+    ]
+    practice, provider = columns.get(roles.practice or ""), columns.get(roles.provider or "")
+    boxes = [_inside(box, practice, provider, parameters) for box in scope.boxes]
+    possible = [box for box in boxes if box is not None]
+    if None in conditions or not possible:
+        return None
+    if "TRUE" not in possible:
+        conditions.append("(" + " OR ".join(possible) + ")")
+    if days is not None:
+        date = columns.get(roles.date or "")
+        if date is None:
+            raise MissingRole(f"data source {datasource.id} has no date column")
+        conditions += _within(date, days, datasource.time_zone != "UTC", parameters)
+    expressions = ", ".join(select_expression(columns[name]) for name in wanted)
+    sql = f"SELECT {expressions} FROM {table}"  # noqa: S608
+    sql += " WHERE " + " AND ".join(text for text in conditions if text)
+    if max_rows is not None:
+        sql += f" LIMIT {parameters.add(str(max_rows + 1))}::bigint"
+    return Statement(sql, tuple(parameters.values))
+
+
+def _equals(
+    column: PostgresColumn | None, value: str | None, parameters: _Parameters
+) -> str | None:
+    """The condition that a role column has a value; None if it can't."""
+    if column is None:
+        return "TRUE" if value is None else None
+    if value is None:
+        return f"{quote(column.name)} IS NULL"
+    if not holds(value, column.type):
+        return None
+    left, right = column.key
+    return f"{left} = {parameters.add(value)}::{right}"
+
+
+def _inside(
+    box: Box,
+    practice: PostgresColumn | None,
+    provider: PostgresColumn | None,
+    parameters: _Parameters,
+) -> str | None:
+    """The condition that a row lies in a box; None if none can."""
+    parts = []
+    for column, ids in ((practice, box.practices), (provider, box.providers)):
+        if isinstance(ids, All):
+            continue
+        part = _among(column, ids, parameters)
+        if part is None:
+            return None
+        parts.append(part)
+    return f"({' AND '.join(parts)})" if parts else "TRUE"
+
+
+def _among(column: PostgresColumn | None, ids: Ids, parameters: _Parameters) -> str | None:
+    if column is None or isinstance(ids, All):
+        return None
+    possible = sorted(text for text in ids if holds(text, column.type))
+    if not possible:
+        return None
+    left, right = column.key
+    return f"{left} = ANY({parameters.add(possible)}::{right}[])"
+
+
+def _within(
+    column: PostgresColumn, days: DateRange, zoned: bool, parameters: _Parameters
+) -> list[str]:
+    """The conditions that narrow a date column; with a margin where days depend on a time zone."""
+    plain, kind = column.plain, column.type.kind
+    conditions = []
+    if kind is Kind.DATE:
+        if days.start is not None:
+            conditions.append(f"{plain} >= {parameters.add(days.start.isoformat())}::date")
+        if days.end is not None:
+            conditions.append(f"{plain} <= {parameters.add(days.end.isoformat())}::date")
+        return conditions
+    in_utc = " AT TIME ZONE 'UTC'" if kind is Kind.TIMESTAMPTZ else ""
+    if days.start is not None:
+        first = f"({parameters.add(days.start.isoformat())}::date - {int(zoned)})::timestamp"
+        conditions.append(f"{plain} >= {first}{in_utc}")
+    if days.end is not None:
+        after = f"({parameters.add(days.end.isoformat())}::date + {1 + int(zoned)})::timestamp"
+        conditions.append(f"{plain} < {after}{in_utc}")
+    return conditions

@@ -1,0 +1,149 @@
+"""One consistent read of a Postgres table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
+
+import pyarrow as pa
+
+from warmcube.entry.keys import PartitionName
+from warmcube.errors import UnsupportedValue
+from warmcube.model.schema import Column, Datasource, Schema
+from warmcube.model.scope import Scope
+from warmcube.source.api import DateRange, PartitionCount
+from warmcube.source.names import TableName
+from warmcube.source.postgres_catalog import Described
+from warmcube.source.postgres_connection import PostgresConnection
+from warmcube.source.postgres_form import postgres_batch
+from warmcube.source.postgres_select import (
+    NumericFacts,
+    count_statement,
+    facts_statement,
+    known_type,
+    resolve,
+    table_statement,
+)
+from warmcube.source.postgres_slice import slice_statement
+from warmcube.source.storage_form import storage_schema
+
+__all__ = ["PostgresSnapshot", "in_thread"]
+
+_CANCEL_SECONDS: Final = 1.0
+
+T = TypeVar("T")
+
+
+class PostgresSnapshot:
+    """One REPEATABLE READ transaction on a table that is locked against TRUNCATE."""
+
+    def __init__(
+        self,
+        connection: PostgresConnection,
+        table: TableName,
+        datasource: Datasource,
+        described: Described,
+    ) -> None:
+        self.schema = Schema(())
+        self.as_of = described.as_of
+        self._connection = connection
+        self._table = table
+        self._datasource = datasource
+        self._columns = {column.name: column for column in described.columns}
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        statement = table_statement(self._table.sql, tuple(self._columns.values()))
+        for batch in self._connection.stream(statement.sql, self._doing):
+            yield postgres_batch(batch.columns, self.schema)
+
+    async def count_by_partition(self) -> list[PartitionCount]:
+        roles = self._datasource.roles
+        measure, frequency = (
+            self._columns.get(name or "") for name in (roles.measure, roles.frequency)
+        )
+        statement = count_statement(self._table.sql, measure, frequency)
+        counted = await self._query(lambda c: c.query(statement.sql, self._doing))
+        names = zip(*(counted.column(n).to_pylist() for n in range(3)), strict=True)
+        return [PartitionCount(PartitionName(m, f), rows) for m, f, rows in names if rows]
+
+    async def fetch_slice(
+        self,
+        partition: PartitionName,
+        scope: Scope,
+        columns: Sequence[str],
+        days: DateRange | None = None,
+        max_rows: int | None = None,
+    ) -> pa.Table:
+        if not columns:
+            raise ValueError("fetch_slice needs at least one column")
+        statement = slice_statement(
+            self._table.sql,
+            self._columns,
+            self._datasource,
+            wanted=columns,
+            partition=partition,
+            scope=scope,
+            days=days,
+            max_rows=max_rows,
+        )
+        if statement is None:
+            wanted = Schema(tuple(self.schema[name] for name in columns))
+            return storage_schema(wanted.columns).empty_table()
+        raw = await self._query(lambda c: c.query(statement.sql, self._doing, statement.parameters))
+        try:
+            return await asyncio.to_thread(self._kept, raw, columns)
+        except UnsupportedValue:
+            # A numeric whose digits were taken as known, and which has grown since.
+            before = self.schema
+            await self.resolve(None)
+            if self.schema == before:
+                raise
+            return await asyncio.to_thread(self._kept, raw, columns)
+
+    async def resolve(self, known: Schema | None) -> None:
+        """Settle the schema, with a look at the table for numerics of unknown digits."""
+        types = {
+            name: known_type(column, known[name] if known is not None and name in known else None)
+            for name, column in self._columns.items()
+        }
+        unknown = [self._columns[name] for name, known_as in types.items() if known_as is None]
+        if unknown:
+            statement = facts_statement(self._table.sql, unknown)
+            table = await self._query(lambda c: c.query(statement.sql, self._doing))
+            values = iter([table.column(n)[0].as_py() for n in range(3 * len(unknown))])
+            for column in unknown:
+                scale, least, whole = (next(values) for _ in range(3))
+                facts = NumericFacts(_integer(scale), _integer(least), whole)
+                types[column.name] = resolve(column, facts)
+        self.schema = Schema(
+            tuple(Column(name, settled) for name, settled in types.items() if settled is not None)
+        )
+
+    def _kept(self, raw: pa.Table, columns: Sequence[str]) -> pa.Table:
+        wanted = Schema(tuple(self.schema[name] for name in columns))
+        batches = [postgres_batch(batch.columns, wanted) for batch in raw.to_batches()]
+        return pa.Table.from_batches(batches, storage_schema(wanted.columns))
+
+    async def _query(self, work: Callable[[PostgresConnection], T]) -> T:
+        return await in_thread(self._connection, lambda: work(self._connection))
+
+    @property
+    def _doing(self) -> str:
+        return f"reading {self._table}"
+
+
+async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
+    """Run blocking work on a connection in a thread; if cancelled, stop it in the server too."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        connection.is_broken = True
+        await asyncio.to_thread(connection.cancel)
+        await asyncio.wait([task], timeout=_CANCEL_SECONDS)
+        raise
+
+
+def _integer(text: str | None) -> int | None:
+    return None if text is None else int(text)
