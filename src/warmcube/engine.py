@@ -225,6 +225,7 @@ class AnalyticsCache:
                 conditions=limits.conditions,
             ),
             enabled=cache.enabled,
+            seconds=cache.query_timeout / 1000,
         )
 
 

@@ -16,7 +16,7 @@ from warmcube.model.schema import Column, ColumnType, Datasource, Kind, Roles, S
 from warmcube.model.scope import ALL, Box, Scope
 from warmcube.query.read import Reading, StoreReader
 from warmcube.query.snapshots import Snapshots
-from warmcube.source.api import DescribedColumn, PartitionCount
+from warmcube.source.api import DateRange, DescribedColumn, PartitionCount
 from warmcube.store.api import Store
 
 DATASOURCE = Datasource(
@@ -49,9 +49,15 @@ class MemorySource:
         return tuple(DescribedColumn(c.name, c.type, nullable=True) for c in SCHEMA.columns)
 
     @asynccontextmanager
-    async def snapshot(self, datasource: Datasource) -> AsyncIterator[MemorySnapshot]:
+    async def snapshot(
+        self,
+        datasource: Datasource,
+        *,
+        time_limit: float | None = None,
+        known: Schema | None = None,
+    ) -> AsyncIterator[MemorySnapshot]:
         """What it holds now."""
-        del datasource
+        del datasource, time_limit, known
         yield MemorySnapshot(self, tuple(self.rows))
 
     async def close(self) -> None:
@@ -83,10 +89,15 @@ class MemorySnapshot:
         return [PartitionCount(name, rows + self._source.miscount) for name, rows in counts.items()]
 
     async def fetch_slice(
-        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+        self,
+        partition: PartitionName,
+        scope: Scope,
+        columns: Sequence[str],
+        days: DateRange | None = None,
+        max_rows: int | None = None,
     ) -> pa.Table:
         """Not needed to warm."""
-        raise AssertionError(partition, scope, columns)
+        raise AssertionError(partition, scope, columns, days, max_rows)
 
 
 async def read_all(store: Store) -> list[tuple[int | None, int | None, int]]:

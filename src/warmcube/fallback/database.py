@@ -45,18 +45,29 @@ class DatabaseRead:
             SourceError: the database.
         """
         started = time.perf_counter()
-        table = await self._snapshot.fetch_slice(partition, scope, columns)
+        # Where rows are only counted, any column does.
+        wanted = columns or self.schema.names[:1]
+        table = await self._snapshot.fetch_slice(partition, scope, wanted)
         self.milliseconds += (time.perf_counter() - started) * 1000
         return table_from_arrow(table, self.schema)
 
 
 @asynccontextmanager
-async def open_read(source: Source, datasource: Datasource) -> AsyncIterator[DatabaseRead]:
+async def open_read(
+    source: Source, datasource: Datasource, *, seconds: float, known: Schema | None
+) -> AsyncIterator[DatabaseRead]:
     """Begin one consistent read.
+
+    Args:
+        source: where the table is.
+        datasource: which one.
+        seconds: that each statement may take.
+        known: a schema that was true before, which spares looking at the data for what the
+            database doesn't declare; None looks.
 
     Raises:
         SourceError: the database.
     """
     started = time.perf_counter()
-    async with source.snapshot(datasource) as snapshot:
+    async with source.snapshot(datasource, time_limit=seconds, known=known) as snapshot:
         yield DatabaseRead(snapshot, (time.perf_counter() - started) * 1000)

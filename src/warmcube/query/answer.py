@@ -65,6 +65,7 @@ class Answerer:
         usage: counts hits and misses.
         limits: of one query.
         enabled: whether the cache answers at all.
+        seconds: that the database may take for a statement.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Answerer:
         limits: Limits,
         *,
         enabled: bool,
+        seconds: float,
     ) -> None:
         self._datasources = datasources
         self._sources = sources
@@ -87,6 +89,7 @@ class Answerer:
         self._usage = usage
         self._limits = limits
         self._enabled = enabled
+        self._seconds = seconds
 
     async def answer(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant.
@@ -108,7 +111,8 @@ class Answerer:
         except _Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
-            return await self._from_database(query, grant, datasource, str(why), started)
+            schema = None if live is None else live.manifest.schema
+            return await self._from_database(query, grant, datasource, schema, str(why), started)
         self._count(datasource, live, b"hit")
         return await self._from_store(checked, reading, live, grant, started)
 
@@ -222,9 +226,16 @@ class Answerer:
         return Result(table, meta, explanation)
 
     async def _from_database(
-        self, query: Query, grant: Grant, datasource: Datasource, why: str, started: float
+        self,
+        query: Query,
+        grant: Grant,
+        datasource: Datasource,
+        known: Schema | None,
+        why: str,
+        started: float,
     ) -> Result:
-        async with open_read(self._sources[datasource.source], datasource) as read:
+        source = self._sources[datasource.source]
+        async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
             checked = self._check(query, grant, datasource, read.schema)
             rows = await read.fetch(
                 checked.partition, checked.narrowed.scope, checked.prepared.columns
