@@ -50,7 +50,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         found = measured.report(include=patterns, file=io.StringIO())
         if found < wanted:
             reporter = config.pluginmanager.get_plugin("terminalreporter")
-            reporter.write_line(f"\ncoverage of {what} is {found:.2f} %, not {wanted} %", red=True)
+            if reporter is not None:
+                reporter.write_line(f"\ncoverage of {what}: {found:.2f} %, not {wanted} %", red=True)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

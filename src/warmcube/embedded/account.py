@@ -23,6 +23,7 @@ from warmcube.errors import EmbeddedError
 __all__ = ["Account", "home_for", "is_open_to_all", "programs_for", "unprivileged_account"]
 
 _OWN_GROUP = 61_181  # outside the ranges that distributions and systemd hand out
+_SHARED_PLACES = (Path("/var/lib/warmcube"), Path(tempfile.gettempdir(), "warmcube-root"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,8 +140,7 @@ def _shared_place() -> Path:
     Raises:
         EmbeddedError: There is no such place.
     """
-    candidates = (Path("/var/lib/warmcube"), Path(tempfile.gettempdir(), "warmcube-root"))
-    for path in candidates:
+    for path in _SHARED_PLACES:
         try:
             path.mkdir(mode=0o711, parents=True, exist_ok=True)
             facts = path.lstat()
@@ -151,6 +151,6 @@ def _shared_place() -> Path:
             continue
     raise EmbeddedError(
         "Postgres refuses to run as root, and neither "
-        + " nor ".join(map(str, candidates))
+        + " nor ".join(map(str, _SHARED_PLACES))
         + " can hold its data for another user; run the command as an ordinary user"
     )

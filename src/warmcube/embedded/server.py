@@ -223,7 +223,8 @@ class EmbeddedServer(ABC):
 
     def _settle(self, connection: socket.socket, answer: Mapping[str, Any], runtime: Path) -> None:
         if "failed" in answer:
-            connection.close()
+            with connection:
+                self._read(connection)  # the supervisor's end
             raise self._failure(answer["failed"])
         connection.settimeout(None)
         self._connection = connection

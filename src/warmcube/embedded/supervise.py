@@ -143,16 +143,19 @@ class Supervisor:
 
     def run(self) -> None:
         """Start the server, serve the commands, stop the server."""
+        failed: Exception | None = None
         try:
             self._listen()
             with contextlib.suppress(_Dismissed):
                 self._prepare()
                 self._launch()
                 self._serve()
-        except (OSError, subprocess.SubprocessError, _StartFailed) as failure:
-            self._tell({"failed": str(failure)})
+        except (OSError, subprocess.SubprocessError, _StartFailed) as error:
+            failed = error
         finally:
             self._close()
+        if failed is not None:
+            self._tell({"failed": str(failed)})
 
     def _listen(self) -> None:
         self._watch_signals()

