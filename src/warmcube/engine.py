@@ -20,7 +20,7 @@ from warmcube.model.request import Query
 from warmcube.model.schema import Datasource
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
-from warmcube.query.answer import Answerer
+from warmcube.query.answer import Answerer, AnswerSettings
 from warmcube.query.prepared import Limits
 from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
@@ -218,14 +218,16 @@ class AnalyticsCache:
             self._snapshots,
             StoreReader(self._store, self._snapshots, self._seal),
             self._usage,
-            Limits(
-                rows=limits.rows,
-                groups=limits.groups,
-                list=limits.list,
-                conditions=limits.conditions,
+            AnswerSettings(
+                limits=Limits(
+                    rows=limits.rows,
+                    groups=limits.groups,
+                    list=limits.list,
+                    conditions=limits.conditions,
+                ),
+                enabled=cache.enabled,
+                seconds=cache.query_timeout / 1000,
             ),
-            enabled=cache.enabled,
-            seconds=cache.query_timeout / 1000,
         )
 
 

@@ -31,7 +31,7 @@ from warmcube.query.result import Meta, Result
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.source.api import Source
 
-__all__ = ["Answerer"]
+__all__ = ["AnswerSettings", "Answerer"]
 
 LARGE: Final = 50_000
 """From so many rows on, evaluation leaves the event loop."""
@@ -53,6 +53,21 @@ class _Unavailable(Exception):
     """The cache can't answer; says why."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSettings:
+    """What answering needs of the configuration.
+
+    Attributes:
+        limits: of one query.
+        enabled: whether the cache answers at all.
+        seconds: that the database may take for a statement.
+    """
+
+    limits: Limits
+    enabled: bool = True
+    seconds: float = 10.0
+
+
 class Answerer:
     """Answers queries; holds no rows of its own.
 
@@ -63,9 +78,7 @@ class Answerer:
         snapshots: what is known of live snapshots.
         reader: of the store tier.
         usage: counts hits and misses.
-        limits: of one query.
-        enabled: whether the cache answers at all.
-        seconds: that the database may take for a statement.
+        settings: see `AnswerSettings`.
     """
 
     def __init__(
@@ -76,10 +89,7 @@ class Answerer:
         snapshots: Snapshots,
         reader: StoreReader,
         usage: Usage,
-        limits: Limits,
-        *,
-        enabled: bool,
-        seconds: float,
+        settings: AnswerSettings,
     ) -> None:
         self._datasources = datasources
         self._sources = sources
@@ -87,9 +97,9 @@ class Answerer:
         self._snapshots = snapshots
         self._reader = reader
         self._usage = usage
-        self._limits = limits
-        self._enabled = enabled
-        self._seconds = seconds
+        self._limits = settings.limits
+        self._enabled = settings.enabled
+        self._seconds = settings.seconds
 
     async def answer(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant.
