@@ -42,7 +42,8 @@ def _has_scheme(*schemes: str, embeddable: bool = True) -> AfterValidator:
             return url
         try:
             parts = urlsplit(text)
-            _ = parts.port
+            if not parts.scheme.startswith("postgres"):  # libpq's may name several hosts
+                _ = parts.port
         except ValueError:
             raise ValueError("a URL whose host and port can be read") from None
         if parts.scheme not in schemes or "://" not in text:

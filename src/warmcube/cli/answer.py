@@ -1,0 +1,51 @@
+"""Asking a cache on behalf of the command line, and writing down what it says."""
+
+from __future__ import annotations
+
+import typer
+
+from warmcube.cli.console import is_terminal, stderr, stdout, write_bytes
+from warmcube.cli.render import result_line
+from warmcube.cli.render_explain import explanation_tree
+from warmcube.cli.request import Format, Request
+from warmcube.engine import AnalyticsCache
+from warmcube.query.formats import WRITERS, to_terminal
+from warmcube.query.result import Result
+
+__all__ = ["answer", "check_format"]
+
+_SHOWN_ROWS = 100
+"""A terminal shows at most so many rows, and says how many more there are; a pipe gets all."""
+
+
+def check_format(request: Request) -> None:
+    """Refuses to write binary formats on somebody's terminal.
+
+    Raises:
+        typer.BadParameter: if that is what would happen.
+    """
+    if request.format in (Format.PARQUET, Format.ARROW) and is_terminal():
+        raise typer.BadParameter(
+            f"--format {request.format} is binary: send it to a file with > FILE"
+        )
+
+
+async def answer(cache: AnalyticsCache, request: Request) -> None:
+    """Answers one request on stdout.
+
+    Raises:
+        WarmcubeError: whatever keeps it from being answered.
+    """
+    grant = await cache.authorize(request.user)
+    _write(request, await cache.query(request.query, grant))
+
+
+def _write(request: Request, result: Result) -> None:
+    console = stdout() if request.format is Format.TABLE else stderr()
+    if request.format is Format.TABLE:
+        console.print(to_terminal(result, _SHOWN_ROWS if is_terminal() else None))
+        console.print(result_line(result))
+    else:
+        write_bytes(WRITERS[request.format](result))
+    if request.explain and result.explanation is not None:
+        console.print(explanation_tree(result.explanation))

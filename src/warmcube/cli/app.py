@@ -1,0 +1,90 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+import warmcube
+from warmcube.cli.answer import answer, check_format
+from warmcube.cli.console import say
+from warmcube.cli.demo import demo
+from warmcube.cli.invalidate import invalidate
+from warmcube.cli.query import query
+from warmcube.cli.request import Request
+from warmcube.cli.state import State, run
+from warmcube.cli.stats import stats
+from warmcube.cli.warm import warm
+from warmcube.cli.where import WhereCommand
+from warmcube.engine import AnalyticsCache
+
+__all__ = ["commands", "root_command"]
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=False,
+)
+app.command(cls=WhereCommand)(demo)
+app.command(cls=WhereCommand)(warm)
+app.command(cls=WhereCommand)(query)
+app.command(cls=WhereCommand)(invalidate)
+app.command(cls=WhereCommand)(stats)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        say(f"warmcube {warmcube.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The configuration; otherwise $WARMCUBE_CONFIG, then ./warmcube.toml.",
+        ),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback does it all
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version, and exit."
+        ),
+    ] = False,
+) -> None:
+    """Keep whole tables of measures warm in Redis, and answer every user from them.
+
+    Exit status: 0 done, 1 failed, 2 usage, 3 access denied. WARMCUBE_DEBUG=1 shows tracebacks.
+    """
+    if context.invoked_subcommand is None:
+        raise typer.BadParameter(
+            f"a command is missing; expected one of {', '.join(commands())}", ctx=context
+        )
+    context.obj = State(config=config, ask=lambda request: _ask(config, request))
+
+
+def _ask(config: Path | None, request: Request) -> None:
+    check_format(request)
+
+    async def ask() -> None:
+        async with AnalyticsCache.from_config(config) as cache:
+            await answer(cache, request)
+
+    run(ask())
+
+
+def root_command() -> TyperGroup:
+    """The whole command line as click's command."""
+    return cast("TyperGroup", typer.main.get_command(app))
+
+
+def commands() -> dict[str, TyperCommand]:
+    """Each command by its name."""
+    return cast("dict[str, TyperCommand]", root_command().commands)

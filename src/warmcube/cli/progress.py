@@ -1,0 +1,82 @@
+"""The progress bar of a warm, on stderr and only where somebody watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from warmcube.cli.console import stderr
+from warmcube.cli.render import byte_count
+from warmcube.warm.report import Phase, ProgressCallback
+from warmcube.warm.report import Progress as WarmProgress
+
+__all__ = ["counting", "warming"]
+
+
+@contextmanager
+def warming(name: str, *, is_wanted: bool = True) -> Iterator[ProgressCallback | None]:
+    """A bar with phase, rows, entries, bytes and the time that is left.
+
+    Args:
+        name: of the data source.
+        is_wanted: False where the output is for machines.
+
+    Yields:
+        What the warm is to call; None where nobody watches.
+    """
+    if not is_wanted or not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[figures]}", markup=False),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task(name, total=None, figures="")
+
+        def show(progress: WarmProgress) -> None:
+            bar.update(
+                task,
+                description=f"{name}: {progress.phase}",
+                total=progress.total_rows,
+                completed=progress.total_rows
+                if progress.phase is Phase.DONE and progress.total_rows
+                else progress.rows,
+                figures=_figures(progress),
+            )
+
+        yield show
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar for anything that counts up to a total."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f}", markup=False),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _figures(progress: WarmProgress) -> str:
+    rows = f"{progress.rows:,}"
+    if progress.total_rows is not None:
+        rows += f"/{progress.total_rows:,}"
+    parts = [f"{rows} rows"]
+    if progress.entries:
+        parts.append(f"{progress.entries:,} entries, {byte_count(progress.bytes)}")
+    if progress.eta_seconds is not None:
+        parts.append(f"{progress.eta_seconds:.0f} s left")
+    return ", ".join(parts)
