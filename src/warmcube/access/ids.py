@@ -16,7 +16,8 @@ from warmcube.model.schema import KEY_KINDS, ColumnType, Kind
 
 __all__ = ["directory_id", "holds", "is_text", "parse_id", "show"]
 
-_BITS: Final = {Kind.SMALLINT: 16, Kind.INTEGER: 32, Kind.BIGINT: 64}
+_LIMITS: Final = {Kind.SMALLINT: 1 << 15, Kind.INTEGER: 1 << 31, Kind.BIGINT: 1 << 63}
+"""One more than the greatest value; the least one is as far below zero."""
 _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN: Final = 80
@@ -40,21 +41,17 @@ def is_text(text: str) -> bool:
         return False
 
 
-def _in_range(value: int, kind: Kind) -> bool:
-    limit = 1 << (_BITS[kind] - 1)
-    return -limit <= value < limit
-
-
 def holds(text: str, type: ColumnType) -> bool:
     """Whether `text` is the canonical form of an id of this type.
 
     A directory id for which this is false grants nothing in such a column. The empty text is an
     id that a text column can hold, although no request and no directory may name it.
     """
+    limit = _LIMITS.get(type.kind)
+    if limit is not None:
+        return _INTEGER.fullmatch(text) is not None and -limit <= int(text) < limit
     if type.kind not in KEY_KINDS:
         raise ValueError(f"a {type} column can't hold ids")
-    if type.kind.is_integer:
-        return _INTEGER.fullmatch(text) is not None and _in_range(int(text), type.kind)
     if type.kind is Kind.UUID:
         return _UUID.fullmatch(text) is not None
     return is_text(text)
@@ -72,21 +69,21 @@ def parse_id(value: object, type: ColumnType, *, name: str = "id") -> str:
     Raises:
         InvalidFilter: for anything else, the empty text included.
     """
-    text: str | None = None
+    limit = _LIMITS.get(type.kind)
     if isinstance(value, str):
-        text = str.__str__(value)
-    elif type.kind.is_integer and isinstance(value, int) and not isinstance(value, bool):
-        text = str(int(value)) if _in_range(value, type.kind) else None
-    elif type.kind is Kind.UUID and isinstance(value, UUID):
-        text = str(UUID(int=value.int))
-    if text is not None and holds(text, type) and text:
-        return text
+        if value and holds(value, type):
+            return str.__str__(value)
+    elif isinstance(value, int):
+        if limit is not None and -limit <= value < limit and not isinstance(value, bool):
+            return str(int(value))
+    elif isinstance(value, UUID) and type.kind is Kind.UUID:
+        return str(UUID(int=value.int))
     raise InvalidFilter(f"{name} {show(value)} can't be read: {_expected(value, type)}")
 
 
 def _expected(value: object, type: ColumnType) -> str:
-    if type.kind.is_integer:
-        limit = 1 << (_BITS[type.kind] - 1)
+    limit = _LIMITS.get(type.kind)
+    if limit is not None:
         return (
             f"the column is {type}; write an integer from {-limit} to {limit - 1}, "
             "as a number or as the digits that it prints as, such as 114"
@@ -110,7 +107,8 @@ def directory_id(value: object) -> str:
     Raises:
         DirectoryError: if it is neither an integer of 64 bits nor text.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and _in_range(value, Kind.BIGINT):
+    limit = _LIMITS[Kind.BIGINT]
+    if isinstance(value, int) and not isinstance(value, bool) and -limit <= value < limit:
         return str(int(value))
     if isinstance(value, str) and value and is_text(value):
         return str.__str__(value)
