@@ -19,7 +19,9 @@ __all__ = ["invalidate"]
 
 def invalidate(
     context: typer.Context,
-    id: Annotated[int | None, typer.Argument(parser=integer, help="The data source.")] = None,
+    id: Annotated[
+        int | None, typer.Argument(parser=integer, metavar="ID", help="The data source.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
 ) -> None:
     """Take a snapshot away, at once for all readers.

@@ -22,7 +22,7 @@ _WHERE_HELP: Final = (
 
 def query(  # noqa: PLR0913, PLR0917 - one parameter for each option
     context: typer.Context,
-    id: Annotated[int, typer.Argument(parser=integer, help="The data source.")],
+    id: Annotated[int, typer.Argument(parser=integer, metavar="ID", help="The data source.")],
     user: Annotated[
         str, typer.Option("--as", metavar="USER", parser=not_empty, help="Whose rights count.")
     ],

@@ -24,7 +24,7 @@ def stats(
     context: typer.Context,
     id: Annotated[
         int | None,
-        typer.Argument(parser=integer, help="The data source; all without it."),
+        typer.Argument(parser=integer, metavar="ID", help="The data source; all without it."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: an object for one ID, else a list of them.")

@@ -25,7 +25,7 @@ def warm(
     context: typer.Context,
     ids: Annotated[
         list[int] | None,
-        typer.Argument(parser=integer, help="The data sources to warm."),
+        typer.Argument(parser=integer, metavar="ID", help="The data sources to warm."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     force: Annotated[
