@@ -1,0 +1,101 @@
+"""What must hold before a snapshot may be published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from warmcube.entry.counts import TOTAL, unpack_total
+from warmcube.entry.keys import Keys, PartitionName
+from warmcube.entry.manifest import Manifest
+from warmcube.entry.seal import Seal
+from warmcube.errors import WarmMismatch, WarmRefused
+from warmcube.store.api import Command, Store
+from warmcube.warm.gather import Gathered
+from warmcube.warm.lease import Lease
+from warmcube.warm.report import Reporter
+
+__all__ = ["MAX_LOSS", "check_counts", "check_loss", "verify"]
+
+MAX_LOSS: Final = 0.5
+"""A snapshot that holds less than this share of the previous one's rows needs ``--force``."""
+
+VERIFY_CHUNK: Final = 300
+
+
+def check_counts(counted: Mapping[PartitionName, int], gathered: Gathered) -> None:
+    """Compare what was read with what the source itself counts, partition by partition.
+
+    Raises:
+        WarmMismatch: rows were lost or doubled on the way.
+    """
+    read = dict(zip(gathered.partitions, gathered.rows_of.tolist(), strict=True))
+    if read == counted:
+        return
+    differing = [
+        name for name in counted.keys() | read.keys() if counted.get(name) != read.get(name)
+    ]
+    name = min(differing, key=lambda n: (n.measure or "", n.frequency or ""))
+    raise WarmMismatch(
+        f"{len(differing)} partitions were read with another number of rows than the source "
+        f"counts, among them measure {name.measure!r}, frequency {name.frequency!r}: "
+        f"{read.get(name, 0):,} rows read, {counted.get(name, 0):,} counted; nothing was "
+        "published; warm again, and if it happens again check the table for corruption"
+    )
+
+
+def check_loss(previous: Manifest | None, rows: int, *, force: bool) -> None:
+    """Refuse a table that holds far fewer rows than the live snapshot, unless forced.
+
+    Raises:
+        WarmRefused: fewer than ``MAX_LOSS`` of them.
+    """
+    if previous is None or force or rows >= previous.rows * MAX_LOSS:
+        return
+    raise WarmRefused(
+        f"the table holds {rows:,} rows where the live snapshot holds "
+        f"{previous.rows:,}; that looks like a load that is half done; if it is right, warm "
+        "with --force"
+    )
+
+
+async def verify(
+    store: Store, keys: Keys, using: Seal, lease: Lease, manifest: Manifest, progress: Reporter
+) -> None:
+    """Read back, for every partition, that all of it is there and proves itself.
+
+    Raises:
+        WarmMismatch: something of it is gone.
+        Damage: a total is missing or altered.
+    """
+    done = 0
+    partitions = list(manifest.partitions.items())
+    for at in range(0, len(partitions), VERIFY_CHUNK):
+        await lease.ensure()
+        share = partitions[at : at + VERIFY_CHUNK]
+        all_keys = [keys.partition(name, str(p.version)) for name, p in share]
+        commands: list[Command] = []
+        for own in all_keys:
+            commands += [
+                (b"SCARD", own.all),
+                (b"HLEN", own.counts),
+                (b"HGET", own.counts, TOTAL),
+            ]
+        replies = iter(await store.run(commands))
+        for (name, partition), own in zip(share, all_keys, strict=True):
+            members, fields, packed = next(replies), next(replies), next(replies)
+            total = unpack_total(own.counts, packed, using)
+            if (members, fields, total.entries, total.rows) != (
+                partition.entries,
+                total.fields,
+                partition.entries,
+                partition.rows,
+            ):
+                raise WarmMismatch(
+                    f"measure {name.measure!r}, frequency {name.frequency!r} was written with "
+                    f"{partition.entries:,} entries but reads back with {members:,}; nothing "
+                    "was published; something else removes keys from this server: check its "
+                    "eviction policy and who uses it, then warm again"
+                )
+            done += partition.rows
+        progress.update(rows=done)
