@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from benchmarks.machine import machine
 from benchmarks.memory import measure_memory, used_bytes
 from benchmarks.querying import measure_fallback, measure_queries
 from benchmarks.report import show
+from benchmarks.seals import measure_seals
 from benchmarks.setting import Setting, open_setting
 from benchmarks.warming import measure_warm, warm_once
 from warmcube import WarmcubeError
@@ -78,6 +80,7 @@ def _rows(text: str) -> int:
 def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     shape = shape_of(options.rows or (WHOLE.rows // 5 if options.quick else WHOLE.rows))
     warms, queries, fallbacks = (2, 100, 10) if options.quick else (3, 500, 30)
+    before = os.getloadavg()[0]
     with console.status("starting Redis and Postgres") as status, open_setting() as setting:
         status.update(f"loading {shape.rows:,} rows")
         facts = machine(setting.redis_url, setting.postgres_url)
@@ -97,6 +100,8 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
             "queries": answers,
             "memory": memory,
             "fallback": fallback,
+            "seals": measure_seals(queries),
+            "load_average": {"before": before, "after": os.getloadavg()[0]},
         }
 
 

@@ -15,6 +15,7 @@ class Summary:
     """Some durations of one thing, in milliseconds."""
 
     samples: int
+    least: float
     p50: float
     p95: float
     p99: float
@@ -27,7 +28,13 @@ def summary(seconds: list[float]) -> Summary:
     def at(share: float) -> float:
         return round(ordered[ceil(share * len(ordered)) - 1] * 1000, 3)
 
-    return Summary(samples=len(ordered), p50=at(0.50), p95=at(0.95), p99=at(0.99))
+    return Summary(
+        samples=len(ordered),
+        least=round(ordered[0] * 1000, 3),
+        p50=at(0.50),
+        p95=at(0.95),
+        p99=at(0.99),
+    )
 
 
 async def in_turns(

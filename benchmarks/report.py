@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.seals import ENTRIES, SIZE
+
 __all__ = ["show"]
 
 _MEGA = 1e6
@@ -24,10 +26,17 @@ def show(console: Console, found: dict[str, Any]) -> None:
     console.print(
         f"{data['rows']:,} rows of {data['columns']} columns in {data['entries']:,} entries"
     )
+    load = found["load_average"]
+    console.print(
+        f"Load average: {load['before']:.1f} before, {load['after']:.1f} after. Above the number "
+        "of cores, something else was running, and all times are too long.",
+        soft_wrap=True,
+    )
     console.print(_warm(found["warm"]))
     console.print(_queries(found["queries"]))
     console.print(_memory(found["memory"], data))
     console.print(_fallback(found["fallback"]))
+    console.print(_seals(found["seals"]))
 
 
 def _warm(warm: dict[str, Any]) -> Table:
@@ -80,12 +89,20 @@ def _fallback(fallback: list[dict[str, Any]]) -> Table:
     return _right(table)
 
 
+def _seals(seals: dict[str, Any]) -> Table:
+    title = f"Proving {ENTRIES:,} entries of {SIZE:,} bytes, ms"
+    table = Table("integrity", "least", "p50", "p95", "p99", title=title)
+    for name, each in seals.items():
+        table.add_row(name, f"{each['least']:.2f}", *_percentiles(each))
+    return _right(table)
+
+
 def _percentiles(each: dict[str, Any]) -> tuple[str, str, str]:
     return f"{each['p50']:.2f}", f"{each['p95']:.2f}", f"{each['p99']:.2f}"
 
 
 def _right(table: Table) -> Table:
     for column in table.columns:
-        if column.header in ("entries", "p50", "p95", "p99"):
+        if column.header in ("entries", "least", "p50", "p95", "p99"):
             column.justify = "right"
     return table
