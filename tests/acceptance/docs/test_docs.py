@@ -1,0 +1,133 @@
+"""What the documentation shows works: its Python runs, its TOML loads, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from adbc_driver_postgresql import dbapi
+
+from warmcube.access.survey import build_directory
+from warmcube.config import load
+
+ROOT = Path(__file__).parents[3]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]+\]\(([^)#]+)(?:#([^)]+))?\)")
+
+REST = """
+[sources.rest]
+url = "postgresql://me@db.example:5432/analytics"
+[[datasources]]
+id = 1
+name = "What the page leaves out"
+source = "rest"
+table = "ih.agg_app_measures"
+"""
+
+
+def blocks(language: str) -> list[Any]:
+    """The code blocks of a language, on all pages."""
+    return [
+        pytest.param(text, id=f"{page.relative_to(ROOT)}:{number}")
+        for page in PAGES
+        for number, (found, text) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")))
+        if found == language
+    ]
+
+
+def tutorial(language: str, start: str) -> str:
+    """The tutorial's block that begins with these words."""
+    text = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    (block,) = [
+        body for found, body in BLOCK.findall(text) if found == language and body.startswith(start)
+    ]
+    return str(block)
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_every_toml_block_is_valid(text: str, tmp_path: Path) -> None:
+    """A block says in its first line which file it is of, and is accepted as that."""
+    name = text.partition("\n")[0].removeprefix("# ")
+    if name == "access.toml":
+        assert build_directory(tomllib.loads(text), version="1").users
+        return
+    assert name == "warmcube.toml"
+    file = tmp_path / name
+    file.write_text(text if "[[datasources]]" in text else text + REST, encoding="utf-8")
+    settings = load(file, {"WARMCUBE_STORE__MAC_KEY": "k" * 32})
+    assert settings.datasources
+
+
+@pytest.fixture
+def folder(tmp_path: Path, postgres_db: str) -> Path:
+    """The tutorial's files, and its table in a database."""
+    with dbapi.connect(postgres_db, autocommit=True) as connection, connection.cursor() as cursor:
+        for statement in tutorial("sql", "CREATE").split(";\n"):
+            if statement:
+                cursor.execute(statement)
+    for name in ("warmcube.toml", "access.toml"):
+        (tmp_path / name).write_text(tutorial("toml", f"# {name}"), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_every_python_block_runs(text: str, folder: Path, postgres_db: str, redis_url: str) -> None:
+    """A block runs as it stands, beside the tutorial's files; the environment has the URLs."""
+    done = run(text, folder, postgres_db, redis_url)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_tutorials_first_answer(folder: Path, postgres_db: str, redis_url: str) -> None:
+    """Ana's sums are those of her two practices, whatever the table holds besides."""
+    done = run(tutorial("python", "import asyncio"), folder, postgres_db, redis_url)
+    expected = [
+        (month, sum(1000 + p * 10 + v + month - 1 for p in (1, 2) for v in range(1, 6)))
+        for month in range(1, 7)
+    ]
+    assert done.stdout.splitlines() == [
+        f"2024-{month:02}-01 {total}.00" for month, total in expected
+    ]
+
+
+def run(
+    text: str, folder: Path, postgres_db: str, redis_url: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in a folder."""
+    (folder / "script.py").write_text(text, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=folder,
+        env=os.environ
+        | {
+            "PYTHONPATH": str(ROOT / "src"),
+            "WARMCUBE_SOURCES__MAIN__URL": postgres_db,
+            "WARMCUBE_STORE__URL": redis_url,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A relative link names a file that is there, and a heading that it has."""
+    for target, heading in LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith("http"):
+            continue
+        found = (page.parent / target).resolve()
+        assert found.is_file(), f"{target} isn't there"
+        anchors = {
+            re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
+            for line in found.read_text(encoding="utf-8").splitlines()
+            if line.startswith("#")
+        }
+        assert not heading or heading in anchors, f"{target} has no heading {heading}"
