@@ -10,8 +10,8 @@ from typing import Final
 from warmcube.errors import SourceError, TableMismatch
 from warmcube.source.api import DescribedColumn
 from warmcube.source.names import TableName, similar
+from warmcube.source.postgres_column import PostgresColumn
 from warmcube.source.postgres_connection import PostgresConnection
-from warmcube.source.postgres_select import PostgresColumn
 
 __all__ = ["Described", "describe", "public", "relation_kind"]
 

@@ -11,8 +11,8 @@ import adbc_driver_postgresql
 import pyarrow as pa
 
 from warmcube.source.postgres_errors import DRIVER_ERRORS, translate
-from warmcube.source.postgres_select import Parameter
 from warmcube.source.postgres_url import PostgresUrl
+from warmcube.source.select import Parameter
 
 __all__ = ["PostgresConnection", "PostgresDatabase"]
 

@@ -1,4 +1,4 @@
-"""What ADBC gives for the expressions of `warmcube.source.postgres_select`, in storage form."""
+"""What ADBC gives for the expressions of `warmcube.source.postgres_column`, in storage form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from warmcube.model.schema import Column, Schema
-from warmcube.source.postgres_select import MINUS_INFINITY, TOO_LATE
+from warmcube.source.postgres_column import MINUS_INFINITY, TOO_LATE
 from warmcube.source.storage_form import INSTANT_MIN, Array, storage_batch, unsupported
 
 __all__ = ["postgres_batch"]

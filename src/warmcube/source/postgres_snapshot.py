@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
@@ -15,17 +15,16 @@ from warmcube.model.scope import Scope
 from warmcube.source.api import DateRange, PartitionCount
 from warmcube.source.names import TableName
 from warmcube.source.postgres_catalog import Described
-from warmcube.source.postgres_connection import PostgresConnection
-from warmcube.source.postgres_form import postgres_batch
-from warmcube.source.postgres_select import (
+from warmcube.source.postgres_column import (
     NumericFacts,
-    count_statement,
     facts_statement,
     known_type,
     resolve,
-    table_statement,
 )
-from warmcube.source.postgres_slice import slice_statement
+from warmcube.source.postgres_connection import PostgresConnection
+from warmcube.source.postgres_form import postgres_batch
+from warmcube.source.select import count_statement, table_statement
+from warmcube.source.slice import slice_statement
 from warmcube.source.storage_form import storage_schema
 
 __all__ = ["PostgresSnapshot", "in_thread"]
@@ -142,7 +141,14 @@ async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
         connection.is_broken = True
         await asyncio.to_thread(connection.cancel)
         await asyncio.wait([task], timeout=_CANCEL_SECONDS)
+        task.add_done_callback(_seen)
         raise
+
+
+def _seen(task: asyncio.Future[Any]) -> None:
+    """Nobody waits for this anymore, so its error isn't lost by mistake."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _integer(text: str | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from warmcube.access.ids import holds
@@ -12,12 +12,7 @@ from warmcube.model.schema import Datasource, Kind
 from warmcube.model.scope import All, Box, Ids, Scope
 from warmcube.source.api import DateRange
 from warmcube.source.names import quote
-from warmcube.source.postgres_select import (
-    Parameter,
-    PostgresColumn,
-    Statement,
-    select_expression,
-)
+from warmcube.source.select import Parameter, SelectColumn, Statement
 
 __all__ = ["slice_statement"]
 
@@ -35,7 +30,7 @@ class _Parameters:
 
 def slice_statement(
     table: str,
-    columns: dict[str, PostgresColumn],
+    columns: Mapping[str, SelectColumn],
     datasource: Datasource,
     *,
     wanted: Sequence[str],
@@ -66,7 +61,7 @@ def slice_statement(
         if date is None:
             raise MissingRole(f"data source {datasource.id} has no date column")
         conditions += _within(date, days, datasource.time_zone != "UTC", parameters)
-    expressions = ", ".join(select_expression(columns[name]) for name in wanted)
+    expressions = ", ".join(columns[name].selected for name in wanted)
     sql = f"SELECT {expressions} FROM {table}"  # noqa: S608
     sql += " WHERE " + " AND ".join(text for text in conditions if text)
     if max_rows is not None:
@@ -74,9 +69,7 @@ def slice_statement(
     return Statement(sql, tuple(parameters.values))
 
 
-def _equals(
-    column: PostgresColumn | None, value: str | None, parameters: _Parameters
-) -> str | None:
+def _equals(column: SelectColumn | None, value: str | None, parameters: _Parameters) -> str | None:
     """The condition that a role column has a value; None if it can't."""
     if column is None:
         return "TRUE" if value is None else None
@@ -90,8 +83,8 @@ def _equals(
 
 def _inside(
     box: Box,
-    practice: PostgresColumn | None,
-    provider: PostgresColumn | None,
+    practice: SelectColumn | None,
+    provider: SelectColumn | None,
     parameters: _Parameters,
 ) -> str | None:
     """The condition that a row lies in a box; None if none can."""
@@ -106,7 +99,7 @@ def _inside(
     return f"({' AND '.join(parts)})" if parts else "TRUE"
 
 
-def _among(column: PostgresColumn | None, ids: Ids, parameters: _Parameters) -> str | None:
+def _among(column: SelectColumn | None, ids: Ids, parameters: _Parameters) -> str | None:
     if column is None or isinstance(ids, All):
         return None
     possible = sorted(text for text in ids if holds(text, column.type))
@@ -117,7 +110,7 @@ def _among(column: PostgresColumn | None, ids: Ids, parameters: _Parameters) -> 
 
 
 def _within(
-    column: PostgresColumn, days: DateRange, zoned: bool, parameters: _Parameters
+    column: SelectColumn, days: DateRange, zoned: bool, parameters: _Parameters
 ) -> list[str]:
     """The conditions that narrow a date column; with a margin where days depend on a time zone."""
     plain, kind = column.plain, column.type.kind

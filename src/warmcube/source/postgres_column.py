@@ -1,38 +1,26 @@
-"""The SQL that reads a Postgres table in storage form. Pure: builds texts.
-
-Identifiers are quoted, values are parameters, always (S608 can't see that, hence its waivers).
-Text is compared by code point: where a column's own collation would take two different texts for
-equal, ``COLLATE "C"`` is said.
-"""
+"""A Postgres column: its type, its expressions, and the digits of a numeric. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from warmcube.errors import UnsupportedValue
 from warmcube.model.schema import NARROW_PRECISION, Column, ColumnType, Kind
 from warmcube.source.names import quote
+from warmcube.source.select import Statement
 from warmcube.source.storage_form import INSTANT_MAX, WIDEST_PRECISION
 
 __all__ = [
     "MINUS_INFINITY",
     "TOO_LATE",
     "NumericFacts",
-    "Parameter",
     "PostgresColumn",
-    "Statement",
-    "count_statement",
     "facts_statement",
     "known_type",
     "resolve",
-    "select_expression",
-    "table_statement",
 ]
-
-Parameter: TypeAlias = str | Sequence[str] | None
-"""Parameters are bound as text or text[], and cast in the SQL to what they are compared with."""
 
 _KINDS: Final = {
     "int2": Kind.SMALLINT,
@@ -111,6 +99,34 @@ class PostgresColumn:
         return f'{quote(self.name)}::text COLLATE "C"'
 
     @property
+    def selected(self) -> str:
+        """The expression that brings it over the wire so that nothing of it is lost."""
+        kind, plain = self.type.kind, self.plain
+        if kind is Kind.TEXT:
+            return f"{quote(self.name)}::text"
+        if kind is Kind.NUMERIC:
+            # As text: ADBC's own numeric is an opaque one, and Arrow's decimals know no NaN.
+            return f"trim_scale({plain})::text" if self.needs_facts else f"{plain}::text"
+        if kind is Kind.DATE:
+            return (
+                f"CASE WHEN isfinite({plain}) THEN {plain} - DATE '1970-01-01'"
+                f" WHEN {plain} = 'infinity' THEN 2147483647"
+                f" WHEN {plain} = '-infinity' THEN -2147483648 END"
+            )
+        if kind.is_instant:
+            zone = "+00" if kind is Kind.TIMESTAMPTZ else ""
+            last, last_but_one, last_but_two = (
+                f"{kind.value} '{text}{zone}'" for text in (_LAST, _LAST_BUT_ONE, _LAST_BUT_TWO)
+            )
+            return (
+                f"CASE WHEN {plain} > '-infinity' AND {plain} < {last_but_two} THEN {plain}"
+                f" WHEN {plain} = 'infinity' THEN {last}"
+                f" WHEN {plain} = '-infinity' THEN {last_but_one}"
+                f" WHEN {plain} IS NOT NULL THEN {last_but_two} END"
+            )
+        return plain
+
+    @property
     def key(self) -> tuple[str, str]:
         """How it is compared: the left side (fit for an index if may be), and the right's type."""
         if self.type.kind.is_integer or self.type.kind is Kind.UUID:
@@ -118,57 +134,6 @@ class PostgresColumn:
         if self.base in ("text", "varchar") and self.is_deterministic:
             return quote(self.name), "text"
         return self.text, "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement and its parameters."""
-
-    sql: str
-    parameters: tuple[Parameter, ...] = ()
-
-
-def select_expression(column: PostgresColumn) -> str:
-    """The expression that brings a column over the wire so that nothing of it is lost."""
-    kind, plain = column.type.kind, column.plain
-    if kind is Kind.TEXT:
-        return f"{quote(column.name)}::text"
-    if kind is Kind.NUMERIC:
-        # As text: ADBC's own numeric is an opaque one, and Arrow's decimals know no NaN.
-        return f"trim_scale({plain})::text" if column.needs_facts else f"{plain}::text"
-    if kind is Kind.DATE:
-        return (
-            f"CASE WHEN isfinite({plain}) THEN {plain} - DATE '1970-01-01'"
-            f" WHEN {plain} = 'infinity' THEN 2147483647"
-            f" WHEN {plain} = '-infinity' THEN -2147483648 END"
-        )
-    if kind.is_instant:
-        zone = "+00" if kind is Kind.TIMESTAMPTZ else ""
-        last, last_but_one, last_but_two = (
-            f"{kind.value} '{text}{zone}'" for text in (_LAST, _LAST_BUT_ONE, _LAST_BUT_TWO)
-        )
-        return (
-            f"CASE WHEN {plain} > '-infinity' AND {plain} < {last_but_two} THEN {plain}"
-            f" WHEN {plain} = 'infinity' THEN {last}"
-            f" WHEN {plain} = '-infinity' THEN {last_but_one}"
-            f" WHEN {plain} IS NOT NULL THEN {last_but_two} END"
-        )
-    return plain
-
-
-def table_statement(table: str, columns: Sequence[PostgresColumn]) -> Statement:
-    """Every row of some columns. `table` is quoted."""
-    return Statement(f"SELECT {', '.join(map(select_expression, columns))} FROM {table}")  # noqa: S608
-
-
-def count_statement(
-    table: str, measure: PostgresColumn | None, frequency: PostgresColumn | None
-) -> Statement:
-    """Rows per measure and frequency; a role that the table lacks is NULL."""
-    keys = [column.text if column else "NULL::text" for column in (measure, frequency)]
-    grouping = [text for text, column in zip(keys, (measure, frequency), strict=True) if column]
-    group_by = f" GROUP BY {', '.join(grouping)}" if grouping else ""
-    return Statement(f"SELECT {', '.join(keys)}, count(*) FROM {table}{group_by}")  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +152,7 @@ class NumericFacts:
 
 
 def facts_statement(table: str, columns: Sequence[PostgresColumn]) -> Statement:
-    """Three values per column, in the order of `NumericFacts`."""
+    """What `resolve` has to know: three values per column, in the order of `NumericFacts`."""
     facts = []
     for column in columns:
         plain = column.plain

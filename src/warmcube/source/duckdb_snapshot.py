@@ -1,0 +1,236 @@
+"""One consistent read of a table through DuckDB."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from warmcube.entry.keys import PartitionName
+from warmcube.errors import SourceError, SourceUnavailable, TableMismatch
+from warmcube.model.schema import Column, Datasource, Schema
+from warmcube.model.scope import Scope
+from warmcube.source.api import DateRange, PartitionCount
+from warmcube.source.duckdb_column import DuckdbColumn
+from warmcube.source.duckdb_files import Files
+from warmcube.source.duckdb_form import duckdb_batch
+from warmcube.source.select import Parameter, count_statement, table_statement
+from warmcube.source.slice import slice_statement
+from warmcube.source.storage_form import storage_schema
+
+__all__ = ["DuckdbConnection", "DuckdbSnapshot", "translate"]
+
+_VECTOR_ROWS: Final = 2048
+_BATCH_ROWS: Final = 65_536
+_BATCH_BYTES: Final = 4 << 20
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CANCEL_SECONDS: Final = 1.0
+
+T = TypeVar("T")
+
+
+def translate(error: duckdb.Error, place: str) -> SourceError:
+    """The warmcube error for one of DuckDB's."""
+    message = str(error).partition("\n")[0]
+    if isinstance(error, duckdb.InterruptException):
+        return SourceUnavailable(f"{place}: the read took too long and was stopped")
+    if isinstance(error, duckdb.IOException | duckdb.ResourceInUseException):
+        return SourceUnavailable(f"{place}: {message}")
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        return TableMismatch(f"{place}: {message}")
+    if isinstance(error, duckdb.DataError):
+        # Such messages quote the value, and whoever reads them may not be allowed to see it.
+        return SourceError(
+            f"{place}: a value of a row couldn't be computed; run the same SELECT in DuckDB to "
+            "see which"
+        )
+    return SourceError(f"{place}: {message}")
+
+
+class DuckdbConnection:
+    """A DuckDB that is open and locked down; all but `in_thread` blocks.
+
+    Args:
+        handle: DuckDB's own connection, in a transaction.
+        place: what messages name.
+        files: Parquet files, that have to stay as they are; none where a database is attached.
+        time_limit: seconds that each read in `in_thread` may take.
+    """
+
+    def __init__(
+        self,
+        handle: duckdb.DuckDBPyConnection,
+        place: str,
+        files: Files,
+        time_limit: float | None,
+    ) -> None:
+        self.place = place
+        self.files = files
+        self._handle = handle
+        self._time_limit = time_limit
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a small result."""
+        with self._translated():
+            rows = self._handle.execute(sql, list(parameters)).fetchall()
+        self._check_files()
+        return rows
+
+    def describe(self, relation: str) -> tuple[DuckdbColumn, ...]:
+        """The columns of a relation."""
+        rows = self.fetch(f"DESCRIBE SELECT * FROM {relation}")  # noqa: S608 (quoted)
+        in_parquet = bool(self.files.stamps)
+        return tuple(DuckdbColumn(row[0], row[1], may_collate=not in_parquet) for row in rows)
+
+    def now(self) -> datetime:
+        """When the transaction began, in UTC."""
+        return _EPOCH + timedelta(microseconds=self.fetch("SELECT epoch_us(now())")[0][0])
+
+    def stream(self, sql: str, parameters: Sequence[Parameter] = ()) -> Iterator[pa.RecordBatch]:
+        """The result piece by piece, a piece being as small as DuckDB's own."""
+        with self._translated():
+            relation = self._handle.sql(sql, params=list(parameters) or None)
+            reader = relation.to_arrow_reader(_VECTOR_ROWS)
+        while True:
+            with self._translated():
+                batch = next(reader, None)
+            if batch is None:
+                break
+            yield batch
+        self._check_files()
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do blocking work in a thread; stop DuckDB if it takes too long or isn't wanted anymore.
+
+        Raises:
+            SourceUnavailable: the time limit is over.
+        """
+        task = asyncio.ensure_future(asyncio.to_thread(work))
+        done = False
+        try:
+            finished, _ = await asyncio.wait([task], timeout=self._time_limit)
+            done = bool(finished)
+        finally:
+            if not done:
+                self._handle.interrupt()
+                await asyncio.wait([task], timeout=_CANCEL_SECONDS)
+                task.add_done_callback(_seen)
+        if not done and not task.done():
+            raise SourceUnavailable(f"{self.place}: the read took too long and can't be stopped")
+        return await task
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with contextlib.suppress(duckdb.Error):
+            self._handle.close()
+
+    def _check_files(self) -> None:
+        try:
+            same = Files.of(self.files.paths) == self.files
+        except OSError:
+            same = False
+        if not same:
+            raise SourceUnavailable(
+                f"{self.place}: a file was changed while it was being read; try again when they "
+                "are complete"
+            )
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except duckdb.Error as error:
+            raise translate(error, self.place) from None
+        except (pa.ArrowException, OSError) as error:
+            raise SourceUnavailable(f"{self.place}: {str(error).partition(chr(10))[0]}") from None
+
+
+class DuckdbSnapshot:
+    """One transaction on an attached file, or one set of Parquet files."""
+
+    def __init__(
+        self,
+        connection: DuckdbConnection,
+        relation: str,
+        datasource: Datasource,
+        columns: Sequence[DuckdbColumn],
+        as_of: datetime,
+    ) -> None:
+        self.schema = Schema(tuple(Column(column.name, column.type) for column in columns))
+        self.as_of = as_of
+        self._connection = connection
+        self._relation = relation
+        self._datasource = datasource
+        self._columns = {column.name: column for column in columns}
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        statement = table_statement(self._relation, tuple(self._columns.values()))
+        for batch in _joined(self._connection.stream(statement.sql)):
+            yield duckdb_batch(batch.columns, self.schema)
+
+    async def count_by_partition(self) -> list[PartitionCount]:
+        roles = self._datasource.roles
+        measure, frequency = (
+            self._columns.get(name or "") for name in (roles.measure, roles.frequency)
+        )
+        sql = count_statement(self._relation, measure, frequency).sql
+        counted = await self._connection.in_thread(lambda: self._connection.fetch(sql))
+        return [PartitionCount(PartitionName(m, f), rows) for m, f, rows in counted if rows]
+
+    async def fetch_slice(
+        self,
+        partition: PartitionName,
+        scope: Scope,
+        columns: Sequence[str],
+        days: DateRange | None = None,
+        max_rows: int | None = None,
+    ) -> pa.Table:
+        if not columns:
+            raise ValueError("fetch_slice needs at least one column")
+        wanted = Schema(tuple(self.schema[name] for name in columns))
+        statement = slice_statement(
+            self._relation,
+            self._columns,
+            self._datasource,
+            wanted=columns,
+            partition=partition,
+            scope=scope,
+            days=days,
+            max_rows=max_rows,
+        )
+        empty = storage_schema(wanted.columns).empty_table()
+        if statement is None:
+            return empty
+
+        def read() -> pa.Table:
+            pieces = self._connection.stream(statement.sql, statement.parameters)
+            kept = [duckdb_batch(piece.columns, wanted) for piece in pieces]
+            return pa.Table.from_batches(kept, empty.schema)
+
+        return await self._connection.in_thread(read)
+
+
+def _seen(task: asyncio.Future[Any]) -> None:
+    """Nobody waits for this anymore, so its error isn't lost by mistake."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _joined(pieces: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small batches joined into ones that are worth handling."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for piece in pieces:
+        held.append(piece)
+        rows += piece.num_rows
+        size += piece.nbytes
+        if rows >= _BATCH_ROWS or size >= _BATCH_BYTES:
+            yield pa.concat_batches(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pa.concat_batches(held)

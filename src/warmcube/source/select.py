@@ -1,0 +1,70 @@
+"""The SQL that reads a table in storage form, for Postgres and DuckDB alike. Pure: builds texts.
+
+Identifiers are quoted, values are parameters, always (S608 can't see that, hence its waivers).
+Text is compared by code point: where a column's own collation would take two different texts for
+equal, ``COLLATE "C"`` is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from warmcube.model.schema import ColumnType
+
+__all__ = ["Parameter", "SelectColumn", "Statement", "count_statement", "table_statement"]
+
+Parameter: TypeAlias = str | Sequence[str] | None
+"""Parameters are bound as text or text[], and cast in the SQL to what they are compared with."""
+
+
+class SelectColumn(Protocol):
+    """What a column is to the SQL that reads it."""
+
+    @property
+    def name(self) -> str:
+        """Unquoted."""
+
+    @property
+    def type(self) -> ColumnType:
+        """What it is kept as."""
+
+    @property
+    def plain(self) -> str:
+        """Its value as its base type."""
+
+    @property
+    def text(self) -> str:
+        """Its value as text, to be grouped and compared by code point."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """How it is compared: the left side (fit for an index if may be), and the right's type."""
+
+    @property
+    def selected(self) -> str:
+        """The expression that brings it over the wire so that nothing of it is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement and its parameters."""
+
+    sql: str
+    parameters: tuple[Parameter, ...] = ()
+
+
+def table_statement(table: str, columns: Sequence[SelectColumn]) -> Statement:
+    """Every row of some columns. `table` is quoted."""
+    return Statement(f"SELECT {', '.join(c.selected for c in columns)} FROM {table}")  # noqa: S608
+
+
+def count_statement(
+    table: str, measure: SelectColumn | None, frequency: SelectColumn | None
+) -> Statement:
+    """Rows per measure and frequency; a role that the table lacks is NULL."""
+    keys = [column.text if column else "NULL::text" for column in (measure, frequency)]
+    grouping = [column.text for column in (measure, frequency) if column]
+    group_by = f" GROUP BY {', '.join(grouping)}" if grouping else ""
+    return Statement(f"SELECT {', '.join(keys)}, count(*) FROM {table}{group_by}")  # noqa: S608
