@@ -1,5 +1,5 @@
 """The command line: ``warmcube [--config FILE] COMMAND``."""
 
-from warmcube.cli.main import main
+from warmcube.cli.program import main
 
 __all__ = ["main"]

@@ -7,15 +7,13 @@ import typer
 from warmcube.cli.console import is_terminal, stderr, stdout, write_bytes
 from warmcube.cli.render import result_line
 from warmcube.cli.render_explain import explanation_tree
+from warmcube.cli.render_rows import rows_of
 from warmcube.cli.request import Format, Request
 from warmcube.engine import AnalyticsCache
-from warmcube.query.formats import WRITERS, to_terminal
+from warmcube.query.formats import WRITERS
 from warmcube.query.result import Result
 
 __all__ = ["answer", "check_format"]
-
-_SHOWN_ROWS = 100
-"""A terminal shows at most so many rows, and says how many more there are; a pipe gets all."""
 
 
 def check_format(request: Request) -> None:
@@ -43,7 +41,7 @@ async def answer(cache: AnalyticsCache, request: Request) -> None:
 def _write(request: Request, result: Result) -> None:
     console = stdout() if request.format is Format.TABLE else stderr()
     if request.format is Format.TABLE:
-        console.print(to_terminal(result, _SHOWN_ROWS if is_terminal() else None))
+        console.print(rows_of(result, console, is_cut=is_terminal()))
         console.print(result_line(result))
     else:
         write_bytes(WRITERS[request.format](result))

@@ -12,6 +12,7 @@ import warmcube
 from warmcube.cli.answer import answer, check_format
 from warmcube.cli.console import say
 from warmcube.cli.demo import demo
+from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
@@ -30,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=False,
 )
 app.command(cls=WhereCommand)(demo)
+app.command(cls=WhereCommand)(init)
 app.command(cls=WhereCommand)(warm)
 app.command(cls=WhereCommand)(query)
 app.command(cls=WhereCommand)(invalidate)

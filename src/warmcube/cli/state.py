@@ -75,5 +75,5 @@ def integer(text: str | int) -> int:
 def not_empty(text: str) -> str:
     """A text on the command line; an empty one is nearly always an unset shell variable."""
     if not text:
-        raise typer.BadParameter("is empty; leave the option out where nothing is meant")
+        raise typer.BadParameter("it is empty; leave the option out where nothing is meant")
     return text

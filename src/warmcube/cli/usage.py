@@ -23,5 +23,6 @@ def message_of(error: Any) -> str:
     context = getattr(error, "ctx", None)
     where = f" (see {context.command_path} --help)" if context is not None else ""
     text = " ".join(str(error.format_message()).split())
-    text = text.removeprefix("Invalid value: ").rstrip(".")
-    return f"{text[:1].lower()}{text[1:]}{where}"
+    text = text.removeprefix("Invalid value: ").replace(": Value error, ", ": ").rstrip(".")
+    is_sentence = text[1:2].islower()  # and not the name of an option, or JSON
+    return f"{text[:1].lower() if is_sentence else text[:1]}{text[1:]}{where}"
