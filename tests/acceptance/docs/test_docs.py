@@ -94,6 +94,8 @@ def test_the_tutorials_first_answer(folder: Path, postgres_db: str, redis_url: s
     assert done.stdout.splitlines() == [
         f"2024-{month:02}-01 {total}.00" for month, total in expected
     ]
+    page = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+    assert all(f"│ 2024-{month:02}-01 │ {total}.00 │" in page for month, total in expected)
 
 
 def run(
