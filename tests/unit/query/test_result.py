@@ -21,6 +21,7 @@ from warmcube.model.schema import ColumnType, Kind
 from warmcube.query import arrowform
 from warmcube.query.pythonform import python_values
 from warmcube.query.result import Meta, Result
+from warmcube.query.textform import texts
 
 TEXT = ColumnType(Kind.TEXT)
 
@@ -127,12 +128,7 @@ def test_arrow_holds_the_same_values(data: st.DataObject) -> None:
     is_text = any(_is_special(value, column_type) for value in values)
     assert column.type == (pa.string() if is_text else ARROW_TYPES[str(column_type)])
     if is_text or column_type.kind is Kind.UUID:
-        expected = [None if value is None else str(value) for value in python_values_of(result)]
-        if column_type.kind is Kind.TIMESTAMPTZ:
-            expected = [
-                None if text is None else text.replace("+00:00", "+00") for text in expected
-            ]
-        assert column.to_pylist() == expected
+        assert column.to_pylist() == texts(a_column(column_type, values))
     elif column_type.kind.is_float:
         assert repr(column.to_pylist()) == repr(python_values_of(result))
     else:
