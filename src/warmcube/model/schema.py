@@ -97,7 +97,7 @@ class ColumnType:
         return self.kind is Kind.NUMERIC and self.precision > NARROW_PRECISION
 
     def __str__(self) -> str:
-        if self.kind is Kind.NUMERIC:
+        if self.kind is Kind.NUMERIC and self.precision:
             return f"numeric({self.precision},{self.scale})"
         return self.kind.value
 
