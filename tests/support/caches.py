@@ -87,7 +87,8 @@ def select(url: str, query: str) -> list[tuple[object, ...]]:
     """What a query gives."""
     with dbapi.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute(query)
-        return cursor.fetchall()
+        rows: list[tuple[object, ...]] = cursor.fetchall()
+        return rows
 
 
 def make_cache(
