@@ -24,6 +24,7 @@ from warmcube.errors import EmbeddedError
 __all__ = ["EmbeddedServer"]
 
 _STOP_SECONDS = 60.0
+_ORPHAN_SECONDS = 3.0
 
 
 class EmbeddedServer(ABC):
@@ -186,6 +187,8 @@ class EmbeddedServer(ABC):
             folder.log.write_bytes(b"")
             home = self._home()
             runtime, is_temporary = folder.make_runtime(home)
+            if is_temporary:  # goes when the server stops, or at once if it isn't started
+                held.callback(self._drop, runtime)
             control = runtime / "control.sock"
             control.unlink(missing_ok=True)
             job = self._job(self._open_sockets(runtime), control, home)
@@ -199,6 +202,8 @@ class EmbeddedServer(ABC):
                 ours.sendall(job.to_line())
                 theirs.close()
                 answer = self._await(ours)
+            except ConnectionError:
+                answer = None
             except BaseException:
                 ours.close()
                 raise
@@ -206,6 +211,11 @@ class EmbeddedServer(ABC):
             ours.close()
             raise self._failure("its supervisor ended")
         self._settle(ours, answer, runtime)
+
+    def _drop(self, runtime: Path) -> None:
+        """Remove the folder of the sockets, unless a supervisor has put its own there."""
+        if not (runtime / "control.sock").exists():
+            shutil.rmtree(runtime, ignore_errors=True)
 
     def _spawn(self, passed: tuple[int, int, int]) -> None:
         """Run the supervisor, in a session of its own, with these descriptors."""
@@ -245,18 +255,15 @@ class EmbeddedServer(ABC):
 
     def _end_orphan(self) -> None:
         """End a server whose supervisor was killed, where the kernel hasn't done so already."""
-        deadline = time.monotonic() + 10.0
         for number in (None, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL):
             if number is not None:
                 with contextlib.suppress(OSError, ValueError):
                     os.kill(int(self._folder.pid_file.read_text(encoding="ascii")), number)
-            pause = min(deadline, time.monotonic() + 3.0)
-            while is_lock_held(self._folder.server_lock):
-                if time.monotonic() > pause:
-                    break
+            until = time.monotonic() + _ORPHAN_SECONDS
+            while time.monotonic() < until:
+                if not is_lock_held(self._folder.server_lock):
+                    return
                 time.sleep(0.02)
-            else:
-                return
 
     def _failure(self, reason: str) -> EmbeddedError:
         words = self._folder.last_words()

@@ -111,7 +111,7 @@ def _die_with_parent(number: int) -> Callable[[], None]:
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     supervisor = os.getpid()
 
-    def apply() -> None:
+    def apply() -> None:  # pragma: no cover  runs between fork and exec, where nothing measures
         if libc is not None:
             libc.prctl(_PR_SET_PDEATHSIG, number)
             if os.getppid() != supervisor:  # it died before the line above
@@ -329,7 +329,10 @@ def main(arguments: list[str]) -> None:
     """
     if os.fork():  # so that nobody has to wait for this process: init does
         os._exit(0)
-    connection, supervisor_lock, server_lock = map(int, arguments)
+    _supervise(*map(int, arguments))
+
+
+def _supervise(connection: int, supervisor_lock: int, server_lock: int) -> None:
     os.set_inheritable(supervisor_lock, False)
     starter = socket.socket(fileno=connection)
     os.set_inheritable(connection, False)

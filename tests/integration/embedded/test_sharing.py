@@ -54,7 +54,7 @@ def test_comings_and_goings_never_collide(site: Site) -> None:
         "import sys; from pathlib import Path; "
         "from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis; "
         "kind = {'redis': EmbeddedRedis, 'postgres': EmbeddedPostgres}[sys.argv[1]]\n"
-        "for _ in range(8):\n"
+        "for _ in range(4):\n"
         "    with kind(Path(sys.argv[2])) as server: server.pid"
     )
     words = [sys.executable, "-c", script, site.kind, str(site.folder)]
