@@ -51,7 +51,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         if found < wanted:
             reporter = config.pluginmanager.get_plugin("terminalreporter")
             if reporter is not None:
-                reporter.write_line(f"\ncoverage of {what}: {found:.2f} %, not {wanted} %", red=True)
+                reporter.write_line(
+                    f"\ncoverage of {what}: {found:.2f} %, not {wanted} %", red=True
+                )
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
