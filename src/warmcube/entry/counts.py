@@ -4,15 +4,17 @@ Field ``total``, written last, holds how many entries (parts included), rows, pr
 providers the partition has. Every practice and provider with rows has a field, named like its
 index set's suffix (``p:114``, ``prov:5``, ``p:~``); its value is the number of members, and where
 these are few, the members themselves instead of a set of their own: for a practice their
-providers, for a provider their practices, each with ``/k`` for part k. Every value is sealed with
-the hash's key and the field's name, and the number of fields follows from ``total``, so that a
-lost field is told from a practice without rows.
+providers, for a provider their practices, each with ``/k`` for part k. A set of its own has a fold
+of its members there: the number of them alone wouldn't tell a member from another put in its place.
+Every value is sealed with the hash's key and the field's name, and the number of fields follows
+from ``total``, so that a lost field is told from a practice without rows.
 """
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +26,7 @@ __all__ = [
     "TOTAL",
     "SetCount",
     "Total",
+    "fold",
     "member_from",
     "pack_set",
     "pack_total",
@@ -36,6 +39,7 @@ INLINE_MEMBERS: Final = 16
 """Sets up to this size live inside ``counts``; most sets are so small, and each Redis set of its
 own would cost 300 to 700 bytes."""
 
+_SET: Final = re.compile(rb"([0-9]+)(?:#([0-9a-f]+)|:(.*))\Z", re.DOTALL)
 _TOTAL: Final = struct.Struct("<QQQQ")
 
 
@@ -56,10 +60,28 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class SetCount:
-    """What ``counts`` says of one index set; `members` is None where a set of its own has them."""
+    """What ``counts`` says of one index set.
+
+    `members` is None where a set of its own has them; then `folded` is their `fold`.
+    """
 
     size: int
     members: tuple[bytes, ...] | None
+    folded: int = 0
+
+
+def fold(key: bytes, members: Iterable[bytes], using: Seal) -> int:
+    """One number for some members in any order; that of several disjoint sets is their XOR.
+
+    Args:
+        key: of the ``counts`` hash.
+        members: whole ones.
+        using: the seal; whoever doesn't know its secret can't find other members with this fold.
+    """
+    folded = 0
+    for member in members:
+        folded ^= int.from_bytes(using(key, member), "little")
+    return folded
 
 
 def pack_total(key: bytes, total: Total, using: Seal) -> bytes:
@@ -92,6 +114,9 @@ def pack_set(key: bytes, field: bytes, others: Sequence[bytes], using: Seal) -> 
     body = b"%d" % len(others)
     if len(others) <= INLINE_MEMBERS:
         body += b":" + b",".join(others)
+    else:
+        folded = fold(key, (member_from(field, other) for other in others), using)
+        body += b"#%x" % folded
     return seal(using, key + b" " + field, body)
 
 
@@ -102,12 +127,12 @@ def unpack_set(key: bytes, field: bytes, value: bytes, using: Seal) -> SetCount:
         Damage: if it is altered.
     """
     body = bytes(unseal(using, key + b" " + field, value, "the count of an index set"))
-    count, inlined, packed = body.partition(b":")
-    if not count.isdigit():
+    found = _SET.match(body)
+    if found is None:
         raise Damage("the count of an index set can't be read")
-    size = int(count)
-    if not inlined:
-        return SetCount(size, None)
+    size, packed = int(found[1]), found[3]
+    if packed is None:
+        return SetCount(size, None, int(found[2], 16))
     others = packed.split(b",")
     if len(others) != size:
         raise Damage("an inlined index set isn't as large as its count")

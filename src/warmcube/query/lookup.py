@@ -11,6 +11,7 @@ from warmcube.entry.counts import (
     TOTAL,
     SetCount,
     Total,
+    fold,
     unpack_set,
     unpack_total,
 )
@@ -84,7 +85,7 @@ async def look_up(
         Damage: what was found doesn't prove itself.
     """
     if plan.whole:
-        return await _look_up_whole(store, keys, own, live, partition, plan, using)
+        return await _look_up_whole(store, keys, own, live, partition, using)
     commands: list[Command] = []
     for family, largest in _families(plan, partition):
         commands += [(b"SUNION", *part) for part in _unions(own, family, largest)]
@@ -95,7 +96,9 @@ async def look_up(
     check_pointer(replies[-1], live)
     counts = _unpack_counts(own, plan.fields, replies[unions:-1], partition, using)
     practices, providers, more = await _members(store, own, plan, partition, counts, replies)
-    members = prove_members(plan, counts, practices, providers)
+    members = prove_members(
+        plan, counts, practices, providers, lambda members: fold(own.counts, members, using)
+    )
     return Lookup(members, len(plan.fields), 1 + more)
 
 
@@ -185,7 +188,6 @@ async def _look_up_whole(
     own: PartitionKeys,
     live: Version,
     partition: Partition,
-    plan: LookupPlan,
     using: Seal,
 ) -> Lookup:
     trips = 1
@@ -199,7 +201,7 @@ async def _look_up_whole(
         members, trips = list(found), trips + more
     else:
         members = replies[0]
-    return Lookup(prove_whole(members, partition.entries, plan.scope), 1, trips)
+    return Lookup(prove_whole(members, partition.entries), 1, trips)
 
 
 async def _read_long_set(store: Store, key: bytes) -> tuple[set[bytes], int]:

@@ -3,13 +3,16 @@
 For each box of the scope the smaller family of sets is read, the practices' or the providers';
 the box's other condition is applied to the members. Members of two sets of one family are never
 the same, so the sum of the counts is the size of the union.
+
+As many members as counted are all of them if each is an entry, which its fetch will prove. Members
+that the scope leaves out aren't fetched; so where there are such, the folds have to match as well.
+The whole partition's set has no fold, and is read for a scope that leaves nothing out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from warmcube.entry.counts import SetCount
 from warmcube.entry.keys import Member, parse_member, practice_field, provider_field
@@ -18,9 +21,6 @@ from warmcube.errors import Damage
 from warmcube.model.scope import All, Box, Scope
 
 __all__ = ["LookupPlan", "plan_lookup", "prove_members", "prove_whole"]
-
-WHOLE_SHARE: Final = 0.7
-"""From this share of all entries on, reading the whole partition's set is cheaper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,17 @@ def plan_lookup(scope: Scope, partition: Partition) -> LookupPlan:
         scope: not empty.
         partition: what the manifest says of it.
     """
+    if scope.is_everything:
+        return LookupPlan(scope, whole=True)
     practices: dict[bytes, None] = {}
     providers: dict[bytes, None] = {}
-    expected = 0.0
     for box in scope.boxes:
         by_practice = _expected(box.practices, partition.entries, partition.practices)
         by_provider = _expected(box.providers, partition.entries, partition.providers)
-        if min(by_practice, by_provider) >= WHOLE_SHARE * partition.entries:
-            return LookupPlan(scope, whole=True)
-        expected += min(by_practice, by_provider)
         if by_practice <= by_provider:
             practices |= dict.fromkeys(_practice_fields(box))
         else:
             providers |= dict.fromkeys(_provider_fields(box))
-    if expected >= WHOLE_SHARE * partition.entries:
-        return LookupPlan(scope, whole=True)
     return LookupPlan(scope, tuple(practices), tuple(providers))
 
 
@@ -88,20 +84,19 @@ def _provider_fields(box: Box) -> list[bytes]:
     return [provider_field(provider) for provider in sorted(box.providers)]
 
 
-def prove_whole(members: Sequence[bytes], entries: int, scope: Scope) -> dict[bytes, Member]:
-    """The wanted members of a whole partition.
+def prove_whole(members: Sequence[bytes], entries: int) -> dict[bytes, Member]:
+    """The members of a whole partition, each of which must then be fetched.
 
     Args:
         members: what the store gave.
         entries: how many the partition's total says there are.
-        scope: which are wanted.
 
     Raises:
         Damage: if they aren't all.
     """
     if len(set(members)) != entries:
         raise Damage(f"a partition's set has {len(set(members))} members, its total says {entries}")
-    return _within({member: parse_member(member) for member in members}, scope)
+    return {member: parse_member(member) for member in members}
 
 
 def prove_members(
@@ -109,6 +104,7 @@ def prove_members(
     counts: Mapping[bytes, SetCount],
     of_practices: Collection[bytes],
     of_providers: Collection[bytes],
+    fold: Callable[[Collection[bytes]], int],
 ) -> dict[bytes, Member]:
     """The wanted members of the looked-up sets.
 
@@ -117,6 +113,7 @@ def prove_members(
         counts: by field, what ``counts`` says of each set; a field that it lacks has no members.
         of_practices: the union of those practices' sets that have a key of their own.
         of_providers: of those providers' sets.
+        fold: of members, as their counts have it.
 
     Raises:
         Damage: if a member isn't of a set that was looked up, or they aren't all.
@@ -132,7 +129,25 @@ def prove_members(
     found |= _prove_union(
         of_providers, counts, plan.providers, lambda member: provider_field(member.provider)
     )
-    return _within(found, plan.scope)
+    wanted = _within(found, plan.scope)
+    if len(wanted) < len(found):
+        _prove_fold(of_practices, counts, plan.practices, fold)
+        _prove_fold(of_providers, counts, plan.providers, fold)
+    return wanted
+
+
+def _prove_fold(
+    members: Collection[bytes],
+    counts: Mapping[bytes, SetCount],
+    fields: Sequence[bytes],
+    fold: Callable[[Collection[bytes]], int],
+) -> None:
+    folded = 0
+    for field in fields:
+        if field in counts:
+            folded ^= counts[field].folded
+    if fold(members) != folded:
+        raise Damage("an index set has a member that was never put there")
 
 
 def _prove_union(
@@ -158,8 +173,6 @@ def _prove_union(
 
 
 def _within(members: dict[bytes, Member], scope: Scope) -> dict[bytes, Member]:
-    if scope.is_everything:
-        return members
     return {
         member: parsed
         for member, parsed in members.items()

@@ -38,6 +38,10 @@ SCOPES = {
     "two boxes": Scope(
         (Box(frozenset({"1"}), ALL), Box(frozenset({"1", "2"}), frozenset({"5", "6"})))
     ),
+    "most of a practice": Scope(
+        (Box(frozenset({"1"}), frozenset(str(provider) for provider in range(29))),)
+    ),
+    "nearly everything": Scope((Box(frozenset(str(n) for n in range(1, 12)), ALL),)),
     "nobody's": Scope((Box(frozenset({"99"}), ALL),)),
 }
 
@@ -143,6 +147,14 @@ async def swap_for_nothing(h: Harness) -> None:
         await h.run(b"SADD", key, b"p:1:prov:424242")
 
 
+async def swap_for_what_is_left_out(h: Harness) -> None:
+    """A member exchanged for one that a filter on the other id leaves out, so never fetches."""
+    await h.run(b"SREM", h.keys.set(b"p:1"), A)
+    await h.run(b"SADD", h.keys.set(b"p:1"), b"p:1:prov:424242")
+    await h.run(b"SREM", h.keys.all, A)
+    await h.run(b"SADD", h.keys.all, b"p:424242:prov:1")
+
+
 async def add_member(h: Harness) -> None:
     """One member too many."""
     await h.run(b"SADD", h.keys.set(b"p:1"), FOREIGN)
@@ -219,6 +231,7 @@ TAMPERINGS: list[Tamper] = [
     swap_values,
     swap_member,
     swap_for_nothing,
+    swap_for_what_is_left_out,
     add_member,
     add_garbage,
     copy_set,

@@ -8,6 +8,7 @@ from warmcube.entry.counts import (
     INLINE_MEMBERS,
     SetCount,
     Total,
+    fold,
     member_from,
     pack_set,
     pack_total,
@@ -26,12 +27,17 @@ ids = st.none() | st.text(st.characters(codec="utf-8"), max_size=5)
 def test_a_practice_set_round_trips(
     practice: str | None, others: list[tuple[str | None, int]]
 ) -> None:
-    """Few members come back whole; of many only the number."""
+    """Few members come back whole; of many the number and their fold."""
     field = practice_field(practice)
     members = [member_of(practice, provider, part) for provider, part in others]
     packed = [m.removeprefix(field + b":prov:").replace(b":part:", b"/") for m in members]
     found = unpack_set(b"k", field, pack_set(b"k", field, packed, USING), USING)
-    assert found == SetCount(len(others), tuple(members) if len(others) <= INLINE_MEMBERS else None)
+    if len(others) <= INLINE_MEMBERS:
+        assert found == SetCount(len(others), tuple(members))
+    else:
+        folded = fold(b"k", reversed(members), USING)
+        assert found == SetCount(len(others), None, folded)
+        assert fold(b"k", members[:-1], USING) != folded
     assert all(parse_member(member).practice == practice for member in found.members or ())
 
 
