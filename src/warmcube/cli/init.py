@@ -140,7 +140,8 @@ def _tell(proposal: Proposal, file: Path, access: Path | None, *, has_secret: bo
         say(f"Wrote {access}: the user admin may see everything; add organizations and users.")
     option = "" if file == Path(DEFAULT_FILE) else f"--config {shlex.quote(str(file))} "
     say(f"Next: warmcube {option}warm 1")
-    say(f"Then: warmcube {option}query 1 --as admin{_example(proposal)} --limit 10")
+    user = "USER" if access is None else "admin"
+    say(f"Then: warmcube {option}query 1 --as {user}{_example(proposal)} --limit 10")
 
 
 def _example(proposal: Proposal) -> str:

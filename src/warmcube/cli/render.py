@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from rich.table import Table
 from rich.text import Text
 
+from warmcube.cli.console import plain
 from warmcube.demo.check import UserReport
 from warmcube.observe.stats import Stats
 from warmcube.query.result import Result
@@ -61,7 +62,7 @@ def warm_line(report: WarmReport, name: str) -> str:
 
 def stats_table(stats: Stats) -> Table:
     """What the cache holds of one data source."""
-    table = Table(title=Text(f"{stats.datasource}: {stats.name}"), show_header=False)
+    table = Table(show_header=False)
     table.add_column(style="dim")
     table.add_column()
     for name, value in _facts(stats).items():
@@ -83,6 +84,7 @@ def _facts(stats: Stats) -> Mapping[str, str | None]:
         uses = f"{stats.hits:,} hits, {stats.misses:,} misses{rate}"
     age = stats.age_seconds
     return {
+        "data source": f"{stats.datasource}: {plain(stats.name)}",
         "state": stats.state,
         "warming": stats.warming,
         "snapshot": stats.snapshot,
