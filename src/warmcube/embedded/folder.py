@@ -19,8 +19,13 @@ _LONGEST_SOCKET = "sockets/.s.PGSQL.5432"
 _LOCK_POLL = 0.02
 
 
-def _open_lock(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _is_taken(descriptor: int) -> bool:
+    """Take the lock, if nobody holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def is_lock_held(path: Path) -> bool:
@@ -30,12 +35,9 @@ def is_lock_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _is_taken(descriptor)
     finally:
         os.close(descriptor)
-    return False
 
 
 class DataFolder:
@@ -130,23 +132,18 @@ class DataFolder:
         Raises:
             EmbeddedError: Somebody else held it until the deadline.
         """
-        descriptor = _open_lock(path)
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        with contextlib.ExitStack() as opened:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            opened.callback(os.close, descriptor)
+            while not _is_taken(descriptor):
                 if time.monotonic() > deadline:
-                    os.close(descriptor)
                     raise EmbeddedError(
                         f"another process held {path} for too long; if no warmcube command "
                         f"is at work, look into {self.log}"
-                    ) from None
+                    )
                 time.sleep(_LOCK_POLL)
-            except BaseException:
-                os.close(descriptor)
-                raise
-            else:
-                return descriptor
+            opened.pop_all()
+        return descriptor
 
     def runtime(self) -> Path | None:
         """Where the sockets of the server that runs on this folder are, if any are known."""

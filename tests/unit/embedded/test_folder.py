@@ -32,6 +32,24 @@ def test_a_lock_is_held_until_its_descriptor_is_closed(tmp_path: Path) -> None:
     assert not is_lock_held(folder.server_lock)
 
 
+def test_an_interrupt_while_waiting_lets_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in a queue leaves no descriptor open."""
+    folder = a_folder(tmp_path / "data")
+    held = folder.lock(folder.server_lock, time.monotonic())
+    before = len(list(Path("/dev/fd").iterdir()))
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        folder.lock(folder.server_lock, time.monotonic() + 60)
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    os.close(held)
+
+
 def test_joining_lets_go_after_an_error(tmp_path: Path) -> None:
     """A command that fails to start a server doesn't keep the others out."""
     folder = a_folder(tmp_path / "data")
