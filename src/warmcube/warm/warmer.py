@@ -211,6 +211,10 @@ class _Run:
         items += [*self._chunks, Snapshot(self._lease.version)]
 
         async def remove() -> None:
+            (current,) = await self._store.run([(b"GET", self._keys.current)])
+            if current == str(self._lease.version).encode():
+                await self._unreserve()  # only the reply to its publication was lost
+                return
             now = await self._store.now_ms()
             await self._store.run(
                 [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from tests.support.memory import DATASOURCE, MemorySource, Row, read_all
@@ -11,13 +11,14 @@ from tests.support.memory import DATASOURCE, MemorySource, Row, read_all
 from warmcube.entry.keys import Keys
 from warmcube.errors import (
     StoreTooSmall,
+    StoreUnavailable,
     WarmFenced,
     WarmInProgress,
     WarmMismatch,
     WarmRefused,
 )
 from warmcube.query.lookup import PointerMoved
-from warmcube.store.api import Store
+from warmcube.store.api import Reply, Store
 from warmcube.warm.invalidate import invalidate
 from warmcube.warm.report import Phase, Progress
 from warmcube.warm.warmer import Warmer
@@ -360,6 +361,24 @@ async def test_cancelling_a_warm_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await warm
     assert await all_keys(store) <= {keys.fence, keys.history}
+
+
+async def test_a_lost_reply_to_the_publication_takes_nothing_back(
+    store: Store, make_warmer: MakeWarmer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The snapshot is live although the warmer can't know; what readers have stays whole."""
+    rows, script = a_table(1), store.script
+
+    async def lose(name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> Reply:
+        reply = await script(name, keys, arguments)
+        if name == "publish":
+            raise StoreUnavailable("the connection broke")
+        return reply
+
+    monkeypatch.setattr(store, "script", lose)
+    with pytest.raises(StoreUnavailable):
+        await make_warmer().warm(DATASOURCE, MemorySource(rows))
+    assert await read_all(store) == expected(rows)
 
 
 async def test_a_server_that_evicts_is_refused(store: Store, make_warmer: MakeWarmer) -> None:
