@@ -16,15 +16,10 @@ from warmcube.config import masked
 from warmcube.config.environment import DEBUG_VARIABLE
 from warmcube.errors import WarmcubeError
 
-__all__ = ["main", "run_command"]
+__all__ = ["run_command"]
 
 _USAGE = 2
 _INTERRUPTED = 130
-
-
-def main() -> None:
-    """The program ``warmcube``."""
-    sys.exit(run_command(sys.argv[1:]))
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -52,5 +52,6 @@ def _blocks(result: Result, most: int) -> RenderableType:
             block.add_row(Text(plain(name)), shown_value)
         parts += [Rule(f"row {number}", align="left", style="dim"), block]
     if shown < len(result):
-        parts.append(Text(f"{len(result) - shown:,} more rows; --format csv shows all", "italic"))
+        hidden = f"{len(result) - shown:,} more {'row' if len(result) - shown == 1 else 'rows'}"
+        parts.append(Text(f"{hidden}; --format csv shows all", "italic"))
     return Group(*parts)
