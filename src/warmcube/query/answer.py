@@ -111,7 +111,8 @@ class Answerer:
         """
         started = time.perf_counter()
         grant = await self._authoriser.renew(grant)
-        datasource = self._datasources.get(query.datasource)
+        wanted = query.datasource
+        datasource = self._datasources.get(wanted) if type(wanted) is int else None
         if datasource is None:
             raise unknown_datasource(query.datasource)
         live: LiveSnapshot | None = None

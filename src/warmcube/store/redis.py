@@ -153,7 +153,7 @@ class RedisStore:
         if isinstance(error, TimeoutError | failure.TimeoutError):
             why = "it didn't answer in time"
         else:
-            why = str(error) or type(error).__name__
+            why = str(error).rstrip(".") or type(error).__name__
         return StoreUnavailable(
             f"can't reach the store at {self.place}: {why}; check that it runs and that [store] "
             "url is right"

@@ -194,6 +194,9 @@ async def test_a_wrong_query_is_a_clear_error(cache: AnalyticsCache) -> None:
     """Whatever is wrong, it is said with what was expected."""
     with pytest.raises(UnknownDatasource, match="7"):
         await ask(cache, "root", datasource=7, measure="Charges", frequency="Monthly")
+    for almost in (True, 1.0, "1"):
+        with pytest.raises(UnknownDatasource):
+            await ask(cache, "root", datasource=almost, measure="Charges", frequency="Monthly")
     with pytest.raises(UnknownColumn, match="measure_value"):
         await ask(cache, "root", **CHARGES, where=[Filter("measure_valeu", "eq", 1)])
     with pytest.raises(InvalidQuery, match="between"):
