@@ -52,14 +52,13 @@ MasterItem: TypeAlias = PartitionVersion | Chunks | Snapshot
 
 def format_item(item: MasterItem) -> bytes:
     """The member that stands for `item`."""
-    match item:
-        case PartitionVersion(name, version):
-            measure, frequency = encode_component(name.measure), encode_component(name.frequency)
-            return f"m:{measure}:freq:{frequency}:v{version}".encode()
-        case Chunks(column, version, chunks):
-            return f"dict:{encode_component(column)}:v{version}:{chunks}".encode()
-        case Snapshot(version):
-            return f"snapshot:{version}".encode()
+    if isinstance(item, Snapshot):
+        return f"snapshot:{item.version}".encode()
+    if isinstance(item, Chunks):
+        return f"dict:{encode_component(item.column)}:v{item.version}:{item.chunks}".encode()
+    measure = encode_component(item.name.measure)
+    frequency = encode_component(item.name.frequency)
+    return f"m:{measure}:freq:{frequency}:v{item.version}".encode()
 
 
 def parse_item(member: bytes) -> MasterItem:

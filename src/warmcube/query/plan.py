@@ -18,7 +18,7 @@ from warmcube.entry.counts import SetCount
 from warmcube.entry.keys import Member, parse_member, practice_field, provider_field
 from warmcube.entry.manifest import Partition
 from warmcube.errors import Damage
-from warmcube.model.scope import All, Box, Scope
+from warmcube.model.scope import All, Ids, Scope
 
 __all__ = ["LookupPlan", "plan_lookup", "prove_members", "prove_whole"]
 
@@ -59,29 +59,21 @@ def plan_lookup(scope: Scope, partition: Partition) -> LookupPlan:
         by_practice = _expected(box.practices, partition.entries, partition.practices)
         by_provider = _expected(box.providers, partition.entries, partition.providers)
         if by_practice <= by_provider:
-            practices |= dict.fromkeys(_practice_fields(box))
+            practices |= dict.fromkeys(_fields(box.practices, practice_field))
         else:
-            providers |= dict.fromkeys(_provider_fields(box))
+            providers |= dict.fromkeys(_fields(box.providers, provider_field))
     return LookupPlan(scope, tuple(practices), tuple(providers))
 
 
-def _expected(ids: frozenset[str] | All, entries: int, distinct: int) -> float:
+def _expected(ids: Ids, entries: int, distinct: int) -> float:
     """How many members the sets of some ids will have, if all sets are of one size."""
     if isinstance(ids, All):
         return float("inf")
     return len(ids) * entries / max(1, distinct)
 
 
-def _practice_fields(box: Box) -> list[bytes]:
-    if isinstance(box.practices, All):
-        return []
-    return [practice_field(practice) for practice in sorted(box.practices)]
-
-
-def _provider_fields(box: Box) -> list[bytes]:
-    if isinstance(box.providers, All):
-        return []
-    return [provider_field(provider) for provider in sorted(box.providers)]
+def _fields(ids: Ids, field_of: Callable[[str], bytes]) -> list[bytes]:
+    return [] if isinstance(ids, All) else [field_of(each) for each in sorted(ids)]
 
 
 def prove_whole(members: Sequence[bytes], entries: int) -> dict[bytes, Member]:

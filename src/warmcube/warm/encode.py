@@ -159,7 +159,7 @@ class RunEncoder:
             yield start, end
             return
         if not texts:
-            step = MAX_ENTRY_BYTES // max(1, self._layout.width)
+            step = max(1, MAX_ENTRY_BYTES // self._layout.width)
             for first in range(start, end, step):
                 yield first, min(end, first + step)
             return

@@ -28,7 +28,7 @@ from warmcube.errors import TableMismatch
 from warmcube.model.columns import ColumnData
 from warmcube.model.schema import Column, ColumnType, Kind, Roles, Schema
 from warmcube.store.api import Command
-from warmcube.warm import encode, gather, runs
+from warmcube.warm import commands, encode, gather, runs
 from warmcube.warm.commands import Target, Written, write_commands
 from warmcube.warm.gather import Gathered
 from warmcube.warm.texts import TextColumn
@@ -239,12 +239,30 @@ def from_canonical(text: str | None, type: ColumnType) -> Any:
 
 
 @settings(deadline=None, max_examples=150)
-@given(tables(), st.sampled_from([1, 3, 10**6]), st.sampled_from([1, 200, 10**9]))
+@given(
+    tables(),
+    st.sampled_from([1, 3, 10**6]),
+    st.sampled_from([1, 200, 10**9]),
+    st.sampled_from([(1, 1, 1), (150, 100, 2), (4 << 20, 2 << 20, 1000)]),
+)
 def test_every_row_comes_back_once(
-    table: tuple[Schema, Roles, list[pa.RecordBatch]], max_values: int, run_bytes: int
+    table: tuple[Schema, Roles, list[pa.RecordBatch]],
+    max_values: int,
+    run_bytes: int,
+    sizes: tuple[int, int, int],
 ) -> None:
     """Whatever the types, roles, dictionaries, splits: what comes back is what went in."""
-    schema, roles, batches = table
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encode, "MAX_ENTRY_BYTES", sizes[0])
+        patch.setattr(commands, "CHUNK_BYTES", sizes[1])
+        patch.setattr(commands, "CHUNK_MEMBERS", sizes[2])
+        check_round_trip(*table, max_values, run_bytes)
+
+
+def check_round_trip(
+    schema: Schema, roles: Roles, batches: list[pa.RecordBatch], max_values: int, run_bytes: int
+) -> None:
+    """Encode a table, and read it back."""
     gathered = gathered_from(schema, roles, batches, max_values=max_values)
     predicted = gathered.entries
     written = Written()
