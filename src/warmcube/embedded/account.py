@@ -23,6 +23,9 @@ from warmcube.errors import EmbeddedError
 __all__ = ["Account", "home_for", "is_open_to_all", "programs_for", "unprivileged_account"]
 
 _OWN_GROUP = 61_181  # outside the ranges that distributions and systemd hand out
+_NOTE = "data-elsewhere"  # in a folder: the name of the one that holds its data
+_ORIGIN = "origin"  # in that one: the folder, or the programs, that it stands for
+_COPY = "programs-"
 _SHARED_PLACES = (Path("/var/lib/warmcube"), Path(tempfile.gettempdir(), "warmcube-root"))
 
 
@@ -75,22 +78,48 @@ def home_for(folder: Path) -> Path:
     """Where a server that can't enter every folder keeps the data of this folder.
 
     That is the folder itself, if all can reach it; else a folder under ``/var/lib/warmcube`` that
-    this one names, by a number that is never used again: a new folder at the same path doesn't
-    find the data of an old one.
+    this one names. The name is never used again, so that a new folder at the same path doesn't
+    find the data of an old one; and what no folder names any more is removed.
     """
     if _is_reachable(folder):
         return folder
-    note = folder / "data-elsewhere"
     place = _shared_place()
-    prefix = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8] + "-"
-    name = note.read_text(encoding="utf-8").strip() if note.exists() else ""
-    if not name.startswith(prefix) or not (place / name).is_dir():
-        for old in place.glob(prefix + "*"):  # of a folder that stood here, and is no more
-            shutil.rmtree(old, ignore_errors=True)
-        name = prefix + secrets.token_hex(4)
-        note.write_text(f"{name}\n", encoding="utf-8")
-        (place / name).mkdir(mode=0o700)
-    return place / name
+    _sweep(place)
+    note = folder / _NOTE
+    home = place / (note.read_text(encoding="utf-8").strip() if note.exists() else "")
+    if home == place or not home.is_dir():
+        home = place / secrets.token_hex(8)
+        note.write_text(f"{home.name}\n", encoding="utf-8")
+        home.mkdir(mode=0o700)
+        (home / _ORIGIN).write_text(f"{folder.resolve()}\n", encoding="utf-8")
+    return home
+
+
+def _sweep(place: Path) -> None:
+    """Remove data whose folder is gone, and copies of programs that are."""
+    for entry in place.iterdir():
+        try:
+            origin = Path((entry / _ORIGIN).read_text(encoding="utf-8").strip())
+        except OSError:  # not made by us, or being made just now
+            continue
+        if entry.name.startswith(_COPY):
+            is_wanted = origin.exists()
+        else:
+            note = origin / _NOTE
+            named = note.read_text(encoding="utf-8").strip() if note.exists() else ""
+            is_wanted = named == entry.name or _is_served(entry / "data")
+        if not is_wanted:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _is_served(data: Path) -> bool:
+    """Whether a Postgres is at work on these data."""
+    try:
+        pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split(maxsplit=1)[0])
+        os.kill(pid, 0)
+    except (OSError, ValueError, IndexError):
+        return False
+    return True
 
 
 def programs_for(programs: Path, libraries: Path) -> Path:
@@ -104,12 +133,13 @@ def programs_for(programs: Path, libraries: Path) -> Path:
     if all(is_open_to_all(path) for path in needed):
         return programs
     stamp = f"{programs.resolve()} {(programs / 'bin/postgres').stat().st_mtime_ns}"
-    place = _shared_place() / ("programs-" + hashlib.sha256(stamp.encode()).hexdigest()[:16])
+    place = _shared_place() / (_COPY + hashlib.sha256(stamp.encode()).hexdigest()[:16])
     copied = place / programs.parent.name / programs.name
     if not place.exists():
         draft = Path(tempfile.mkdtemp(prefix="draft-", dir=place.parent))
         try:
             _copy(programs, libraries, draft)
+            (draft / _ORIGIN).write_text(f"{programs.resolve()}\n", encoding="utf-8")
             draft.rename(place)
         except OSError:
             shutil.rmtree(draft, ignore_errors=True)

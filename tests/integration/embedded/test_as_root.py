@@ -65,17 +65,38 @@ def test_a_closed_folder_keeps_its_mode(closed: Path, shared: Path) -> None:
 
 
 def test_a_new_folder_does_not_find_old_data(closed: Path, shared: Path) -> None:
-    """Removing a folder whose data lie elsewhere removes them at the next start there."""
+    """Data that lie elsewhere go, at the next start anywhere, when their folder is gone."""
     site = Site(kind="postgres", folder=closed / "data")
+    other = Site(kind="postgres", folder=closed / "other")
+    with other.server() as server:
+        other.put(server.url, 3)
     with site.server() as server:
         site.put(server.url, 1)
-    old = [path for path in shared.iterdir() if (path / "data").exists()]
-    assert len(old) == 1
+    old = {path for path in shared.iterdir() if (path / "data").exists()}
+    assert len(old) == 2
     shutil.rmtree(site.folder)
     with site.server() as server:
         site.put(server.url, 2)
         assert site.get(server.url) == 2
-    assert not any(path.exists() for path in old)
+    assert len([path for path in old if path.exists()]) == 1
+    with other.server() as server:
+        assert other.get(server.url) == 3
+
+
+def test_only_what_is_in_use_is_kept(shared: Path, closed: Path) -> None:
+    """Data that are served stay though their folder is gone; copies go with their programs."""
+    account._shared_place()
+    pids = {"served": str(os.getpid()), "dead": str(2**22 + 1), "empty": ""}
+    for name, pid in pids.items():
+        (shared / name / "data").mkdir(parents=True)
+        (shared / name / "data/postmaster.pid").write_text(f"{pid}\n")
+        (shared / name / "origin").write_text(f"{closed / 'gone'}\n")
+    for name, origin in (("programs-a", closed), ("programs-b", closed / "gone")):
+        (shared / name).mkdir()
+        (shared / name / "origin").write_text(f"{origin}\n")
+    (shared / "foreign").mkdir()
+    account._sweep(shared)
+    assert {path.name for path in shared.iterdir()} == {"served", "programs-a", "foreign"}
 
 
 def test_programs_that_nobody_can_run_are_copied_once(
