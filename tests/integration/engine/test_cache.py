@@ -317,6 +317,16 @@ async def test_use_is_counted(cache: AnalyticsCache, tmp_path: Path) -> None:
     )
 
 
+async def test_use_of_what_is_gone_leaves_nothing(cache: AnalyticsCache, redis_url: str) -> None:
+    """What was counted before an invalidation isn't written after it."""
+    await cache.query(Query(**CHARGES), await cache.authorize("north"))
+    await cache.invalidate(1)
+    await cache._usage.flush()
+    async with redis.Redis.from_url(redis_url) as client:
+        left = {key.rpartition(b":")[2] for key in await client.keys("*")}
+    assert left == {b"fence", b"history"}
+
+
 async def test_a_source_that_was_never_warmed_says_so(
     tmp_path: Path, redis_url: str, facts: str
 ) -> None:
