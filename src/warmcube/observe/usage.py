@@ -54,13 +54,24 @@ class Usage:
             self._task = asyncio.create_task(self.flush())
 
     async def flush(self) -> None:
-        """Write what has been counted; what can't be written is dropped."""
+        """Write what has been counted.
+
+        What can't be written is dropped, and so is what was counted of a snapshot that is gone by
+        now: nothing would ever remove it.
+        """
         counts, self._counts = self._counts, Counter()
+        of = [(self._keys_of(datasource), str(version)) for datasource, version, _, _ in counts]
         commands: list[Command] = []
-        for (datasource, version, serve_until_ms, what), count in counts.items():
-            key = self._keys_of(datasource).uses(str(version))
-            commands += [(b"HINCRBY", key, what, count), (b"PEXPIREAT", key, serve_until_ms)]
         with contextlib.suppress(StoreError):
+            there = await self._store.run([(b"EXISTS", keys.manifest(v)) for keys, v in of])
+            for (keys, version), kept, (counted, count) in zip(
+                of, there, counts.items(), strict=True
+            ):
+                _, _, serve_until_ms, what = counted
+                key = keys.uses(version)
+                if kept:
+                    commands.append((b"HINCRBY", key, what, count))
+                    commands.append((b"PEXPIREAT", key, serve_until_ms))
             await self._store.run(commands)
 
     async def close(self) -> None:
