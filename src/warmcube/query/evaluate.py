@@ -6,6 +6,8 @@ wherever its rows come from.
 
 from __future__ import annotations
 
+import dataclasses
+
 from warmcube.errors import LimitExceeded
 from warmcube.model.columns import ColumnData, Table
 from warmcube.query.aggregate import aggregate_groups
@@ -59,7 +61,14 @@ def _aggregated(
         name: rows.columns[name].take(groups.examples) for name in prepared.group_by
     }
     answer[aggregate.name] = aggregate_groups(rows, groups, aggregate)
-    return Table(answer, len(groups))
+    return Table({name: _one_zero(column) for name, column in answer.items()}, len(groups))
+
+
+def _one_zero(column: ColumnData) -> ColumnData:
+    """0.0 for -0.0: of equal values it would depend on the order of the rows which one is shown."""
+    if not column.type.kind.is_float:
+        return column
+    return dataclasses.replace(column, values=column.values + column.values.dtype.type(0))
 
 
 def _least(rows: int, limit: int | None) -> int:

@@ -185,6 +185,16 @@ def test_a_group_of_nulls_is_null(column_type: ColumnType, function: str) -> Non
     ]
 
 
+@pytest.mark.parametrize("order", [[0.0, -0.0], [-0.0, 0.0]])
+def test_the_order_of_rows_does_not_show_in_zeros(order: list[float]) -> None:
+    """0.0 and -0.0 are equal: groups, least and greatest show the same one from either tier."""
+    zeros = ColumnData(DOUBLE, np.array(order))
+    for function in ("min", "max"):
+        answer = _answer(Table({"a": zeros, "v": zeros}, 2), group_by=["a"], aggregate=function)
+        shown = [float(column.values[0]) for column in answer.columns.values()]
+        assert [math.copysign(1, value) for value in shown] == [1, 1]
+
+
 def test_without_a_value_column_rows_are_counted() -> None:
     """What counts then is rows, of groups and in all."""
     table = a_table(g=a_column(TEXT, ["a", None, "a"]))
