@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from warmcube.entry.keys import Keys, Version
 from warmcube.entry.manifest import Manifest, answers_for, unpack_manifest
@@ -14,6 +15,8 @@ from warmcube.model.schema import Datasource, Kind
 from warmcube.store.api import Store
 
 __all__ = ["Stats", "read_stats"]
+
+HISTORY: Final = 500  # as many events as scripts keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,17 +85,18 @@ async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Se
     Raises:
         StoreError: the store.
     """
-    current, lock, last_warm, fenced = await store.run(
+    current, lock, last_warm, events = await store.run(
         [
             (b"GET", keys.current),
             (b"GET", keys.lock),
             (b"GET", keys.last_warm),
-            (b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", 1),
+            (b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", HISTORY),
         ]
     )
     warming = None if lock is None else _holder(lock)
     if current is None:
-        state = "cold" if fenced else "never warmed"
+        was_warm = any(b"publish" in pairs for _, pairs in events)
+        state = "cold" if was_warm else "never warmed"
         return Stats(datasource=datasource.id, name=datasource.name, state=state, warming=warming)
     try:
         version = Version.parse(current)
