@@ -110,8 +110,11 @@ def test_ids_that_a_type_cant_hold() -> None:
 
 def test_providers_are_listed_only_where_they_count() -> None:
     """Who isn't asked as a provider has no unusable ones."""
-    records = {**RECORDS, "users": [{**RECORDS["users"][1], "provider": "5x"}]}
+    ana = {**RECORDS["users"][1], "provider": "5x"}
+    records = {**RECORDS, "users": [ana]}
     assert ask(grant_of(records, "ana"), Request()).unusable_providers == ()
+    records = {**RECORDS, "users": [{**ana, "roles": ["analyst", "provider"]}]}
+    assert ask(grant_of(records, "ana"), Request()).unusable_providers == ("5x",)
 
 
 def test_one_grant_on_columns_of_several_types() -> None:
