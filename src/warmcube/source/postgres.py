@@ -15,6 +15,7 @@ from warmcube.source.api import DescribedColumn, SourceSnapshot
 from warmcube.source.names import TableName, parse_table
 from warmcube.source.postgres_catalog import describe, public, relation_kind
 from warmcube.source.postgres_connection import PostgresConnection, PostgresDatabase
+from warmcube.source.postgres_errors import LockNotAvailable
 from warmcube.source.postgres_snapshot import PostgresSnapshot, in_thread
 from warmcube.source.postgres_url import PostgresUrl
 from warmcube.source.roles import check_roles
@@ -25,6 +26,9 @@ _BEGIN: Final = (files("warmcube.source") / "sql" / "begin.sql").read_text()
 
 _LOCKABLE: Final = ("r", "p")
 _IDLE_CONNECTIONS: Final = 4
+_ATTEMPTS: Final = 10
+_IMPATIENT: Final = "SET LOCAL lock_timeout = '200ms';"
+_PATIENT: Final = "SET LOCAL lock_timeout TO DEFAULT"
 
 
 class PostgresSource:
@@ -64,17 +68,7 @@ class PostgresSource:
     ) -> AsyncIterator[SourceSnapshot]:
         table = parse_table(datasource.table)
         async with contextlib.AsyncExitStack() as stack:
-            connection, kind = await stack.enter_async_context(self._connection(table))
-            lock = f"LOCK TABLE {table.sql} IN ACCESS SHARE MODE;"
-            if kind not in _LOCKABLE:
-                # LOCK TABLE knows neither materialized views nor what views read of them. A second
-                # transaction that has read from it holds all the locks that there are to hold.
-                guard, _ = await stack.enter_async_context(self._connection(table))
-                await stack.enter_async_context(_transaction(guard, table, "", time_limit))
-                held = f"SELECT 1 FROM {table.sql} LIMIT 0"  # noqa: S608 (quoted)
-                await in_thread(guard, lambda: guard.query(held, f"locking {table}"))
-                lock = ""
-            await stack.enter_async_context(_transaction(connection, table, lock, time_limit))
+            connection = await self._begin(stack, table, time_limit)
             described = await in_thread(connection, lambda: describe(connection, table))
             check_roles([public(column) for column in described.columns], datasource)
             opened = PostgresSnapshot(connection, table, datasource, described)
@@ -85,6 +79,49 @@ class PostgresSource:
         idle, self._idle = self._idle, []
         database, self._database = self._database, None
         await asyncio.to_thread(_close, idle, database)
+
+    async def _begin(
+        self, stack: contextlib.AsyncExitStack, table: TableName, time_limit: float | None
+    ) -> PostgresConnection:
+        """A transaction whose snapshot was taken while the table was locked."""
+        async with self._connection(table) as (_, kind):
+            pass
+        if kind in _LOCKABLE:
+            connection, _ = await stack.enter_async_context(self._connection(table))
+            lock = f"LOCK TABLE {table.sql} IN ACCESS SHARE MODE;"
+            await stack.enter_async_context(_transaction(connection, table, lock, time_limit))
+            return connection
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(LockNotAvailable):
+                return await self._begin_guarded(stack, table, time_limit)
+        raise SourceUnavailable(
+            f"source {self._name!r} ({self._url.place}): {table} or what it reads from is being "
+            "rewritten all the time; try again later"
+        )
+
+    async def _begin_guarded(
+        self, stack: contextlib.AsyncExitStack, table: TableName, time_limit: float | None
+    ) -> PostgresConnection:
+        """The same for what LOCK TABLE doesn't know: materialized views, and views of them.
+
+        To plan a SELECT takes every lock that there is to take, but only after the snapshot. So
+        another transaction holds them while this one takes its snapshot, and then its own locks.
+        A writer who queues up in between would wait for the one and keep the other waiting for
+        ever; then both give way, and try again behind the writer.
+        """
+        touch = f"SELECT 1 FROM {table.sql} LIMIT 0"  # noqa: S608 (quoted)
+        doing = f"locking {table}"
+        async with contextlib.AsyncExitStack() as attempt, self._connection(table) as (guard, _):
+            async with _transaction(guard, table, "", time_limit):
+                await in_thread(guard, lambda: guard.query(touch, doing))
+                connection, _ = await attempt.enter_async_context(self._connection(table))
+                await attempt.enter_async_context(
+                    _transaction(connection, table, _IMPATIENT, time_limit)
+                )
+                await in_thread(connection, lambda: connection.query(touch, doing))
+            await in_thread(connection, lambda: connection.execute(_PATIENT, doing))
+            stack.push_async_exit(attempt.pop_all())
+            return connection
 
     @asynccontextmanager
     async def _connection(self, table: TableName) -> AsyncIterator[tuple[PostgresConnection, str]]:

@@ -10,16 +10,20 @@ import adbc_driver_manager as adbc
 from warmcube.errors import SourceError, SourceUnavailable, TableMismatch
 from warmcube.source.postgres_url import PostgresUrl
 
-__all__ = ["DRIVER_ERRORS", "translate"]
+__all__ = ["DRIVER_ERRORS", "LockNotAvailable", "translate"]
 
 DRIVER_ERRORS: Final = (adbc.Error, OSError, ValueError)
 """What the driver raises: its own errors, and Arrow's in the middle of a stream."""
 
-_MESSAGE: Final = re.compile(r"(?:ERROR|FATAL|PANIC):\s+(.+)")
+_MESSAGE: Final = re.compile(r"(ERROR|FATAL|PANIC):\s+(.+)")
 _NOISE: Final = re.compile(r"^(?:[A-Z_]+: )?(?:\[libpq\] )?")
-_UNAVAILABLE: Final = ("08", "28", "3D", "40", "53", "55P03", "57", "58")
+_UNAVAILABLE: Final = ("08", "28", "3D", "40", "53", "57", "58")
 _MISSING: Final = ("42P01", "42703", "3F000")
 _DATA: Final = "22"
+
+
+class LockNotAvailable(SourceUnavailable):
+    """A lock wasn't given within the transaction's ``lock_timeout``."""
 
 
 def translate(  # noqa: PLR0911 (one return per meaning)
@@ -37,23 +41,27 @@ def translate(  # noqa: PLR0911 (one return per meaning)
     text = url.without_secrets(str(error))
     state: str = getattr(error, "sqlstate", None) or ""
     found = _MESSAGE.search(text)
-    if found is None:
-        lines = [line.strip() for line in _NOISE.sub("", text).splitlines() if line.strip()]
-        return SourceUnavailable(f"{where}: can't be reached: {' '.join(lines)}")
-    message = found.group(1).strip()
-    if state == "57014" or "statement timeout" in message:
+    if found is None and not state:
+        if not isinstance(error, adbc.Error):  # in the middle of a stream
+            return SourceUnavailable(f"{where}: the connection broke off")
+        return SourceUnavailable(f"{where}: can't be reached: {_on_one_line(text)}")
+    # A server that speaks another language than English has other words for ERROR.
+    severity, message = found.groups() if found else ("ERROR", _on_one_line(text))
+    if state == "55P03":
+        return LockNotAvailable(f"{where}: {message}")
+    if state == "57014" or message.startswith("canceling statement"):
         return SourceUnavailable(
             f"{where}: the database took too long and was stopped ({message}); allow it more "
             "time, or see what it is waiting for in pg_stat_activity"
         )
-    if state == "42501" or message.startswith("permission denied"):
+    if state == "42501":
         return SourceError(
             f"{where}: {message}; warmcube needs USAGE on the schema and SELECT on the whole "
             "table: GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON … TO …"
         )
     if state in _MISSING:
         return TableMismatch(f"{where}: {message}")
-    if state.startswith(_UNAVAILABLE) or (not state and "FATAL" in text):
+    if state.startswith(_UNAVAILABLE) or (not state and severity != "ERROR"):
         return SourceUnavailable(f"{where}: {message}")
     if state.startswith(_DATA) or not state:
         # Such messages quote the value, and whoever reads them may not be allowed to see it.
@@ -63,3 +71,8 @@ def translate(  # noqa: PLR0911 (one return per meaning)
             + "; run the same SELECT there to see which"
         )
     return SourceError(f"{where}: {message} (SQLSTATE {state})")
+
+
+def _on_one_line(text: str) -> str:
+    lines = (line.strip() for line in _NOISE.sub("", text).splitlines())
+    return " ".join(line for line in lines if line)
