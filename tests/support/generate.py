@@ -58,8 +58,10 @@ def _focus(random: Random, sample: Sample, allowed: Nameable) -> tuple[str | Non
     """A row that the query is about: mostly one that the user may see."""
     rows = sample.data
     if random.random() < 0.9:
-        if allowed.practices is not None and sample.roles.practice is not None:
-            rows = sample.rows_of(sample.roles.practice, sorted(allowed.practices)) or rows
+        if allowed.practices and sample.roles.practice is not None:
+            present = sample.present(sample.roles.practice, allowed.practices)
+            if present:
+                rows = sample.rows_of(sample.roles.practice, random.choice(present))
         if allowed.providers is not None and sample.roles.provider is not None:
             at = sample.place(sample.roles.provider)
             rows = [row for row in rows if row[at] in allowed.providers] or rows
@@ -76,7 +78,7 @@ class _Maker:
 
     def make(self) -> Query:
         """All parts together."""
-        random, roles = self.random, self.sample.roles
+        random = self.random
         measure, frequency = self._partition()
         start, end = self._range()
         aggregate, group_by = None, list[str]()
@@ -84,12 +86,7 @@ class _Maker:
             aggregate = random.choice(AGGREGATES)
             if not self._can_compute(aggregate):
                 aggregate = "count"
-            names = [column.name for column in self.sample.columns]
-            likely = [name for name in (roles.date, roles.practice, roles.provider) if name]
-            chosen = [
-                random.choice(likely if likely and random.random() < 0.4 else names)
-                for _ in range(random.choice([0, 1, 1, 1, 2, 2, 3]))
-            ]
+            chosen = (self._name() for _ in range(random.choice([0, 1, 1, 1, 2, 2, 3])))
             group_by = list(dict.fromkeys(chosen))
         order_by = self._order(aggregate, group_by)
         return Query(
@@ -101,12 +98,21 @@ class _Maker:
             providers=self._providers(),
             start=start,
             end=end,
-            where=[self._filter() for _ in range(random.choice([0, 0, 0, 0, 1, 1, 1, 2, 3]))],
+            where=[self._filter() for _ in range(random.choice([0, 0, 0, 1, 1, 1, 1, 2, 3]))],
             group_by=group_by,
             aggregate=aggregate,
             order_by=order_by,
             limit=random.choice([0, 1, 2, 5, 20]) if random.random() < 0.2 else None,
         )
+
+    def _name(self) -> str:
+        """A column; those that people ask about the most, the most."""
+        roles = self.sample.roles
+        likely = [roles.date, roles.date, roles.value, roles.practice, roles.provider]
+        known = [name for name in likely if name is not None]
+        if known and self.random.random() < 0.4:
+            return self.random.choice(known)
+        return self.random.choice(self.sample.columns).name
 
     def _partition(self) -> tuple[Any, Any]:
         found = list[Any]()
@@ -178,6 +184,12 @@ class _Maker:
         if self.random.random() < 0.15:
             day = self.random.choice([date(2024, 3, 10), date(2024, 11, 3), date(2024, 10, 27)])
             days = [day, day + timedelta(days=self.random.choice([0, 0, 1]))]
+        name = self.sample.roles.date
+        if name is not None and self.random.random() < 0.4:
+            # The day of the row in question, at one end.
+            with suppress(ValueError):
+                center = date.fromisoformat(str(self.focus[self.sample.place(name)])[:10])
+                days = sorted([center, self.random.choice(days)])
         shown = [day if self.random.random() < 0.5 else str(day) for day in days]
         match self.random.randrange(5):
             case 0:
@@ -189,7 +201,7 @@ class _Maker:
         return shown[0], shown[1]
 
     def _filter(self) -> Filter:
-        column = self.random.choice(self.sample.columns)
+        column = self.sample.column(self._name())
         op = self.random.choice(OPERATORS)
         if op in ("is_null", "not_null"):
             return Filter(column.name, op)
@@ -259,7 +271,7 @@ class _Maker:
     def _moment(self, kind: Kind, text: str) -> Any:
         if "infinity" in text:
             return text
-        if self.random.random() < 0.3:
+        if self.random.random() < 0.45:
             day, _, rest = text.partition(" ")
             return self._day(f"{day}{' BC' if rest.endswith('BC') else ''}")
         with suppress(ValueError, OverflowError):
@@ -287,8 +299,7 @@ class _Maker:
         if share < 0.45:
             return []
         if aggregate is None:
-            names = [column.name for column in sample.columns]
-            chosen = random.sample(names, random.choice([0, 1, 1, 2]))
+            chosen = [self._name() for _ in range(random.choice([0, 1, 1, 2]))]
             unique = [sample.unique]
         else:
             chosen, unique = [], random.sample(group_by, len(group_by))

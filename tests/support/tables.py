@@ -103,15 +103,17 @@ class Sample:
             self._values[name] = [text for row in self.data if (text := row[at]) is not None]
         return self._values[name]
 
-    def rows_of(self, name: str, texts: Iterable[str]) -> list[tuple[str | None, ...]]:
-        """The rows with one of these values in a column."""
+    def present(self, name: str, texts: Iterable[str]) -> list[str]:
+        """Those of some values that a column has, in a fixed order."""
+        return sorted(text for text in texts if self.rows_of(name, text))
+
+    def rows_of(self, name: str, text: str) -> list[tuple[str | None, ...]]:
+        """The rows with a value in a column."""
         if name not in self._rows:
-            at = self.place(name)
-            self._rows[name] = {}
+            at, found = self.place(name), self._rows.setdefault(name, {})
             for row in self.data:
-                self._rows[name].setdefault(row[at], []).append(row)
-        known = self._rows[name]
-        return [row for text in texts for row in known.get(text, ())]
+                found.setdefault(row[at], []).append(row)
+        return self._rows[name].get(text, [])
 
     def make(self, random: Random) -> None:
         """Make the rows."""
@@ -144,4 +146,7 @@ class Sample:
             cursor.adbc_ingest("staging", pa.table(dict(zip(names, texts, strict=True))))
             cursor.execute(f"INSERT INTO {_SCHEMA}.{self.name} SELECT {casts} FROM staging")
             cursor.execute("DROP TABLE staging")
+            if self.roles.measure is not None:
+                measure = f"({quoted(self.roles.measure)}::text)"
+                cursor.execute(f"CREATE INDEX ON {_SCHEMA}.{self.name} ({measure})")
             cursor.execute(f"ANALYZE {_SCHEMA}.{self.name}")

@@ -161,7 +161,7 @@ def numerics(whole: int, decimals: int, *, has_infinities: bool = False) -> Call
 
     def make(random: Random) -> str:
         share = random.random()
-        if share < 0.01:
+        if share < 0.01 * len(special):
             return random.choice(special)
         if share < 0.3:
             return str(Decimal(random.randint(-50, 50)).scaleb(-random.randint(0, decimals)))
@@ -194,15 +194,15 @@ reals: Final = _floats((*_NOT_FINITE, "3.4028235e38", "1e-40", "0.1", "1e6", "16
 
 def _summable(plain: Callable[[Random], str]) -> Callable[[Random], str]:
     def make(random: Random) -> str:
-        if random.random() < 0.01:
+        if random.random() < 0.03:
             return random.choice(["NaN", "Infinity", "-Infinity"])
         return plain(random)
 
     return make
 
 
-summable_doubles: Final = _summable(_floats(("0", "-0", "1e12", "1e-300"), 1e6))
-summable_reals: Final = _summable(_floats(("0", "-0", "1e8", "1e-30"), 1e4))
+summable_doubles: Final = _summable(_floats(("0", "-0", "0", "-0", "1e12", "1e-300"), 1e6))
+summable_reals: Final = _summable(_floats(("0", "-0", "0", "-0", "1e8", "1e-30"), 1e4))
 
 
 def days(random: Random) -> str:
