@@ -9,7 +9,7 @@ import typer
 from warmcube.cli.request import Format, Request
 from warmcube.cli.state import integer, not_empty, state_of
 from warmcube.cli.where import condition
-from warmcube.model.request import AGGREGATES, OPERATORS, Query
+from warmcube.model.request import AGGREGATES, NULL, OPERATORS, Null, Query
 
 __all__ = ["query"]
 
@@ -29,9 +29,15 @@ def query(  # noqa: PLR0913, PLR0917 - one parameter for each option
     measure: Annotated[
         str | None, typer.Option(metavar="M", parser=not_empty, help="Which measure.")
     ] = None,
+    null_measure: Annotated[
+        bool, typer.Option("--null-measure", help="The rows whose measure is NULL.")
+    ] = False,
     frequency: Annotated[
         str | None, typer.Option(metavar="F", parser=not_empty, help="Which frequency.")
     ] = None,
+    null_frequency: Annotated[
+        bool, typer.Option("--null-frequency", help="The rows whose frequency is NULL.")
+    ] = False,
     practice: Annotated[
         list[str] | None,
         typer.Option(metavar="P", parser=not_empty, help="Only this practice; repeatable."),
@@ -108,8 +114,8 @@ def query(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     asked = Query(
         datasource=id,
-        measure=measure,
-        frequency=frequency,
+        measure=_key("measure", measure, is_null=null_measure),
+        frequency=_key("frequency", frequency, is_null=null_frequency),
         organization=organization,
         practices=_ids("practice", practice, is_none=no_practice),
         providers=_ids("provider", provider, is_none=no_provider),
@@ -122,6 +128,12 @@ def query(  # noqa: PLR0913, PLR0917 - one parameter for each option
         limit=limit,
     )
     state_of(context).ask(Request(query=asked, user=user, format=format, explain=explain))
+
+
+def _key(option: str, name: str | None, *, is_null: bool) -> str | Null | None:
+    if is_null and name is not None:
+        raise typer.BadParameter(f"--{option} and --null-{option} exclude each other")
+    return NULL if is_null else name
 
 
 def _ids(option: str, ids: list[str] | None, *, is_none: bool) -> list[str] | None:

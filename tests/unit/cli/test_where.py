@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from warmcube import NULL
 from warmcube.cli.app import commands
 from warmcube.cli.request import Format, Request
 from warmcube.cli.state import State
@@ -148,6 +149,7 @@ def test_words_after_two_dashes_are_no_options() -> None:
         ("1 --as a --limit 1_0", "'1_0' is no number"),
         ("1 --as a --format xml", "'xml' is not one of 'table', 'json', 'csv'"),
         ("1 --as a --no-practice --practice 1", "--practice and --no-practice exclude each other"),
+        ("1 --as a --null-measure --measure M", "--measure and --null-measure exclude each other"),
         ("1 --as a --bogus", "no such option: --bogus"),
         ("1 2 --as a", "got unexpected extra argument"),
     ],
@@ -157,3 +159,9 @@ def test_what_cannot_be_read(words: str, sentence: str) -> None:
     text = error_of(*words.split(" "))
     assert sentence in text
     assert "\n" not in text
+
+
+def test_rows_without_a_measure_can_be_asked_for() -> None:
+    """NULL is named by options of its own, since any text may be a measure."""
+    query = request_of("1", "--as", "ana", "--null-measure", "--null-frequency").query
+    assert (query.measure, query.frequency) == (NULL, NULL)
