@@ -33,6 +33,7 @@ _WORDS: Final[dict[str, dict[str, int]]] = {
 }
 _KEY_WORDS: Final = frozenset({"id", "uid", "uuid", "key", "code", "no", "ref"})
 _ABOUT_WORDS: Final = frozenset({"type", "unit", "category", "description", "label", "format"})
+_FIGURE_WORDS: Final = frozenset({"count", "total", "sum", "amount", "value", "share", "score"})
 _HOUSEKEEPING: Final = frozenset(
     {"created", "updated", "modified", "inserted", "loaded", "deleted", "synced", "changed"}
 )
@@ -205,7 +206,8 @@ def _adjust_measure(column: ColumnFacts, words: frozenset[str], named: int) -> i
 
 def _adjust_key(column: ColumnFacts, words: frozenset[str], named: int) -> int:
     is_key = bool(words & _KEY_WORDS) or column.type.kind is not Kind.TEXT
-    return 2 * (is_key and named > 0) - 4 * bool(words & (_ABOUT_WORDS | {"name", "title"}))
+    points = 2 * (is_key and named > 0)
+    return points - 4 * bool(words & (_ABOUT_WORDS | _FIGURE_WORDS | {"name", "title"}))
 
 
 def _adjust_frequency(column: ColumnFacts, words: frozenset[str], named: int) -> int:
