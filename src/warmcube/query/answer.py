@@ -247,10 +247,13 @@ class Answerer:
     ) -> Result:
         source = self._sources[datasource.source]
         async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
-            checked = self._check(query, grant, datasource, read.schema)
+            schema = read.schema
+            checked = self._check(query, grant, datasource, schema)
             rows = await read.fetch(
                 checked.partition, checked.narrowed.scope, checked.prepared.columns
             )
+            if read.schema != schema:  # a numeric has more digits than were known
+                checked = self._check(query, grant, datasource, read.schema)
             as_of, milliseconds = read.as_of, read.milliseconds
         timings = {"fetch": milliseconds}
         table = await self._evaluate(rows, checked.prepared, timings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import redis.asyncio as redis
 from tests.support.caches import ACCESS, TABLE, execute, make_cache
 
-from warmcube import AnalyticsCache, Query
+from warmcube import AnalyticsCache, Filter, Query
 from warmcube.errors import ConfigError
 from warmcube.query import answer
 from warmcube.query.result import Result
@@ -156,3 +157,26 @@ async def test_what_this_version_cannot_do_is_said_at_the_start(
     with pytest.raises(ConfigError, match="cluster"):
         async with make_cache(tmp_path, "redis+cluster://h:1/0", facts):
             pass
+
+
+async def test_a_numeric_that_has_grown_since_the_warm_is_compared_exactly(
+    tmp_path: Path, redis_url: str, postgres_db: str
+) -> None:
+    """The fallback takes digits over from the snapshot, and notices that they don't suffice."""
+    execute(
+        postgres_db,
+        "CREATE TABLE facts (measure text, practice_uid int, provider_uid int, frequency text, "
+        "date_index date, measure_value numeric)",
+        "INSERT INTO facts VALUES ('Charges', 101, 1, 'Monthly', '2024-01-01', 1.5)",
+    )
+    async with make_cache(tmp_path, redis_url, postgres_db, table="public.facts") as cache:
+        await cache.warm(1)
+        execute(
+            postgres_db,
+            "INSERT INTO facts VALUES ('Charges', 101, 1, 'Monthly', '2024-01-02', 1.50001)",
+        )
+        async with redis.Redis.from_url(redis_url) as client:
+            await client.delete(*await client.keys("cache:{ds:1:m:*"))
+        result = await ask(cache, where=[Filter("measure_value", "gt", "1.5")])
+        assert result.meta.origin == "database"
+        assert [row["measure_value"] for row in result.rows()] == [Decimal("1.50001")]
