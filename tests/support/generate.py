@@ -202,7 +202,7 @@ class _Maker:
 
     def _filter(self) -> Filter:
         column = self.sample.column(self._name())
-        op = self.random.choice(OPERATORS)
+        op = self.random.choice((*OPERATORS, "like"))  # it has rules for every type
         if op in ("is_null", "not_null"):
             return Filter(column.name, op)
         if op == "like":

@@ -101,7 +101,7 @@ def make_people(random: Random) -> People:
     users = [
         Person("root", (Assignment("super_admin"),)),
         Person("north", (Assignment("org_analyst"),), ("north",), (((None, "5")),)),
-        Person("own", (Assignment("provider"),), ("north", "south"), _some_providers(random, 30)),
+        Person("own", (Assignment("provider"),), ("north", "south"), _some_providers(random, 60)),
         Person("nobody", (Assignment("org_analyst"),), ("empty",)),
         Person("lost", (Assignment("provider"),), ("north",)),
         Person("closed", (Assignment("org_analyst"),), ("closed",)),
@@ -160,6 +160,7 @@ def _some_providers(random: Random, most: int) -> tuple[tuple[str | None, str], 
     for _ in range(random.randint(1, most)):
         kind = random.choice(_KINDS)
         provider = random.choice(ids("provider", kind, PROVIDERS))
+        kind = random.choice([kind] * 9 + [Kind.TEXT])
         practice = random.choice(ids("practice", kind, PRACTICES))
         is_bound = random.random() < 0.4 and practice
         if provider:
@@ -182,7 +183,7 @@ def _make_user(random: Random, name: str, organizations: Sequence[str]) -> Perso
         name,
         tuple(roles.values()),
         tuple(random.sample(organizations, random.choice([0, 1, 1, 2, 3]))),
-        _some_providers(random, 20) if random.random() < 0.8 else (),
+        _some_providers(random, 50) if random.random() < 0.8 else (),
         random.random() < 0.96,
     )
 

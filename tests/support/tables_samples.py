@@ -82,11 +82,13 @@ def _provider(kind: Kind, nulls: float = 0.15) -> SampleColumn:
     )
 
 
+def _skewed(values: Sequence[str]) -> Fill:
+    """The first ones are the most frequent, so that partitions differ in size."""
+    return lambda random: values[int(random.random() ** 2 * len(values))]
+
+
 def _measure(values: Sequence[str], sql: str = "text", kind: Kind = Kind.TEXT) -> SampleColumn:
-    # The first ones are the most frequent, so that partitions differ in size.
-    return _role(
-        "measure", sql, kind, lambda random: values[int(random.random() ** 2 * len(values))]
-    )
+    return _role("measure", sql, kind, _skewed(values))
 
 
 _NASTY_MEASURES = _measure(fill.NASTY)
@@ -144,10 +146,10 @@ def _samples() -> tuple[Sample, ...]:
             "texts",
             (
                 _ID,
-                _role('Maß "1"', "varchar(80)", Kind.TEXT, _pick(fill.NASTY)),
+                _role('Maß "1"', "varchar(80)", Kind.TEXT, _skewed(fill.NASTY)),
                 _practice(Kind.TEXT),
                 _provider(Kind.TEXT),
-                _FREQUENCIES,
+                _role("frequency", "text", Kind.TEXT, _skewed(["", "Monthly"])),
                 _role("date_index", "timestamp", Kind.TIMESTAMP, fill.moments("")),
                 _value("double precision", Kind.DOUBLE, fill.summable_doubles),
                 *_TEXTS,
@@ -173,6 +175,7 @@ def _samples() -> tuple[Sample, ...]:
                 ),
                 *_TIMES,
             ),
+            weight=1.5,
             time_zone="America/Havana",
         ),
         Sample(

@@ -157,11 +157,11 @@ def near(size: int) -> Callable[[Random], str]:
 
 def numerics(whole: int, decimals: int, *, has_infinities: bool = False) -> Callable[[Random], str]:
     """Numerics of up to so many digits; a few are NaN."""
-    special = ["NaN", "Infinity", "-Infinity"] if has_infinities else ["NaN"]
+    special = ["NaN", *["Infinity", "-Infinity"] * 2] if has_infinities else ["NaN"]
 
     def make(random: Random) -> str:
         share = random.random()
-        if share < 0.01 * len(special):
+        if share < 0.012 * len(special):
             return random.choice(special)
         if share < 0.3:
             return str(Decimal(random.randint(-50, 50)).scaleb(-random.randint(0, decimals)))
@@ -175,7 +175,7 @@ def numerics(whole: int, decimals: int, *, has_infinities: bool = False) -> Call
 def _floats(special: tuple[str, ...], size: float) -> Callable[[Random], str]:
     def make(random: Random) -> str:
         share = random.random()
-        if share < 0.12:
+        if share < 0.2:
             return random.choice(special)
         if share < 0.5:
             return str(random.randint(-20, 20) / 4)

@@ -20,7 +20,7 @@ from tests.support.tables import Sample
 from tests.support.tables_samples import SAMPLES
 
 SEED = os.environ.get("WARMCUBE_TEST_SEED", "1")
-PAIRS = 4_400
+PAIRS = 6_000
 PAIRS_LONG = 52_000
 MOST_FAILURES = 3
 
