@@ -64,6 +64,8 @@ _OTHERS = (
     SampleColumn(
         "free", "numeric", Kind.NUMERIC, fill.numerics(9, 6, has_infinities=True), 0.1, True
     ),
+    SampleColumn("hundreds", "numeric(4,-2)", Kind.NUMERIC, _pick(["0", "51", "-99", "812345"])),
+    SampleColumn("crumbs", "numeric(3,5)", Kind.NUMERIC, _pick(["0", "0.00999", "-0.00001"])),
     SampleColumn('Größe "x" %s {} $1', "integer", Kind.INTEGER, fill.integers(8)),
     SampleColumn("-minus", "integer", Kind.INTEGER, fill.integers(4)),
     SampleColumn("sum", "text", Kind.TEXT, _pick(["a", "b"])),
