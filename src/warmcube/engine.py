@@ -29,6 +29,7 @@ from warmcube.source.api import Source
 from warmcube.source.connect import open_source
 from warmcube.store.api import Store
 from warmcube.store.connect import open_store
+from warmcube.store.readonly import ReadOnlyStore
 from warmcube.warm.invalidate import Invalidation, invalidate
 from warmcube.warm.report import ProgressCallback, WarmReport
 from warmcube.warm.warmer import Warmer, WarmSettings
@@ -51,10 +52,17 @@ class AnalyticsCache:
 
     Args:
         settings: see `warmcube.config`.
+        actor: who asks, for the audit, where a call doesn't say otherwise.
+        is_probe: open the store for reading only, count no use of it, and mark what is audited as
+            a trial that shall alarm nobody.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, actor: str = "library", is_probe: bool = False
+    ) -> None:
         self.settings = settings
+        self._actor = actor
+        self._is_probe = is_probe
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
@@ -67,16 +75,20 @@ class AnalyticsCache:
         self._warmer: Warmer
 
     @classmethod
-    def from_config(cls, path: str | Path | None = None) -> Self:
+    def from_config(
+        cls, path: str | Path | None = None, *, actor: str = "library", is_probe: bool = False
+    ) -> Self:
         """A cache as a file and the environment say.
 
         Args:
             path: the file; None for ``$WARMCUBE_CONFIG``, then ``./warmcube.toml``.
+            actor: see `AnalyticsCache`.
+            is_probe: likewise.
 
         Raises:
             ConfigError: with everything that is wrong.
         """
-        return cls(load(path, os.environ))
+        return cls(load(path, os.environ), actor=actor, is_probe=is_probe)
 
     @property
     def datasources(self) -> tuple[Datasource, ...]:
@@ -92,8 +104,9 @@ class AnalyticsCache:
         """
         async with AsyncExitStack() as stack:
             settings = self.settings
-            self._store = open_store(self._store_url(stack))
-            stack.push_async_callback(self._store.close)
+            store = open_store(self._store_url(stack))
+            stack.push_async_callback(store.close)
+            self._store = ReadOnlyStore(store) if self._is_probe else store
             for name, section in settings.sources.items():
                 url = section.url.get_secret_value()
                 if section.is_embedded:
@@ -137,14 +150,18 @@ class AnalyticsCache:
         self._snapshots.forget(datasource)
         return report
 
-    async def authorize(self, user: str) -> Grant:
+    async def authorize(self, user: str, *, actor: str | None = None) -> Grant:
         """Decide what a user may read, now and for a bounded time.
+
+        Args:
+            user: whose rights count.
+            actor: who asks, for the audit; None for the cache's own actor.
 
         Raises:
             AccessDenied: unknown, inactive, without a right to read; or the directory can't be
                 read.
         """
-        return await self._authoriser.authorize(user)
+        return await self._authoriser.authorize(user, actor=actor or self._actor)
 
     async def query(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant, from the store or else from the database.
@@ -156,19 +173,19 @@ class AnalyticsCache:
         """
         return await self._answerer.answer(query, grant)
 
-    async def invalidate(self, datasource: int, actor: str = "library") -> Invalidation:
+    async def invalidate(self, datasource: int, actor: str | None = None) -> Invalidation:
         """Take a data source's snapshot away: at once for readers, then from the store.
 
         Args:
             datasource: its id.
-            actor: who does it, for the history.
+            actor: who does it, for the history; None for the cache's own actor.
 
         Raises:
             UnknownDatasource: none has this id.
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        outcome = await invalidate(self._store, self._keys(wanted.id), actor)
+        outcome = await invalidate(self._store, self._keys(wanted.id), actor or self._actor)
         self._snapshots.forget(wanted.id)
         return outcome
 
@@ -196,7 +213,7 @@ class AnalyticsCache:
         cache = settings.cache
         self._authoriser = Authoriser(_directory(settings))
         self._snapshots = Snapshots(self._store, namespace, self._seal)
-        self._usage = Usage(self._store, self._keys)
+        self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
         self._warmer = Warmer(
             self._store,

@@ -26,6 +26,7 @@ def decide(
     now: datetime,
     *,
     authority: Authority,
+    actor: str = "library",
     lifetime: timedelta = LIFETIME,
 ) -> Grant:
     """What a user may read.
@@ -35,6 +36,7 @@ def decide(
         user: the user's id.
         now: aware; role assignments that have expired by then don't count.
         authority: of the authoriser that decides.
+        actor: who asks for it, for the audit.
         lifetime: the grant ends after so long, or with the first of its roles.
 
     Raises:
@@ -59,6 +61,7 @@ def decide(
         raise _denied(user, "no read permission in force")
     return issue_grant(
         user=found,
+        actor=actor,
         decided_at=now,
         valid_until=min([now + lifetime, *(held.expires for held in roles if held.expires)]),
         rights=rights,

@@ -62,7 +62,8 @@ class Grant:
     """What one user may read, for a bounded time.
 
     Attributes:
-        user: who.
+        user: whose rights these are.
+        actor: who asked for them: a service, a job, whoever sits at the command line.
         version: of the directory that it was decided from.
         decided_at: when.
         valid_until: from this moment on it is worth nothing.
@@ -73,6 +74,7 @@ class Grant:
     """
 
     user: User
+    actor: str
     decided_at: datetime
     valid_until: datetime
     rights: tuple[Right, ...]

@@ -16,7 +16,7 @@ from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
-from warmcube.cli.state import State, run
+from warmcube.cli.state import State, operator, run
 from warmcube.cli.stats import stats
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
@@ -76,7 +76,7 @@ def _ask(config: Path | None, request: Request) -> None:
     check_format(request)
 
     async def ask() -> None:
-        async with AnalyticsCache.from_config(config) as cache:
+        async with AnalyticsCache.from_config(config, actor=operator()) as cache:
             await answer(cache, request)
 
     run(ask())

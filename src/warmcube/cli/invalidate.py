@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -36,14 +35,7 @@ def invalidate(
 async def _invalidate_all(cache: AnalyticsCache, wanted: Sequence[Datasource]) -> None:
     async with cache:
         for datasource in wanted:
-            done = await cache.invalidate(datasource.id, actor=f"cli:{_operator()}")
+            done = await cache.invalidate(datasource.id)
             what = "is cold now" if done.was_live else "was cold already"
             where = f"data source {datasource.id} ({datasource.name})"
             say(f"{where} {what}; {done.keys:,} keys removed")
-
-
-def _operator() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a user database
-        return "unknown"

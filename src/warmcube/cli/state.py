@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import re
 import sys
 from collections.abc import Callable, Coroutine
@@ -15,7 +16,7 @@ import typer
 from warmcube.cli.request import Request
 from warmcube.engine import AnalyticsCache
 
-__all__ = ["State", "integer", "not_empty", "run", "state_of"]
+__all__ = ["State", "integer", "not_empty", "operator", "run", "state_of"]
 
 _T = TypeVar("_T")
 
@@ -38,7 +39,15 @@ class State:
         Raises:
             ConfigError: with everything that is wrong.
         """
-        return AnalyticsCache.from_config(self.config)
+        return AnalyticsCache.from_config(self.config, actor=operator())
+
+
+def operator() -> str:
+    """Who sits at the command line, for the audit and the history."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # a container without a user database
+        return "cli:unknown"
 
 
 def state_of(context: typer.Context) -> State:

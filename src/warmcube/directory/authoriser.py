@@ -92,8 +92,12 @@ class Authoriser:
         """The time that decisions go by."""
         return self._clock()
 
-    async def authorize(self, user: str) -> Grant:
+    async def authorize(self, user: str, *, actor: str = "library") -> Grant:
         """Decide what a user may read, from the directory as it is now.
+
+        Args:
+            user: whose rights count.
+            actor: who asks, for the audit.
 
         Raises:
             AccessDenied: unknown, inactive, without a right to read, or touched by a defect; or
@@ -103,7 +107,12 @@ class Authoriser:
         in_force = await self._look(timedelta())
         left = self._left(in_force)
         return decide(
-            in_force.directory, user, self._clock(), authority=self._authority, lifetime=left
+            in_force.directory,
+            user,
+            self._clock(),
+            authority=self._authority,
+            actor=actor,
+            lifetime=left,
         )
 
     def check(self, grant: object) -> Grant:
@@ -135,7 +144,7 @@ class Authoriser:
         try:
             return self.check(checked)
         except AccessDenied:
-            return await self.authorize(checked.user.id)
+            return await self.authorize(checked.user.id, actor=checked.actor)
 
     async def directory(self) -> Directory:
         """The directory in force, after a look for news.

@@ -23,14 +23,24 @@ FLUSH_SECONDS: Final = 1.0
 
 
 class Usage:
-    """Counts hits and misses by snapshot."""
+    """Counts hits and misses by snapshot.
+
+    Args:
+        store: where they are added up.
+        keys_of: the keys of a data source.
+        clock: a monotonic clock, in seconds.
+        is_kept: False where nothing may be written; then nothing is counted.
+    """
 
     def __init__(
         self,
         store: Store,
         keys_of: Callable[[int], Keys],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        is_kept: bool = True,
     ) -> None:
+        self._is_kept = is_kept
         self._store = store
         self._keys_of = keys_of
         self._clock = clock
@@ -47,6 +57,8 @@ class Usage:
             serve_until_ms: when that one's keys expire, Unix milliseconds.
             what: ``hit`` or ``miss``.
         """
+        if not self._is_kept:
+            return
         self._counts[datasource, version, serve_until_ms, what] += 1
         now = self._clock()
         if now - self._flushed >= FLUSH_SECONDS and (self._task is None or self._task.done()):
@@ -78,4 +90,5 @@ class Usage:
         """Write what is left."""
         if self._task is not None:
             await self._task
-        await self.flush()
+        if self._is_kept:
+            await self.flush()

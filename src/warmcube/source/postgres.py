@@ -11,13 +11,13 @@ from typing import Final
 
 from warmcube.errors import SourceUnavailable
 from warmcube.model.schema import Datasource, Schema
+from warmcube.postgres.url import PostgresUrl
 from warmcube.source.api import DescribedColumn, SourceSnapshot
 from warmcube.source.names import TableName, parse_table
 from warmcube.source.postgres_catalog import describe, public, relation_kind
 from warmcube.source.postgres_connection import PostgresConnection, PostgresDatabase
 from warmcube.source.postgres_errors import LockNotAvailable
 from warmcube.source.postgres_snapshot import PostgresSnapshot, in_thread
-from warmcube.source.postgres_url import PostgresUrl
 from warmcube.source.roles import check_roles
 
 __all__ = ["PostgresSource"]
@@ -44,7 +44,7 @@ class PostgresSource:
 
     def __init__(self, name: str, url: str) -> None:
         self._name = name
-        self._url = PostgresUrl.parse(url, name)
+        self._url = PostgresUrl.parse(url, f"[sources.{name}] url")
         self._database: PostgresDatabase | None = None
         self._opening = asyncio.Lock()
         self._idle: list[PostgresConnection] = []

@@ -10,8 +10,8 @@ import adbc_driver_manager as adbc
 import adbc_driver_postgresql
 import pyarrow as pa
 
+from warmcube.postgres.url import PostgresUrl
 from warmcube.source.postgres_errors import DRIVER_ERRORS, translate
-from warmcube.source.postgres_url import PostgresUrl
 from warmcube.source.select import Parameter
 
 __all__ = ["PostgresConnection", "PostgresDatabase"]

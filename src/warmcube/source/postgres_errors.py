@@ -8,7 +8,7 @@ from typing import Final
 import adbc_driver_manager as adbc
 
 from warmcube.errors import SourceError, SourceUnavailable, TableMismatch
-from warmcube.source.postgres_url import PostgresUrl
+from warmcube.postgres.url import PostgresUrl
 
 __all__ = ["DRIVER_ERRORS", "LockNotAvailable", "translate"]
 

@@ -6,10 +6,10 @@ import adbc_driver_manager as adbc
 import pytest
 
 from warmcube.errors import SourceError, SourceUnavailable, TableMismatch
+from warmcube.postgres.url import PostgresUrl
 from warmcube.source.postgres_errors import LockNotAvailable, translate
-from warmcube.source.postgres_url import PostgresUrl
 
-_URL = PostgresUrl.parse("postgresql://u:hush@h:1/db", "main")
+_URL = PostgresUrl.parse("postgresql://u:hush@h:1/db", "[sources.main] url")
 _CODE = adbc.AdbcStatusCode.IO
 
 

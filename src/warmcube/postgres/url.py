@@ -36,13 +36,13 @@ class PostgresUrl:
     _secrets: tuple[str, ...] = field(repr=False, default=())
 
     @classmethod
-    def parse(cls, text: str, source: str) -> PostgresUrl:
+    def parse(cls, text: str, setting: str) -> PostgresUrl:
         """Read a URL.
 
         Args:
             text: ``postgresql://user:password@host:5432/database?option=value``, as libpq takes
                 it: several hosts, or ``?host=/socket/folder``, included.
-            source: the name of the source, for messages.
+            setting: where it stands, for messages, such as ``[directory] url``.
 
         Raises:
             ConfigError: if libpq would read it otherwise than it was meant; a password with a
@@ -50,14 +50,14 @@ class PostgresUrl:
         """
         match = _SCHEME.match(text)
         if match is None:
-            raise ConfigError(f"[sources.{source}] url: expected postgresql://…")
+            raise ConfigError(f"{setting}: expected postgresql://…")
         rest, _, query = text[match.end() :].partition("?")
         authority, _, database = rest.partition("/")
         user_info, at, hosts = authority.rpartition("@")
         readable = all(_HOST.fullmatch(host) for host in hosts.split(","))
         if "@" in user_info or "@" in database or "@" in query or "#" in text or not readable:
             raise ConfigError(
-                f"[sources.{source}] url can't be read (it isn't shown, since it may hold a "
+                f"{setting} can't be read (it isn't shown, since it may hold a "
                 "password): expected postgresql://user:password@host:5432/database; in a user or "
                 "password, write @ : / ? # and % as %40 %3A %2F %3F %23 and %25"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from warmcube.errors import ConfigError
-from warmcube.source.postgres_url import PostgresUrl
+from warmcube.postgres.url import PostgresUrl
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from warmcube.source.postgres_url import PostgresUrl
 )
 def test_the_place_is_named(text: str, place: str) -> None:
     """All forms that libpq takes."""
-    assert PostgresUrl.parse(text, "main").place == place
+    assert PostgresUrl.parse(text, "[sources.main] url").place == place
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,16 @@ def test_the_place_is_named(text: str, place: str) -> None:
 def test_what_libpq_would_read_otherwise_is_refused(text: str) -> None:
     """A part of a password would be taken for a host, and told; nothing of the URL is shown."""
     with pytest.raises(ConfigError, match=r"\[sources\.main\] url") as raised:
-        PostgresUrl.parse(text, "main")
+        PostgresUrl.parse(text, "[sources.main] url")
     for part in ("pa/", "ss@", "12", "port/"):
         assert part not in str(raised.value)
 
 
 def test_what_is_missing_is_completed() -> None:
     """Who connects, how long to wait, and UTF-8; what is given is kept."""
-    uri = PostgresUrl.parse("postgres://h/db?connect_timeout=3&sslmode=require", "main").uri
+    uri = PostgresUrl.parse(
+        "postgres://h/db?connect_timeout=3&sslmode=require", "[sources.main] url"
+    ).uri
     assert uri == (
         "postgresql://h/db?connect_timeout=3&sslmode=require"
         "&application_name=warmcube&client_encoding=UTF8"
@@ -60,7 +62,9 @@ def test_what_is_missing_is_completed() -> None:
 
 def test_secrets_are_hidden() -> None:
     """In the ``repr``, and in what the driver says: as written and decoded, wherever they stand."""
-    url = PostgresUrl.parse("postgresql://u:sec%2Fret@h/db?sslpassword=hid%64en", "main")
+    url = PostgresUrl.parse(
+        "postgresql://u:sec%2Fret@h/db?sslpassword=hid%64en", "[sources.main] url"
+    )
     told = f"{url.uri} sec%2Fret sec/ret hid%64en hidden"
     assert url.without_secrets(told) == "*** *** *** *** ***"
     assert "sec" not in repr(url)
@@ -69,5 +73,5 @@ def test_secrets_are_hidden() -> None:
 
 def test_without_a_secret_nothing_is_hidden() -> None:
     """An empty password hides no empty text."""
-    url = PostgresUrl.parse("postgresql://u:@h/db", "main")
+    url = PostgresUrl.parse("postgresql://u:@h/db", "[sources.main] url")
     assert url.without_secrets("a message") == "a message"

@@ -1,0 +1,1 @@
+"""What all that talk to Postgres share: how its URLs are read, and small connections to it."""
