@@ -18,6 +18,7 @@ import coverage
 import pytest
 import redis
 from adbc_driver_postgresql import dbapi
+from hypothesis import Phase, settings
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -25,6 +26,16 @@ _SERIAL = itertools.count()
 
 _PURE = [f"*/warmcube/{package}/*" for package in ("access", "entry", "model")]
 _COVERAGE = (("everything", 95, None), ("the pure modules", 100, _PURE))
+
+
+# A mutant's fate must not depend on luck, and its smallest counterexample is of no interest.
+settings.register_profile(
+    "mutation",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,1 @@
+"""Which index sets a lookup reads, and what it takes for proof."""
