@@ -13,6 +13,8 @@ from warmcube.entry.keys import (
     encode_component,
     member_of,
     parse_member,
+    practice_field,
+    provider_field,
 )
 from warmcube.entry.master import (
     Chunks,
@@ -88,6 +90,25 @@ def test_a_foreign_member_is_damage(member: bytes) -> None:
         parse_member(member)
 
 
+def test_members_are_spelled_as_documented() -> None:
+    """The first part of an entry bears no number."""
+    assert member_of("114", "5") == b"p:114:prov:5"
+    assert member_of(None, "a b", 2) == b"p:~:prov:a%20b:part:2"
+    assert Member("1", "2") == parse_member(b"p:1:prov:2")
+    assert practice_field("a:b") == b"p:a%3Ab"
+    assert provider_field(None) == b"prov:~"
+
+
+def test_every_byte_has_its_escape() -> None:
+    """RFC 3986's unreserved characters stay, but for the tilde; all else is escaped by byte."""
+    plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+    for code in range(128):
+        expected = chr(code) if chr(code) in plain else f"%{code:02X}"
+        assert encode_component(chr(code)) == expected
+    assert encode_component(plain + "é") == plain + "%C3%A9"
+    assert encode_component("") == ""
+
+
 tuples = st.tuples(st.integers(0, 99), values, values, values, values)
 
 
@@ -130,6 +151,7 @@ def test_keys_are_spelled_as_documented() -> None:
     assert own.all == b"app:idx:{ds:7:m:A%2FR%20%7Bx%7D:freq:~}:v3-00000000000000ff"
     assert own.set(b"prov:5") == own.all + b":prov:5"
     assert own.counts == own.all + b":counts"
+    assert (keys.namespace, keys.datasource) == ("app:", 7)
     assert keys.master == b"app:idx:{ds:7}:master"
     assert keys.current == b"app:cache:meta:{ds:7}:current"
     assert keys.manifest("v") == b"app:cache:meta:{ds:7}:snapshot:v"
@@ -137,10 +159,22 @@ def test_keys_are_spelled_as_documented() -> None:
     assert keys.fence == b"app:cache:meta:{ds:7}:fence"
     assert keys.history == b"app:cache:meta:{ds:7}:history"
     assert keys.lock == b"app:lock:{ds:7}:warm"
+    assert keys.channel == b"app:cache:meta:{ds:7}:published"
+    assert keys.reservations == b"app:cache:meta:{reservations}"
+    assert keys.retired("v") == b"app:cache:meta:{ds:7}:retired:v"
+    assert keys.uses("v") == b"app:cache:meta:{ds:7}:uses:v"
     assert keys.dictionary("a:b", "v", 2) == b"app:cache:meta:{ds:7}:dict:a%3Ab:vv:2"
 
 
-@pytest.mark.parametrize("text", ["", "1", "0-0000000000000000", "1-xyz", "1-" + "0" * 15, b"\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "1", "0-0000000000000000", "01-0000000000000000", "1-xyz"),
+        *("1-" + "0" * 15, "1-" + "0" * 17, "1-" + "F" * 16, "1-" + "0" * 16 + "\n"),
+        *("1" * 19 + "-" + "0" * 16, "-" + "0" * 16, "1" + "0" * 16),
+        *(b"\xff", b"1-\xff" + b"0" * 16),
+    ],
+)
 def test_a_version_that_was_never_handed_out_is_damage(text: str | bytes) -> None:
     """A pointer holds a version or is damaged."""
     with pytest.raises(Damage):
@@ -155,6 +189,15 @@ items = (
     | st.builds(Chunks, values.filter(lambda v: v is not None), versions, st.integers(0, 10**6))
     | st.builds(Snapshot, versions)
 )
+
+
+@pytest.mark.parametrize("fence", [1, 10**17, 10**18 - 1])
+def test_a_version_is_read_as_it_is_printed(fence: int) -> None:
+    """As text and as bytes; versions are ordered by their fence."""
+    version = Version(fence, "00000000000000ff")
+    assert str(version) == f"{fence}-00000000000000ff"
+    assert Version.parse(str(version)) == Version.parse(str(version).encode()) == version
+    assert Version(9, "f" * 16) < Version(10, "0" * 16)
 
 
 @given(items)
