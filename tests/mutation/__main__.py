@@ -15,6 +15,7 @@ from time import monotonic
 from tests.mutation.by_mutmut import run_mutmut
 from tests.mutation.leftovers import Leftover, leftovers
 from tests.mutation.mutant import Fate, Trial, Verdict, judge, read_equivalents
+from tests.mutation.neuter import NEUTERINGS, red_tests
 from tests.mutation.trial import preload, try_leftovers
 
 
@@ -29,7 +30,16 @@ def main() -> int:
     parser.add_argument(
         "--only", choices=("mutmut", "leftovers"), help="one half of the run; the list isn't judged"
     )
+    parser.add_argument(
+        "--neuter",
+        nargs="?",
+        const="",
+        metavar="RULE",
+        help="take a rule of the policy away (without a name each of them) and count the alarms",
+    )
     asked = parser.parse_args()
+    if asked.neuter is not None:
+        return _neuter(asked.neuter)
     options = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
     files = _files(options["only_mutate"], asked.paths)
     if not files:
@@ -47,6 +57,24 @@ def main() -> int:
     verdict = judge(trials, equivalents, files)
     _print(trials, verdict, monotonic() - start)
     return 0 if verdict.is_clean else 1
+
+
+def _neuter(name: str) -> int:
+    chosen = [each for each in NEUTERINGS if name in ("", each.name)]
+    if not chosen:
+        print(f"there is no rule {name!r}; they are:", file=sys.stderr)
+        print(*(each.name for each in NEUTERINGS), sep="\n", file=sys.stderr)
+        return 2
+    status = 0
+    for neutering, red in red_tests(chosen):
+        enough = len(red) >= neutering.at_least
+        verdict = "" if enough else f", not {neutering.at_least}"
+        print(f"{len(red):4} tests notice that {neutering.name}{verdict}", flush=True)
+        if name:
+            print(*red, sep="\n")
+        if not enough:
+            status = 1
+    return status
 
 
 def _files(patterns: Sequence[str], paths: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_loader
+from pathlib import Path
 
 import pytest
 from tests.mutation.leftovers import Leftover
@@ -17,7 +18,7 @@ from tests.mutation.mutant import Fate, Trial
 SECONDS = 60
 """Of processor time; the tests of one package take a tenth of it."""
 
-_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile=mutation")
+_OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile=mutation")
 
 
 class _OneModule(SourceFileLoader):
@@ -61,7 +62,8 @@ def try_leftovers(
     while waiting or running:
         while waiting and len(running) < processes:
             leftover, tests = waiting.pop()
-            running[_start(leftover, tests)] = leftover
+            pid = run_apart(leftover.mutant.file, leftover.text, ("-x", *tests))
+            running[pid] = leftover
         pid, status = os.wait()
         done = running.pop(pid, None)
         if done is not None:
@@ -74,7 +76,12 @@ def _fate(status: int) -> Fate:
     return {0: Fate.SURVIVED, 5: Fate.UNTESTED}.get(os.WEXITSTATUS(status), Fate.KILLED)
 
 
-def _start(leftover: Leftover, tests: Sequence[str]) -> int:
+def run_apart(file: str, text: str, arguments: Sequence[str], *plugins: object) -> int:
+    """Start pytest in a process of its own, in which a source file has another text.
+
+    Returns:
+        its id; its exit status is pytest's.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -86,9 +93,8 @@ def _start(leftover: Leftover, tests: Sequence[str]) -> int:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
-        file = leftover.mutant.file
         name = file.removeprefix("src/").removesuffix(".py").replace("/", ".")
-        sys.meta_path.insert(0, _OneModule(name, os.path.abspath(file), leftover.text))  # noqa: PTH100
-        code = int(pytest.main([*_OPTIONS, f"--timeout={SECONDS}", *tests]))
+        sys.meta_path.insert(0, _OneModule(name, str(Path(file).absolute()), text))
+        code = int(pytest.main([*_OPTIONS, *arguments], plugins=list(plugins)))
     finally:
         os._exit(code)

@@ -175,7 +175,7 @@ def _decode_texts(block: Block, position: int, lengths: Array, valid: Array | No
     bounds = np.concatenate(([0], np.cumsum(block.rows_of))).tolist()
     spans = np.zeros((len(block.texts), len(behind)), np.int64)
     for at, other in enumerate(behind):
-        sums = np.concatenate(([0], np.cumsum(block.records[f"c{other}"], dtype=np.int64)))
+        sums = np.concatenate(([0], block.records[f"c{other}"])).cumsum()  # of int64
         spans[:, at] = np.diff(sums[bounds])
     if np.any(spans.sum(axis=1) != [len(text) for text in block.texts]):
         raise Damage("an entry's texts aren't as long as its rows say")
@@ -225,13 +225,12 @@ def _repeat_ids(
         codes = [known.setdefault(value or "", len(known)) for value in ids]
         values: Array = np.array(codes, np.int64)
         return ColumnData(type, np.repeat(values, rows_of), valid, list(known) or [""])
+    stored: list[Any]
     if type.kind is Kind.UUID:
-        raw = [bytes(16) if v is None else bytes.fromhex(v.replace("-", "")) for v in ids]
-        values = np.array(raw, "S16")
+        stored = [b"" if v is None else bytes.fromhex(v.replace("-", "")) for v in ids]
     else:
-        dtype: Any = {Kind.SMALLINT: np.int16, Kind.INTEGER: np.int32}.get(type.kind, np.int64)
-        values = np.array([0 if v is None else int(v) for v in ids], dtype)
-    return ColumnData(type, np.repeat(values, rows_of), valid)
+        stored = [0 if v is None else int(v) for v in ids]
+    return ColumnData(type, np.repeat(np.array(stored, storage_dtype(type)), rows_of), valid)
 
 
 def no_rows(type: ColumnType) -> ColumnData:

@@ -84,7 +84,7 @@ class Version:
         Raises:
             Damage: if none does.
         """
-        found = _VERSION.match(text if isinstance(text, str) else text.decode("ascii", "replace"))
+        found = _VERSION.match(text if isinstance(text, str) else text.decode(errors="replace"))
         if found is None:
             raise Damage("a snapshot version can't be read")
         return cls(int(found[1]), found[2])

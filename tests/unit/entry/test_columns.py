@@ -234,6 +234,7 @@ def test_text_ids_come_with_a_dictionary() -> None:
     assert (plain(column), column.dictionary) == (["b", "b", None], ["b", ""])
     column = decode_ids([], np.zeros(0, np.int64), TEXT)
     assert (plain(column), column.dictionary, column.valid) == ([], [""], None)
+    assert column.values.dtype == np.int64
 
 
 @pytest.mark.parametrize("column_type", [SMALLINT, UUIDS], ids=str)

@@ -18,6 +18,7 @@ from warmcube.entry.keys import (
 )
 from warmcube.entry.master import (
     Chunks,
+    MasterItem,
     PartitionVersion,
     Snapshot,
     format_item,
@@ -206,8 +207,43 @@ def test_a_master_item_round_trips(item: PartitionVersion | Chunks | Snapshot) -
     assert parse_item(format_item(item)) == item
 
 
-@pytest.mark.parametrize("member", [b"", b"m:a:freq:b", b"dict:~:v1-" + b"0" * 16 + b":1", b"x"])
+VERSION = b":v1-" + b"0" * 16
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        *(b"", b"x", b"m:a:freq:b", b"dict:~" + VERSION + b":1", b"dict:a" + VERSION),
+        *(
+            b"dict:a" + VERSION + chunks
+            for chunks in (b":", b":x", b":01", b":1\n", b":1234567890")
+        ),
+        *(b"dict:a" + VERSION + ":٣".encode(), b"dict:a:b" + VERSION + b":1"),
+        *(b"m:a:freq:b" + VERSION + end for end in (b"0", b":", b"\n", b":1")),
+        *(b"m:a:freq:b:c" + VERSION, b"m:a:b:freq:c" + VERSION, b"m:%e9:freq:b" + VERSION),
+        *(
+            b"m:a:freq:" + "é".encode() + VERSION,
+            b"m:a:freq:\xff" + VERSION,
+            b"xm:a:freq:b" + VERSION,
+        ),
+        *(b"snapshot" + VERSION, b"snapshot:1", b"snapshot:1-" + b"0" * 16 + b"\n"),
+    ],
+)
 def test_a_foreign_master_item_is_damage(member: bytes) -> None:
     """What no warm noted down isn't acted upon."""
     with pytest.raises(Damage):
         parse_item(member)
+
+
+def test_master_items_are_spelled_as_documented() -> None:
+    """What lies in the store; empty names and NULL are told apart."""
+    version = Version(1, "0" * 16)
+    items: dict[bytes, MasterItem] = {
+        b"m:a%20b:freq:~" + VERSION: PartitionVersion(PartitionName("a b", None), version),
+        b"m:~:freq:" + VERSION: PartitionVersion(PartitionName(None, ""), version),
+        b"dict:x%3Ay" + VERSION + b":0": Chunks("x:y", version, 0),
+        b"dict:" + VERSION + b":999999999": Chunks("", version, 999_999_999),
+        b"snapshot:" + VERSION[2:]: Snapshot(version),
+    }
+    assert {format_item(item): item for item in items.values()} == items
+    assert {member: parse_item(member) for member in items} == items

@@ -261,6 +261,10 @@ def test_a_chunk_ends_when_it_is_full() -> None:
     assert list(map(len, pack_chunks([half, half] * 2))) == [CHUNK_BYTES] * 2
     assert len(pack_chunks([half, less])) == 1
     assert [len(chunk) for chunk in pack_chunks([half, less, ""])] == [CHUNK_BYTES + 3]
+    assert [len(chunk) for chunk in pack_chunks([half, half, half, less, ""])] == [
+        CHUNK_BYTES,
+        CHUNK_BYTES + 3,
+    ]
     assert [len(chunk) for chunk in pack_chunks([half, half, less, "", "z"])] == [
         CHUNK_BYTES,
         CHUNK_BYTES // 2 - 1 + 4 + 5,
