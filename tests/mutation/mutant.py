@@ -73,14 +73,19 @@ def change_between(before: str, after: str) -> str:
 
 
 def read_equivalents(path: Path = EQUIVALENT) -> dict[Mutant, str]:
-    """The written list: each mutant with the reason why it changes nothing."""
+    """The written list: each mutant with the reason why it changes nothing.
+
+    Raises:
+        ValueError: if one is listed twice.
+    """
     entries = tomllib.loads(path.read_text(encoding="utf-8")).get("equivalent", [])
     found: dict[Mutant, str] = {}
     for entry in entries:
-        mutant = Mutant(entry["file"], entry["function"], entry["change"].strip())
-        if mutant in found or not entry["reason"].strip():
-            raise ValueError(f"listed twice, or without a reason: {mutant}")
-        found[mutant] = entry["reason"]
+        for change in entry["changes"]:
+            mutant = Mutant(entry["file"], entry["function"], change.strip())
+            if mutant in found:
+                raise ValueError(f"listed twice: {mutant}")
+            found[mutant] = entry["reason"].strip()
     return found
 
 

@@ -61,8 +61,14 @@ NEUTERINGS = (
         "a filter that is empty is no filter",
         "src/warmcube/model/scope.py",
         (
-            ("    if isinstance(left, All):\n", "    if isinstance(left, All) or not left:\n"),
-            ("    if isinstance(right, All):\n", "    if isinstance(right, All) or not right:\n"),
+            (
+                "intersect_ids(self.practices, practices)",
+                "intersect_ids(self.practices, practices or ALL)",
+            ),
+            (
+                "intersect_ids(self.providers, providers)",
+                "intersect_ids(self.providers, providers or ALL)",
+            ),
         ),
         at_least=20,
     ),
