@@ -11,6 +11,7 @@ The whole partition's set has no fold, and is read for a scope that leaves nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def plan_lookup(scope: Scope, partition: Partition) -> LookupPlan:
 def _expected(ids: Ids, entries: int, distinct: int) -> float:
     """How many members the sets of some ids will have, if all sets are of one size."""
     if isinstance(ids, All):
-        return float("inf")
+        return math.inf
     return len(ids) * entries / max(1, distinct)
 
 

@@ -74,6 +74,10 @@ def test_sentences() -> None:
         "role analyst in north until 2026-01-02T12:00:00+00:00 gives analytics:read:organization; "
         "organizations: empty, north; practices: 101, 102, 103, 104, 105 and 2 more; providers: all"
     )
+    five = {**RECORDS, "organizations": [{"id": "north", "practices": [1, 2, 3, 4, 5]}]}
+    five["users"] = RECORDS["users"][:2]
+    (ana,) = ask(grant_of(five, "ana"), Request()).reasons
+    assert str(ana).endswith("; practices: 1, 2, 3, 4, 5; providers: all")
     (pat,) = ask(grant_of(RECORDS, "pat"), Request()).reasons
     assert str(pat) == (
         "role provider gives analytics:read:own; organizations: empty; practices: none; "

@@ -104,6 +104,13 @@ def test_a_scope_of_everything_reads_the_whole_set() -> None:
     assert not plan_lookup(scope_of((ids("1"), ALL), (ALL, ids("5"))), PARTITION).whole
 
 
+def test_a_partition_of_one_practice() -> None:
+    """All of its members are that practice's, so few providers are the smaller family."""
+    partition = a_partition(entries=10, practices=1, providers=10)
+    plan = plan_lookup(scope_of((ids("1"), ids("5", "6", "7", "8", "9"))), partition)
+    assert (plan.practices, len(plan.providers)) == ((), 5)
+
+
 def test_an_empty_partition_can_be_planned() -> None:
     """Nothing is divided by the number of its practices."""
     scope = scope_of((ids("1"), ids("5")))
