@@ -36,7 +36,7 @@ from warmcube.warm.invalidate import Invalidation, invalidate
 from warmcube.warm.report import ProgressCallback, WarmReport
 from warmcube.warm.warmer import Warmer, WarmSettings
 
-__all__ = ["AnalyticsCache", "open_directory"]
+__all__ = ["AnalyticsCache", "directory_url", "open_directory"]
 
 GRACE_SECONDS = 5.0
 """Beyond the longest query, how long a superseded snapshot's keys stay."""
@@ -214,7 +214,7 @@ class AnalyticsCache:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
         self._authoriser = Authoriser(open_directory(settings), is_watching=True)
-        stack.push_async_callback(self._authoriser.close)
+        stack.push_async_callback(self._authoriser.aclose)
         self._snapshots = Snapshots(self._store, namespace, self._seal)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
@@ -258,14 +258,25 @@ def open_directory(settings: Settings) -> DirectoryFile | DirectoryDatabase:
         ConfigError: its URL can't be read.
     """
     section = settings.directory
-    if section.url is None:
+    url = directory_url(settings)
+    if url is None:
         return DirectoryFile(settings.directory_path, max_age=section.max_age)
     return DirectoryDatabase(
-        PostgresUrl.parse(section.url.get_secret_value(), "[directory] url"),
+        url,
         section.schema_name,
         max_age=section.max_age,
         max_age_unheard=section.max_age_unheard,
     )
+
+
+def directory_url(settings: Settings) -> PostgresUrl | None:
+    """Where the database of the directory is; None where it is a file.
+
+    Raises:
+        ConfigError: the URL can't be read.
+    """
+    url = settings.directory.url
+    return None if url is None else PostgresUrl.parse(url.get_secret_value(), "[directory] url")
 
 
 def _seal(settings: Settings) -> Seal:

@@ -12,6 +12,8 @@ import warmcube
 from warmcube.cli.answer import answer, check_format
 from warmcube.cli.console import say
 from warmcube.cli.demo import demo
+from warmcube.cli.directory import directory
+from warmcube.cli.explain_access import explain_access
 from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
 from warmcube.cli.query import query
@@ -36,6 +38,8 @@ app.command(cls=WhereCommand)(warm)
 app.command(cls=WhereCommand)(query)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
+app.add_typer(directory, name="directory")
+app.command("explain-access", cls=WhereCommand)(explain_access)
 
 
 def _show_version(value: bool) -> None:
