@@ -106,8 +106,9 @@ def test_defects_come_first() -> None:
             "users['odd']",
             (
                 "is provider '7' in whatever practice; data source 1 has that id in practices 101, "
-                "102: if these are different people, bind it to one with {practice = …, provider = "
-            "…} ,
+                "102: if these are different people, bind it to one with "
+                "{practice = …, provider = …}"
+            ),
         ),
         (
             _with_user(roles=["own"], organizations=["north"], provider="x"),
