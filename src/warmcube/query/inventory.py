@@ -33,7 +33,7 @@ from warmcube.query.lookup import (
     unpack_counts,
 )
 from warmcube.query.plan import LONG_SET, fields_that_tell, plan_lookup
-from warmcube.store.api import Command, Store
+from warmcube.store.api import Command, Reply, Store
 
 __all__ = ["Found", "FoundPartitions", "KeyRole", "find_ids", "find_partitions"]
 
@@ -129,8 +129,10 @@ async def _find_all_ids(
     return Found(frozenset(ids[role]), expected.entries, 1, trips, whole=True)
 
 
-def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+def _pairs(reply: Reply) -> dict[bytes, bytes]:
+    if isinstance(reply, dict):  # as RESP3 has it
+        return dict(reply)
+    return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 @dataclass(frozen=True, slots=True)
