@@ -20,6 +20,7 @@ from warmcube.cli.query import query
 from warmcube.cli.request import Request
 from warmcube.cli.state import State, operator, run
 from warmcube.cli.stats import stats
+from warmcube.cli.values import measures, values
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
 from warmcube.engine import AnalyticsCache
@@ -36,6 +37,8 @@ app.command(cls=WhereCommand)(demo)
 app.command(cls=WhereCommand)(init)
 app.command(cls=WhereCommand)(warm)
 app.command(cls=WhereCommand)(query)
+app.command(cls=WhereCommand)(values)
+app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
 app.add_typer(directory, name="directory")
