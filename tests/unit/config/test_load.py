@@ -143,12 +143,13 @@ def test_everything_can_be_said(folder: Path) -> None:
     assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5]
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded
-    assert settings.directory_path is None
     assert settings.audit_path is None
     assert settings.audit.url is not None
     assert settings.audit.url.get_secret_value() == "postgresql://u:hunter2@host/audit"
     assert (settings.audit.table, settings.audit.required) == ("security.audit", True)
     assert "hunter2" not in repr(settings.audit)
+    assert settings.directory.url is not None
+    assert settings.directory.url.get_secret_value().startswith("postgresql://")
     assert settings.datasource(0) == Datasource(
         id=0,
         name="n",
