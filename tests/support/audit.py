@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -144,13 +145,17 @@ def a_denial(
     )
 
 
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
 def read_line(line: bytes) -> dict[str, Any]:
     """What a line holds; it has to be one line, and as the documented schema says."""
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     tree = json.loads(line)
-    validator = Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
-    assert [error.message for error in validator.iter_errors(tree)] == []
+    assert [error.message for error in _validator().iter_errors(tree)] == []
     assert isinstance(tree, dict)
     return tree
 

@@ -1,8 +1,7 @@
 """What is audited: one frozen dataclass for each kind of event.
 
 A field's annotation says what it is, and `warmcube.audit.schema` makes the JSON Schema of a line
-from these. No event holds a value of a row or of a condition, or a secret. Texts and lists are cut
-as they come in, so that nothing that waits to be written is ever large.
+from these. No event holds a value of a row or of a condition, or a secret.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from warmcube.audit.listed import EMPTY, Listed, id_of
 from warmcube.audit.reasons import BLOCKED, DenialReason, EmptyReason, denial_reason
-from warmcube.audit.request import Because, Bounded, Request
+from warmcube.audit.request import Because, Request
 from warmcube.errors import WarmcubeError
 
 __all__ = [
@@ -33,7 +32,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Granted(Bounded):
+class Granted:
     """Somebody is given rows, or is authorised."""
 
     name: ClassVar[str] = "granted"
@@ -50,7 +49,7 @@ class Granted(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmptyGrant(Bounded):
+class EmptyGrant:
     """Somebody may ask, and what they may see is nothing."""
 
     name: ClassVar[str] = "empty_grant"
@@ -65,7 +64,7 @@ class EmptyGrant(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Denied(Bounded):
+class Denied:
     """Somebody is denied; several alike within a minute are one line after the first."""
 
     name: ClassVar[str] = "denied"
@@ -91,7 +90,7 @@ class BlockedFilter(Denied):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported(Bounded):
+class Exported:
     """An export begins or ends; a stream has a line for both, with the same `export`."""
 
     name: ClassVar[str] = "exported"
@@ -114,7 +113,7 @@ class Exported(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warmed(Bounded):
+class Warmed:
     """A data source was warmed, or was not."""
 
     name: ClassVar[str] = "warmed"
@@ -131,7 +130,7 @@ class Warmed(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invalidated(Bounded):
+class Invalidated:
     """A data source's snapshot was taken away, or could not be."""
 
     name: ClassVar[str] = "invalidated"
@@ -145,7 +144,7 @@ class Invalidated(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DirectoryChanged(Bounded):
+class DirectoryChanged:
     """Another directory is in force, the one that is has defects, or it can't be read."""
 
     name: ClassVar[str] = "directory_changed"
@@ -163,7 +162,7 @@ class DirectoryChanged(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped(Bounded):
+class Dropped:
     """Events were lost, since the sink took none for too long."""
 
     name: ClassVar[str] = "dropped"

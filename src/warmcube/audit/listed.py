@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 from warmcube.access.ids import show
-from warmcube.audit.text import shorten
+from warmcube.audit.text import LONGEST, shorten
 
 __all__ = ["EMPTY", "MOST_LISTED", "Listed", "id_of", "listed_ids"]
 
@@ -40,8 +40,9 @@ class Listed(Generic[_T]):
         """
         if not isinstance(items, list | tuple | set | frozenset):
             return cls((of_item(items),), 1)
-        count: Sized = items
-        return cls(tuple(of_item(each) for each in islice(items, MOST_LISTED)), len(count))
+        some: Collection[object] = items
+        first = some if len(some) <= MOST_LISTED else islice(some, MOST_LISTED)
+        return cls(tuple(map(of_item, first)), len(some))
 
     @property
     def is_whole(self) -> bool:
@@ -53,6 +54,8 @@ EMPTY: Final[Listed[Any]] = Listed()
 
 def id_of(value: object) -> str | int:
     """An id as somebody named it; never long, and never failing."""
+    if type(value) is str:
+        return value if len(value) <= LONGEST else shorten(value)
     if isinstance(value, str):
         return shorten(str.__str__(value))
     if type(value) is int and -_LARGEST <= value < _LARGEST:

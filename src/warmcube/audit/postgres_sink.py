@@ -32,6 +32,7 @@ class PostgresSink:
     def __init__(self, url: PostgresUrl, table: TableName) -> None:
         self._url = url
         names = {"schema": quote(table.schema or "public"), "table": quote(table.name)}
+        self._schema = names["schema"]
         self._relation = f"{names['schema']}.{names['table']}"
         self._create = _named(_CREATE, names)
         # A statement with parameters takes a lone % for one.
@@ -67,12 +68,17 @@ class PostgresSink:
 
     async def _open(self) -> Session:
         self._session = session = await open_session(self._url)
-        # To make what is there already takes rights that only its maker needs.
-        cursor = await session.execute("SELECT to_regclass(%s) IS NULL", (self._relation,))
-        row = await cursor.fetchone()
-        if row is not None and row[0]:
+        # IF NOT EXISTS takes the right to make a thing also where it is there.
+        if await self._lacks(session, b"SELECT to_regclass(%s) IS NULL", self._relation):
+            if await self._lacks(session, b"SELECT to_regnamespace(%s) IS NULL", self._schema):
+                await session.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}".encode())
             await session.execute(self._create)
         return session
+
+    @staticmethod
+    async def _lacks(session: Session, question: bytes, name: str) -> bool:
+        row = await (await session.execute(question, (name,))).fetchone()
+        return row is not None and row[0] is True
 
     async def _forget(self) -> None:
         session, self._session = self._session, None

@@ -1,20 +1,21 @@
-"""What somebody asked for, and the rights that they were given it for, as audit lines tell it."""
+"""What somebody asked for, and the rights that they were given it for, as audit lines tell it.
+
+Whatever was named, it is cut as it comes in, so that nothing that waits to be written is large.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from warmcube.access.reasons import Reason
 from warmcube.audit.listed import EMPTY, MOST_LISTED, Listed, id_of, listed_ids
-from warmcube.audit.text import shorten
 from warmcube.model.request import NULL, Filter, Query
 
 __all__ = [
     "Because",
-    "Bounded",
     "Condition",
     "Request",
     "RequestAction",
@@ -27,23 +28,8 @@ RequestAction: TypeAlias = Literal[
 ]
 
 
-class Bounded:
-    """Cuts each text of a dataclass as it is made."""
-
-    __slots__ = ()
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def __post_init__(self) -> None:
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            if isinstance(value, str) and len(value) > 0:
-                short = shorten(value)
-                if short is not value:
-                    object.__setattr__(self, name, short)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition(Bounded):
+class Condition:
     """A condition of a request, without what it compares with."""
 
     column: Annotated[str, "the column"]
@@ -51,7 +37,7 @@ class Condition(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Because(Bounded):
+class Because:
     """One right that a grant rests on."""
 
     role: Annotated[str, "the role that the user holds"]
@@ -60,7 +46,7 @@ class Because(Bounded):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request(Bounded):
+class Request:
     """What somebody asked for, as they named it; `request_of` makes one of a query."""
 
     action: Annotated[RequestAction, "what was asked for"]

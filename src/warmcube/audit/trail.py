@@ -157,9 +157,11 @@ class Trail:
         self._is_closing = True
         if self._task is not None:
             self._wake.set()
-            await self._task
+            await asyncio.wait([self._task])
         if self._sink is not None:
-            await self._sink.close()
+            with suppress(TimeoutError):  # what hangs may hang on
+                async with asyncio.timeout(self._bound):
+                    await self._sink.close()
 
     def _add(self, item: _Item) -> None:
         """Put an event into the queue, or count it as lost."""
@@ -282,7 +284,8 @@ class Trail:
 
     def _tell(self, trouble: AuditError) -> None:
         if self._report is not None and str(trouble) != str(self.trouble):
-            self._report(trouble)
+            with suppress(Exception):  # whatever it does, the audit goes on
+                self._report(trouble)
 
 
 def _trouble(error: Exception, expired: float | None) -> AuditError:

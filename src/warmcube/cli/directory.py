@@ -17,8 +17,8 @@ from warmcube.cli.where import WhereCommand
 from warmcube.config import Settings, load
 from warmcube.directory.file import DirectoryFile, parse_file
 from warmcube.directory.keeping import DirectoryKeeper
-from warmcube.engine import directory_url
 from warmcube.errors import ConfigError, DirectoryError
+from warmcube.opening import directory_url
 
 __all__ = ["directory"]
 

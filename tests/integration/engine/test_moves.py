@@ -146,14 +146,8 @@ async def test_two_deployments_share_a_server_by_namespace(
     assert (await ask(cache)).meta.origin == "store"
 
 
-async def test_what_this_version_cannot_do_is_said_at_the_start(
-    tmp_path: Path, redis_url: str, facts: str
-) -> None:
-    """A directory in a database, and a cluster, are configuration errors."""
-    more = '[directory]\nurl = "postgresql://u@h/d"\n'
-    with pytest.raises(ConfigError, match="directory"):
-        async with make_cache(tmp_path, redis_url, facts, more=more):
-            pass
+async def test_what_this_version_cannot_do_is_said_at_the_start(tmp_path: Path, facts: str) -> None:
+    """A cluster is a configuration error."""
     with pytest.raises(ConfigError, match="cluster"):
         async with make_cache(tmp_path, "redis+cluster://h:1/0", facts):
             pass

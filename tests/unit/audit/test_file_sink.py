@@ -146,6 +146,17 @@ asyncio.run(main())
     assert (tmp_path / "audit.jsonl").read_text() == "first\nfourth\n"
 
 
+async def test_a_device_is_written_to(tmp_path: Path) -> None:
+    """One that keeps nothing, and can't be locked into place or synced."""
+    path = tmp_path / "audit.jsonl"
+    path.symlink_to("/dev/null")
+    sink = FileSink(path, sync=True)
+    await write(sink, "1")
+    await write(sink, "2")
+    await sink.close()
+    assert path.read_bytes() == b""
+
+
 @pytest.mark.parametrize("what", ["folder", "pipe", "below a file", "socket"])
 async def test_what_is_no_file_is_an_error(tmp_path: Path, what: str) -> None:
     """A folder, a pipe that nobody reads, or one that somebody does; none holds anything up."""

@@ -16,6 +16,15 @@ from warmcube.audit.listed import EMPTY, Listed, listed_ids
 from warmcube.audit.request import Because, Condition, Request, because, request_of
 
 
+class Name(str):
+    """Text that would show as something else."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "bob"
+
+
 def test_a_query_is_told_without_its_values() -> None:
     """Names of columns and operators are kept; what they compare with is not."""
     query = Query(
@@ -64,6 +73,7 @@ def test_no_filter_and_an_empty_one_differ() -> None:
         ([True, None, 2**63, -(2**63), 2**20000], None),
         ([1.5, Decimal(1), b"x", object()], None),
         (list(range(5000)), Listed(tuple(range(20)), 5000)),
+        ([Name("ana")], Listed(("ana",), 1)),
         (["x" * 1000], Listed(("x" * 180 + "… (1,000 characters)",), 1)),
     ],
 )

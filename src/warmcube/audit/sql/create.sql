@@ -3,8 +3,6 @@
 -- CREATE … IF NOT EXISTS by two at once can fail; only one is here at a time.
 SELECT pg_advisory_xact_lock(hashtext('warmcube.audit'));
 
-CREATE SCHEMA IF NOT EXISTS {schema};
-
 CREATE TABLE IF NOT EXISTS {schema}.{table} (
     at timestamptz NOT NULL,
     event text NOT NULL,
