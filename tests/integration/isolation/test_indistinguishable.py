@@ -44,6 +44,9 @@ CREATE TABLE ih.wide AS SELECT * FROM ih.facts;
 INSERT INTO ih.wide
 SELECT m, {THEIRS}, v, f, DATE '2099-01-01', 5, 'wide'
 FROM (VALUES ('Foreign', 'Daily'), ('Foreign', 'Yearly')) n(m, f), generate_series(1, 40) v;
+INSERT INTO ih.wide
+SELECT 'Foreign', p, 1, 'Weekly', DATE '2099-01-01', 5, 'of many practices'
+FROM generate_series({THEIRS}, {THEIRS} + 8) p;
 """
 
 ACCESS = f"""
@@ -301,29 +304,31 @@ async def test_not_yours_is_as_if_it_did_not_exist(
                     assert str(THEIRS) not in str(first["rows"]), (case, name)
 
 
+@pytest.mark.parametrize("user", ["north", "provider"])
 async def test_the_work_for_a_missing_measure_is_that_for_some_foreign_one(
-    tmp_path: Path, watch: Watch, facts: str
+    tmp_path: Path, watch: Watch, facts: str, user: str
 ) -> None:
-    """Where the sets of partitions are of different lengths, so are the commands for what is
-    missing: they are always those that some existing partition takes, and not always the same.
+    """Where partitions are of different shapes, so are the commands for what is missing: always
+    those that some existing partition takes, and not always the same. What is told never differs.
     """
     async with make_cache(tmp_path, watch.url, facts, access=ACCESS, table="ih.wide") as cache:
         await cache.warm(1)
-        grant = await cache.authorize("north")
+        grant = await cache.authorize(user)
 
-        async def shape(measure: str, frequency: str) -> str:
+        async def shape(measure: str, frequency: str) -> tuple[str, str]:
             watch.take()
             answer = await a_query(cache, grant, measure=measure, frequency=frequency)
             commands, _ = watch.take()
-            return unnamed(measure, frequency, (commands, told(answer)))
+            return unnamed(measure, frequency, commands), unnamed(measure, frequency, told(answer))
 
         await shape("Charges", "Monthly")
         foreign = {
-            await shape("Foreign", frequency) for frequency in ("Daily", "Monthly", "Yearly")
+            await shape("Foreign", each) for each in ("Daily", "Monthly", "Yearly", "Weekly")
         }
-        missing = {await shape(f"Missin{n}", "Monthly") for n in range(10)}
+        missing = {await shape(f"Missi{n}", "Monthly") for n in range(10, 70)}
         assert len(foreign) == 2
         assert missing == foreign
+        assert len({figures for _, figures in foreign}) == 1
 
 
 async def test_measures_tell_nothing_of_foreign_partitions(
