@@ -265,9 +265,9 @@ class Answerer:
         )
         explanation = _explain(judged, meta)
         explanation.members = reading.members
-        explanation.index_sets = reading.sets
         explanation.bytes_fetched = reading.bytes
         if request.sees_figures:
+            explanation.index_sets = reading.sets
             explanation.whole_partition = reading.whole
             explanation.trips = reading.trips
         return _Answer(judged, Result(table, meta, explanation))

@@ -72,18 +72,18 @@ async def test_large_answers_leave_the_event_loop(
 async def test_explanations_tell_figures_of_the_whole_only_to_who_may_see_them(
     tmp_path: Path, redis_url: str, facts: str
 ) -> None:
-    """Trips and whole partitions follow from others' rows; cache:read shows them."""
+    """Trips, sets and whole partitions follow from others' rows; cache:read shows them."""
     access = ACCESS.replace('"cache:manage:all"', '"cache:read:all"')
     async with make_cache(tmp_path, redis_url, facts, access=access) as cache:
         await cache.warm(1)
         own = (await ask(cache, "north")).explanation
         assert own is not None
-        assert (own.trips, own.whole_partition) == (None, None)
-        assert (own.members, own.practices, own.index_sets) == (15, 3, 3)
+        assert (own.trips, own.whole_partition, own.index_sets) == (None, None, None)
+        assert (own.members, own.entries, own.practices) == (15, 15, 3)
         assert own.reasons
         whole = (await ask(cache, "root")).explanation
         assert whole is not None
-        assert (whole.trips, whole.whole_partition) == (2, True)
+        assert (whole.trips, whole.whole_partition, whole.index_sets) == (2, True, 1)
 
 
 async def test_a_stale_snapshot_serves_and_says_so(

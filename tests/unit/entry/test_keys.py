@@ -12,7 +12,10 @@ from warmcube.entry.keys import (
     decode_component,
     encode_component,
     member_of,
+    parse_field,
     parse_member,
+    practice_field,
+    provider_field,
 )
 from warmcube.entry.master import (
     Chunks,
@@ -168,3 +171,17 @@ def test_a_foreign_master_item_is_damage(member: bytes) -> None:
     """What no warm noted down isn't acted upon."""
     with pytest.raises(Damage):
         parse_item(member)
+
+
+@given(values)
+def test_a_field_names_its_practice_or_provider(value: str | None) -> None:
+    """What is read back from the fields of counts is what was put into them."""
+    assert parse_field(practice_field(value)) == ("practice", value)
+    assert parse_field(provider_field(value)) == ("provider", value)
+
+
+@pytest.mark.parametrize("field", [b"", b"total", b"q:1", b"p:%7e", b"p:a:b", b"prov:\xff", b"p"])
+def test_what_is_no_field_is_damage(field: bytes) -> None:
+    """Nothing but what was built is read; an empty id is one, a missing colon isn't."""
+    with pytest.raises(Damage):
+        parse_field(field)
