@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """Somebody is given rows, or is authorised."""
+    """Somebody is given rows."""
 
     name: ClassVar[str] = "granted"
 
