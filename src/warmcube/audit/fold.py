@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from warmcube.audit.events import Denied
-from warmcube.audit.listed import MOST_LISTED, Listed, id_of
+from warmcube.audit.listed import MOST_LISTED, listed_texts
 from warmcube.audit.reasons import DenialReason
 
 __all__ = ["MOST_OPEN", "WINDOW", "Fold", "Told"]
@@ -66,7 +66,7 @@ class _Window:
                 event,
                 actor=event.actor if len(self.actors) == 1 else None,
                 subject=event.subject if is_one else None,
-                subjects=None if is_one else Listed.of(names, lambda name: str(id_of(name))),
+                subjects=None if is_one else listed_texts(names),
                 request=event.request
                 if len(self.datasources) == 1
                 else replace(event.request, datasource=None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from warmcube.access.ids import show
 from warmcube.audit.text import LONGEST, shorten
 
-__all__ = ["EMPTY", "MOST_LISTED", "Listed", "id_of", "listed_ids"]
+__all__ = ["EMPTY", "MOST_LISTED", "Listed", "id_of", "listed_ids", "listed_texts"]
 
 MOST_LISTED: Final = 20
 
@@ -61,6 +61,11 @@ def id_of(value: object) -> str | int:
     if type(value) is int and -_LARGEST <= value < _LARGEST:
         return value
     return shorten(show(value))
+
+
+def listed_texts(texts: Iterable[object]) -> Listed[str]:
+    """Names or sentences; of a sentence, what `str` gives."""
+    return Listed.of(list(texts), lambda each: shorten(str(each)))
 
 
 def listed_ids(ids: object) -> Listed[str | int] | None:

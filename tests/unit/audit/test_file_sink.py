@@ -179,20 +179,32 @@ async def test_what_is_no_file_is_an_error(tmp_path: Path, what: str) -> None:
         os.close(reader)
 
 
-def test_a_read_only_folder_is_an_error(server_folder: Path) -> None:
-    """For an ordinary user, whoever runs the tests; the end of it is the end of the error."""
-    closed = server_folder / "closed"
-    closed.mkdir(mode=0o555)
+def as_ordinary_user(work: str) -> str:
+    """What the body of an asynchronous function prints, as one whom permissions hold back."""
     script = f"""
 import asyncio, os
 from pathlib import Path
 from warmcube.audit.file_sink import FileSink
 from warmcube.errors import AuditError
-async def main():
+async def work():
+{work}
+if os.geteuid() == 0:
+    os.setegid(65534)
+    os.seteuid(65534)
+asyncio.run(work())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout
+
+
+def test_a_read_only_folder_is_an_error(server_folder: Path) -> None:
+    """For an ordinary user, whoever runs the tests; the end of it is the end of the error."""
+    closed = server_folder / "closed"
+    closed.mkdir(mode=0o555)
+    printed = as_ordinary_user(f"""
     sink = FileSink(Path({str(closed / "audit.jsonl")!r}))
-    if os.geteuid() == 0:
-        os.setegid(65534)
-        os.seteuid(65534)
     try:
         await sink.write([b"1\\n"])
     except AuditError as error:
@@ -201,13 +213,26 @@ async def main():
     os.chmod({str(closed)!r}, 0o755)
     await sink.write([b"2\\n"])
     await sink.close()
-asyncio.run(main())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "Permission denied" in done.stdout
+""")
+    assert "Permission denied" in printed
     assert (closed / "audit.jsonl").read_text() == "2\n"
+
+
+def test_a_file_that_can_only_be_written_to(server_folder: Path) -> None:
+    """As logs are kept that their writers shan't read."""
+    folder = server_folder / "write-only"
+    folder.mkdir()
+    folder.chmod(0o777)
+    as_ordinary_user(f"""
+    path = Path({str(folder / "audit.jsonl")!r})
+    path.touch(mode=0o200)
+    sink = FileSink(path)
+    await sink.write([b"1\\n"])
+    await sink.write([b"2\\n"])
+    await sink.close()
+    path.chmod(0o644)
+""")
+    assert (folder / "audit.jsonl").read_text() == "1\n2\n"
 
 
 def test_several_writers_never_mix_lines(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from warmcube import AccessDenied
 from warmcube.audit.events import EVENTS as KINDS
 from warmcube.audit.events import AuditEvent, BlockedFilter, DirectoryChanged, Granted, denial
 from warmcube.audit.line import Heading, line_of
-from warmcube.audit.listed import Listed, id_of, listed_ids
+from warmcube.audit.listed import Listed, id_of, listed_ids, listed_texts
 from warmcube.audit.reasons import DenialReason
 from warmcube.audit.request import Because, Request
 from warmcube.audit.schema import schema, schema_text
@@ -127,7 +127,7 @@ def test_no_text_breaks_or_grows_a_line(text: str) -> None:
         actor=text,
         outcome="done",
         source=text,
-        defects=Listed.of([text] * 100, lambda each: str(id_of(each))),
+        defects=listed_texts([text] * 100),
     )
     granted = Granted(actor=text, subject=text, request=request, because=because)
     for event in (denied, changed, granted):
