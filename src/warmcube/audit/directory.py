@@ -5,7 +5,7 @@ from __future__ import annotations
 from warmcube.access.directory import Directory
 from warmcube.access.survey import Survey
 from warmcube.audit.events import DirectoryChanged
-from warmcube.audit.listed import Listed
+from warmcube.audit.listed import listed_texts
 from warmcube.audit.trail import Trail
 from warmcube.errors import DirectoryError
 
@@ -35,7 +35,7 @@ def audit_directory(
             users=None if found is None else len(found.users),
             organizations=None if found is None else len(found.organizations),
             roles=None if found is None else len(found.roles),
-            defects=Listed.of(list(after.defects), str),
+            defects=listed_texts(after.defects),
         )
     )
 
