@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from tests.support.caches import ACCESS, TABLE, execute, make_cache
 
 from warmcube import AccessDenied, AnalyticsCache, Filter, Query
 from warmcube.config import load
-from warmcube.errors import AuditError, UnknownDatasource
+from warmcube.errors import AuditError, TableMismatch, UnknownDatasource
 
 EXPORTING = ACCESS.replace(
     'org_analyst = ["analytics:read:organization"]',
@@ -181,9 +180,9 @@ async def test_a_warm_that_fails(open_cache: Open, facts: str, audit: Path) -> N
     """It is written as such."""
     execute(facts, "ALTER TABLE ih.facts RENAME TO gone")
     try:
-        with pytest.raises(Exception, match="gone|facts"):
-            async with open_cache() as cache:
-                await cache.warm(1)
+        with pytest.raises(TableMismatch):
+            async with open_cache():
+                pass
     finally:
         execute(facts, "ALTER TABLE ih.gone RENAME TO facts")
     (line,) = read_lines(audit.read_bytes())
@@ -223,7 +222,7 @@ async def test_no_audit_no_answer(open_cache: Open, audit: Path) -> None:
         assert len(await cache.query(CHARGES, grant)) > 0
         assert b'"granted"' in audit.read_bytes()
         audit.unlink()
-        os.symlink("/dev/full", audit)
+        audit.symlink_to("/dev/full")
         for read in (
             cache.query(CHARGES, grant),
             cache.export(CHARGES, grant),
@@ -246,7 +245,7 @@ async def test_where_it_isnt_required(
     async with open_cache() as cache:
         grant = await cache.authorize("north")
         audit.unlink(missing_ok=True)
-        os.symlink("/dev/full", audit)
+        audit.symlink_to("/dev/full")
         assert len(await cache.query(CHARGES, grant)) > 0
         with pytest.raises(AccessDenied):
             await cache.query(Query(datasource=1, measure="Charges", practices=[110]), grant)
