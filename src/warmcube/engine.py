@@ -18,6 +18,7 @@ from warmcube.audit.request import Request
 from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
 from warmcube.directory.authoriser import Authoriser
+from warmcube.directory.check import DatasourceKeys
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
 from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
@@ -191,6 +192,22 @@ class AnalyticsCache:
             request = Request(action="authorize")
             self._trail.note(denial(error, actor=actor, subject=user, request=request))
             raise
+
+    async def owners(self, datasource: int) -> DatasourceKeys:
+        """Which practices and providers occur in a data source; for whoever checks the directory.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            SourceError: the database.
+        """
+        wanted = self.settings.datasource(datasource)
+        async with self._sources[wanted.source].snapshot(wanted) as snapshot:
+            pairs, schema = await snapshot.fetch_owners(), snapshot.schema
+        practice, provider = (
+            None if role is None else schema[role].type
+            for role in (wanted.roles.practice, wanted.roles.provider)
+        )
+        return DatasourceKeys(practice_type=practice, provider_type=provider, pairs=pairs)
 
     async def query(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant, from the store or else from the database.

@@ -165,6 +165,7 @@ async def test_counts_and_slices_agree_with_the_scope(a_table: Callable[[str], S
             assert {name.measure for name in named} == {
                 m for _, m, p, v, _ in rows if scope.allows(p, v)
             }
+        assert await snapshot.fetch_owners() == {(p, v) for _, _, p, v, _ in rows}
         days = DateRange(date(2024, 1, 3), date(2024, 1, 4))
         name = PartitionName("m", "f")
         got = await snapshot.fetch_slice(name, EVERYTHING, ["n"], days)

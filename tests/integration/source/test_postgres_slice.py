@@ -108,10 +108,14 @@ async def test_partitions_are_those_with_rows_in_scope(execute: Execute, source:
             found = await snapshot.fetch_partitions(scope)
             assert len(found) == len(set(found))
             assert set(found) == {PartitionName(m, f) for m, f, p, v in rows if scope.allows(p, v)}
+        assert await snapshot.fetch_owners() == {(p, v) for _, _, p, v in rows}
     alone = Roles(measure=None, practice="p", provider="v", frequency=None, date=None, value="n")
     async with source.snapshot(a_datasource("t", alone)) as snapshot:
         assert await snapshot.fetch_partitions(scopes[2]) == [PartitionName(None, None)]
         assert await snapshot.fetch_partitions(Scope((Box(_ids("4"), ALL),))) == []
+    unowned = Roles(measure="m", practice=None, provider="v", frequency=None, date=None, value="n")
+    async with source.snapshot(a_datasource("t", unowned)) as snapshot:
+        assert await snapshot.fetch_owners() == {(None, "5"), (None, None)}
 
 
 async def test_thousands_of_ids_fit_into_one_scope(
