@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,17 @@ from warmcube.cli.program import run_command
 from warmcube.errors import WarmcubeError
 from warmcube.query.result import Result
 
-__all__ = ["WAYS", "Deployment", "QueryWay", "ShellWay", "Way", "command_words", "open_ways"]
+__all__ = [
+    "WAYS",
+    "Deployment",
+    "QueryWay",
+    "ShellWay",
+    "Tier",
+    "Way",
+    "open_ways",
+    "query_words",
+    "run_inside",
+]
 
 WAYS: Final = {
     "cache.query, store": 2_000,
@@ -68,12 +78,22 @@ class Deployment:
     folder: Path
 
     @classmethod
-    def write(cls, folder: Path, store_url: str, source_url: str) -> Deployment:
-        """Write the files."""
-        (folder / "access.toml").write_text(access_toml(), encoding="utf-8")
+    def write(
+        cls,
+        folder: Path,
+        store_url: str,
+        source_url: str,
+        *,
+        access: str | None = None,
+        datasources: str | None = None,
+    ) -> Deployment:
+        """Write the files; those of "denied or empty" unless others are given."""
+        access = access_toml() if access is None else access
+        datasources = datasources_toml() if datasources is None else datasources
+        (folder / "access.toml").write_text(access, encoding="utf-8")
         text = (
             f'[store]\nurl = "{store_url}"\n[directory]\npath = "access.toml"\n'
-            f'[sources.main]\nurl = "{source_url}"\n{datasources_toml()}'
+            f'[sources.main]\nurl = "{source_url}"\n{datasources}'
         )
         (folder / "store.toml").write_text(text, encoding="utf-8")
         (folder / "database.toml").write_text(f"[cache]\nenabled = false\n{text}", encoding="utf-8")
@@ -119,14 +139,21 @@ class QueryWay:
         return numbers
 
 
-def command_words(config: Path, case: Case) -> list[str]:
-    """The command line of a case, without the program."""
-    words = ["--config", str(config), "query", str(case.datasource), "--as", case.user]
-    words += ["--measure", "Charges", "--frequency", "Monthly", "--format", "json"]
-    if case.organization is not None:
-        words += ["--organization", case.organization]
-    for option, ids in (("practice", case.practices), ("provider", case.providers)):
-        if ids == ():
+def query_words(config: Path, user: str, datasource: int, asked: Mapping[str, Any]) -> list[str]:
+    """The command line of a query, without the program; the answer as JSON.
+
+    Args:
+        config: the file.
+        user: as whom.
+        datasource: its id.
+        asked: measure, frequency, organization, practices and providers as `Query` has them.
+    """
+    words = ["--config", str(config), "query", str(datasource), "--as", user, "--format", "json"]
+    for option in ("measure", "frequency", "organization"):
+        if asked.get(option) is not None:
+            words += [f"--{option}", asked[option]]
+    for option, ids in (("practice", asked.get("practices")), ("provider", asked.get("providers"))):
+        if ids is not None and not ids:
             words.append(f"--no-{option}")
         words += [word for each in ids or () for word in (f"--{option}", str(each))]
     return words
@@ -159,7 +186,8 @@ class ShellWay:
         return 0, rows
 
     async def ask(self, case: Case) -> tuple[int, frozenset[int] | None]:
-        words = command_words(self.deployment.path(self.tier), case)
+        config = self.deployment.path(self.tier)
+        words = query_words(config, case.user, case.datasource, PARTITION | case.names)
         status, output = await asyncio.to_thread(self.run, words)
         if status != 0:
             assert output == b"", "a refused command wrote something"
