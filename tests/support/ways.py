@@ -12,28 +12,29 @@ import io
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from tests.support.denied_or_empty import (
+    ROWS,
     Case,
     Outcome,
     Refusal,
     expected,
+    expected_export,
     refusal_of,
 )
 from tests.support.denied_or_empty_files import access_toml, datasources_toml
 
 from warmcube import AnalyticsCache, Query
+from warmcube.access.grant import Grant
 from warmcube.cli.program import run_command
 from warmcube.errors import WarmcubeError
-from warmcube.query.result import Result
 
 __all__ = [
     "WAYS",
     "Deployment",
-    "QueryWay",
     "ShellWay",
     "Tier",
     "Way",
@@ -44,9 +45,18 @@ __all__ = [
 
 WAYS: Final = {
     "cache.query, store": 2_000,
-    "cache.query, database": 500,
-    "warmcube query, store": 120,
-    "warmcube query, database": 40,
+    "cache.query, database": 400,
+    "cache.export, store": 1_000,
+    "cache.export, database": 150,
+    "cache.values of a column, store": 500,
+    "cache.values of practices, store": 1_000,
+    "cache.values of practices, database": 150,
+    "cache.measures, store": 500,
+    "cache.measures, database": 100,
+    "warmcube query, store": 60,
+    "warmcube query, database": 30,
+    "warmcube query --export, store": 30,
+    "warmcube values, store": 30,
 }
 """How many cases each way gets; slow ones get fewer."""
 
@@ -104,42 +114,115 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
-class QueryWay:
-    """`AnalyticsCache.query`, in one of the tiers."""
+class LibraryWay:
+    """A method of `AnalyticsCache`, in one of the tiers.
 
+    Attributes:
+        method: what it is called.
+        cache: whose.
+        tier: from which it must answer.
+    """
+
+    method: ClassVar[str]
     cache: AnalyticsCache
     tier: Tier
 
     @property
     def name(self) -> str:
-        return f"cache.query, {self.tier}"
+        return f"cache.{self.method}, {self.tier}"
 
-    def expected(self, case: Case) -> Outcome:
-        return expected(case)
+    def expected(self, case: Case) -> Any:
+        outcome = expected(case)
+        return outcome if isinstance(outcome, Refusal) else self.of_rows(outcome)
 
-    def of_rows(self, rows: frozenset[int]) -> Outcome:
+    def of_rows(self, rows: frozenset[int]) -> Any:
         return rows
 
-    async def ask(self, case: Case) -> Outcome:
+    async def ask(self, case: Case) -> Any:
         try:
-            grant = await self.cache.authorize(case.user)
-            result = await self.cache.query(
-                Query(datasource=case.datasource, **PARTITION, **case.names), grant
-            )
+            return await self._answer(case, await self.cache.authorize(case.user))
         except WarmcubeError as error:
             return refusal_of(error)
-        return self._numbers(result)
 
-    def _numbers(self, result: Result) -> frozenset[int]:
+    async def _answer(self, case: Case, grant: Grant) -> Any:
+        raise NotImplementedError
+
+
+class QueryWay(LibraryWay):
+    """All rows."""
+
+    method = "query"
+
+    async def _answer(self, case: Case, grant: Grant) -> frozenset[int]:
+        result = await getattr(self.cache, self.method)(
+            Query(datasource=case.datasource, **PARTITION, **case.names), grant
+        )
         assert result.meta.origin == self.tier
         rows = [row["row_number"] for row in result.rows()]
-        numbers = frozenset(rows)
-        assert len(numbers) == len(rows), "a row was answered twice"
-        assert result.meta.rows == len(rows)
-        return numbers
+        assert len(set(rows)) == len(rows) == result.meta.rows, "a row was answered twice"
+        return frozenset(rows)
 
 
-def query_words(config: Path, user: str, datasource: int, asked: Mapping[str, Any]) -> list[str]:
+class ExportWay(QueryWay):
+    """All rows, for those who may export them."""
+
+    method = "export"
+
+    def expected(self, case: Case) -> Outcome:
+        return expected_export(case)
+
+
+class NumbersWay(LibraryWay):
+    """The values of a column in which each row has its own."""
+
+    method = "values of a column"
+
+    async def _answer(self, case: Case, grant: Grant) -> frozenset[int]:
+        values = await self.cache.values(
+            case.datasource, "row_number", grant, **PARTITION, **case.names
+        )
+        assert values.meta.origin == self.tier
+        assert not values.has_null
+        return frozenset(values)
+
+
+class PracticesWay(LibraryWay):
+    """The values of the practice column, and whether there are rows without one."""
+
+    method = "values of practices"
+
+    def of_rows(self, rows: frozenset[int]) -> tuple[list[int], bool]:
+        found = {ROWS[number][0] for number in rows}
+        return sorted(each for each in found if each is not None), None in found
+
+    async def _answer(self, case: Case, grant: Grant) -> tuple[list[int], bool]:
+        values = await self.cache.values(
+            case.datasource, "practice_uid", grant, **PARTITION, **case.names
+        )
+        assert values.meta.origin == self.tier
+        return list(values), values.has_null
+
+
+class MeasuresWay(LibraryWay):
+    """The measures of which there are rows; nothing can be named."""
+
+    method = "measures"
+
+    def expected(self, case: Case) -> Any:
+        return super().expected(replace(case, organization=None, practices=None, providers=None))
+
+    def of_rows(self, rows: frozenset[int]) -> list[tuple[str, str]]:
+        return [("Charges", "Monthly")] if rows else []
+
+    async def _answer(self, case: Case, grant: Grant) -> list[tuple[str, str]]:
+        measures = await self.cache.measures(case.datasource, grant)
+        assert measures.meta.origin == self.tier
+        return [tuple(each) for each in measures]
+
+
+def query_words(
+    config: Path, user: str, datasource: int, asked: Mapping[str, Any], *, column: str | None = None
+) -> list[str]:
     """The command line of a query, without the program; the answer as JSON.
 
     Args:
@@ -147,8 +230,10 @@ def query_words(config: Path, user: str, datasource: int, asked: Mapping[str, An
         user: as whom.
         datasource: its id.
         asked: measure, frequency, organization, practices and providers as `Query` has them.
+        column: whose values are asked for; None asks for rows.
     """
-    words = ["--config", str(config), "query", str(datasource), "--as", user, "--format", "json"]
+    command = ["query", str(datasource)] if column is None else ["values", str(datasource), column]
+    words = ["--config", str(config), *command, "--as", user, "--format", "json"]
     for option in ("measure", "frequency", "organization"):
         if asked.get(option) is not None:
             words += [f"--{option}", asked[option]]
@@ -164,18 +249,29 @@ Run = Callable[[list[str]], tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class ShellWay:
-    """``warmcube query``: the exit status tells refusals apart as far as it does."""
+    """A command that reads; its exit status tells refusals apart as far as it does.
+
+    Attributes:
+        deployment: the configurations.
+        tier: from which it must answer.
+        run: runs it.
+        is_export: whether it is an export.
+        column: whose values are asked for; None asks for rows.
+    """
 
     deployment: Deployment
     tier: Tier
     run: Run
+    is_export: bool = False
+    column: str | None = None
 
     @property
     def name(self) -> str:
-        return f"warmcube query, {self.tier}"
+        command = "query" if self.column is None else "values"
+        return f"warmcube {command}{' --export' if self.is_export else ''}, {self.tier}"
 
     def expected(self, case: Case) -> tuple[int, frozenset[int] | None]:
-        outcome = expected(case)
+        outcome = expected_export(case) if self.is_export else expected(case)
         if outcome is Refusal.DENIED:
             return 3, None
         if isinstance(outcome, Refusal):
@@ -187,7 +283,11 @@ class ShellWay:
 
     async def ask(self, case: Case) -> tuple[int, frozenset[int] | None]:
         config = self.deployment.path(self.tier)
-        words = query_words(config, case.user, case.datasource, PARTITION | case.names)
+        words = query_words(
+            config, case.user, case.datasource, PARTITION | case.names, column=self.column
+        )
+        if self.is_export:
+            words.append("--export")
         status, output = await asyncio.to_thread(self.run, words)
         if status != 0:
             assert output == b"", "a refused command wrote something"
@@ -213,10 +313,16 @@ async def open_ways(deployment: Deployment) -> AsyncIterator[dict[str, Way]]:
         AnalyticsCache.from_config(deployment.path("store")) as warm,
         AnalyticsCache.from_config(deployment.path("database")) as cold,
     ):
+        tiers: list[tuple[AnalyticsCache, Tier]] = [(warm, "store"), (cold, "database")]
         ways: list[Way] = [
-            QueryWay(warm, "store"),
-            QueryWay(cold, "database"),
+            *(
+                kind(cache, tier)
+                for kind in (QueryWay, ExportWay, NumbersWay, PracticesWay, MeasuresWay)
+                for cache, tier in tiers
+            ),
             ShellWay(deployment, "store", run_inside),
             ShellWay(deployment, "database", run_inside),
+            ShellWay(deployment, "store", run_inside, is_export=True),
+            ShellWay(deployment, "store", run_inside, column="row_number"),
         ]
         yield {way.name: way for way in ways}
