@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -200,6 +201,26 @@ class AnalyticsCache:
         """
         wanted = self.settings.datasource(datasource)
         return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
+
+    async def partition_rows(
+        self, datasource: int
+    ) -> Mapping[tuple[str | None, str | None], int]:
+        """How many rows the live snapshot has, by measure and frequency; empty without one.
+
+        Args:
+            datasource: its id.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        live = await self._snapshots.load(wanted)
+        partitions = {} if live is None else live.manifest.partitions
+        return {
+            (name.measure, name.frequency): partition.rows
+            for name, partition in partitions.items()
+        }
 
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)

@@ -14,6 +14,7 @@ from warmcube.cli.console import say
 from warmcube.cli.demo import demo
 from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
+from warmcube.cli.prove import prove
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
 from warmcube.cli.state import State, operator, run
@@ -36,6 +37,7 @@ app.command(cls=WhereCommand)(warm)
 app.command(cls=WhereCommand)(query)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
+app.command(cls=WhereCommand)(prove)
 
 
 def _show_version(value: bool) -> None:

@@ -193,13 +193,12 @@ def view_of(records: Records, user: str, ground: Ground, now: datetime) -> View:
         for permission in sorted(records.roles.get(each.role, ()))
         if permission.startswith("analytics:read:")
     )
-    # A mistake in a role denies whoever has it, an ended assignment of it included.
-    is_broken = any(each.role in records.broken_roles for each in person.roles)
+    may_enter = person.is_active and bool(found) and not records.is_broken(person)
     view = View(
         records=records,
         person=person,
         ground=ground,
-        door=Door.OPEN if person.is_active and found and not is_broken else Door.NO_GRANT,
+        door=Door.OPEN if may_enter else Door.NO_GRANT,
         rights=found,
         keys=held,
         changes=min((each.ends for each in held if each.ends is not None), default=None),

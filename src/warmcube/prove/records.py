@@ -75,12 +75,15 @@ class Records:
         organizations: by id.
         people: by id.
         broken_roles: roles with a permission that would be ours and isn't; who has one is denied.
+        broken_organizations: those in a loop, or below one that there isn't. They count as
+            inactive, and who is in one, or has a role for one, is denied.
     """
 
     roles: Mapping[str, frozenset[str]]
     organizations: Mapping[str, Organization]
     people: Mapping[str, Person]
     broken_roles: frozenset[str] = field(init=False)
+    broken_organizations: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         broken = frozenset(
@@ -89,20 +92,39 @@ class Records:
             if any(text not in _KNOWN and _is_ours(text) for text in texts)
         )
         object.__setattr__(self, "broken_roles", broken)
+        lost = frozenset(filter(self._is_lost, self.organizations))
+        object.__setattr__(self, "broken_organizations", lost)
 
     def way_up(self, organization: str) -> tuple[str, ...]:
-        """An organization and those above it, as far as all are active; a loop leads nowhere."""
+        """An organization and those above it, as far as all are active; none if it isn't."""
         path: list[str] = []
         here: str | None = organization
-        while here is not None:
+        while here is not None and here not in self.broken_organizations:
             found = self.organizations.get(here)
             if found is None or not found.is_active:
                 break
-            if here in path:
-                return ()
             path.append(here)
             here = found.parent
         return tuple(path)
+
+    def is_broken(self, person: Person) -> bool:
+        """Whether a mistake in the directory touches somebody."""
+        return not self.broken_organizations.isdisjoint(person.organizations) or any(
+            held.role in self.broken_roles or held.organization in self.broken_organizations
+            for held in person.roles
+        )
+
+    def _is_lost(self, organization: str) -> bool:
+        above = self.organizations[organization].parent
+        if above is not None and above not in self.organizations:
+            return True
+        passed: set[str] = set()
+        while above in self.organizations and above not in passed:
+            if above == organization:
+                return True
+            passed.add(above)
+            above = self.organizations[above].parent
+        return False
 
     @cached_property
     def ways_up(self) -> Mapping[str, tuple[tuple[str, ...], ...]]:

@@ -12,22 +12,31 @@ from warmcube.prove.records import HeldRole, Organization, Person, Records
 __all__ = ["read_database"]
 
 _ORGANIZATIONS: Final = """
-SELECT o.id, o.parent_id, o.active AND o.deleted_at IS NULL,
-       array(SELECT practice_id FROM {0}.organization_practices WHERE organization_id = o.id)
+SELECT o.id::text, o.parent_id::text, o.active IS TRUE AND o.deleted_at IS NULL,
+       array(SELECT practice_id::text FROM {0}.organization_practices WHERE organization_id = o.id)
 FROM {0}.organizations o
 """
 # What is inactive or gone grants nothing and opens no door: as though nobody had it.
 _ROLES: Final = """
-SELECT r.id, array(SELECT permission FROM {0}.role_permissions WHERE role_id = r.id)
-FROM {0}.roles r WHERE r.active AND r.deleted_at IS NULL
+SELECT r.id::text, array(SELECT permission::text FROM {0}.role_permissions WHERE role_id = r.id)
+FROM {0}.roles r WHERE r.active IS TRUE AND r.deleted_at IS NULL
 """
 _USERS: Final = """
-SELECT u.id, u.active,
-       array(SELECT organization_id FROM {0}.user_organizations WHERE user_id = u.id)
+SELECT u.id::text, u.active IS TRUE,
+       array(SELECT organization_id::text FROM {0}.user_organizations WHERE user_id = u.id)
 FROM {0}.users u WHERE u.deleted_at IS NULL
 """
-_HELD: Final = "SELECT user_id, role_id, organization_id, expires_at FROM {0}.user_roles"
-_PROVIDERS: Final = "SELECT user_id, practice_id, provider_id FROM {0}.user_providers"
+# Python has no infinite moments: what ends in three thousand years doesn't end.
+_HELD: Final = """
+SELECT user_id::text, role_id::text, organization_id::text,
+       CASE WHEN expires_at > '5000-01-01+00' THEN NULL
+            WHEN expires_at < '1000-01-01+00' THEN timestamptz '1000-01-01+00'
+            ELSE expires_at END
+FROM {0}.user_roles
+"""
+_PROVIDERS: Final = """
+SELECT user_id::text, practice_id::text, provider_id::text FROM {0}.user_providers
+"""
 
 
 async def read_database(url: PostgresUrl, schema: str) -> Records:
