@@ -202,9 +202,7 @@ class AnalyticsCache:
         wanted = self.settings.datasource(datasource)
         return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
 
-    async def partition_rows(
-        self, datasource: int
-    ) -> Mapping[tuple[str | None, str | None], int]:
+    async def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
         """How many rows the live snapshot has, by measure and frequency; empty without one.
 
         Args:
@@ -218,8 +216,7 @@ class AnalyticsCache:
         live = await self._snapshots.load(wanted)
         partitions = {} if live is None else live.manifest.partitions
         return {
-            (name.measure, name.frequency): partition.rows
-            for name, partition in partitions.items()
+            (name.measure, name.frequency): partition.rows for name, partition in partitions.items()
         }
 
     def _keys(self, datasource: int) -> Keys:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from warmcube.prove.report import Finding, Report, Tally, visible
+from warmcube.prove.report import Finding, Report, Tally, remarks, visible
 
 __all__ = ["print_report"]
 
@@ -24,7 +24,7 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_finding(finding))
     if report.found > _MOST_FINDINGS:
         console.print(f"… and {report.found - _MOST_FINDINGS:,} more; --json and --html have them")
-    for line in _remarks(report):
+    for line in remarks(report):
         console.print(line, style="yellow")
     console.print(_verdict(report))
 
@@ -71,30 +71,6 @@ def _finding(finding: Finding) -> Text:
         f" {finding.user}{where}: {finding.case}: {finding.what}",
         (f" ({asked})" if asked else "", "dim"),
     )
-
-
-def _remarks(report: Report) -> list[str]:
-    total = report.total
-    lines = [*report.problems, *report.notes]
-    for each in report.datasources:
-        if each.partitions_changed:
-            lines.append(
-                f"data source {each.id}: {each.partitions_changed:,} of "
-                f"{each.partitions_tried:,} partitions have changed since the warm, and were "
-                "judged for leaks only: warm again to have losses judged"
-            )
-    if total.differences and not total.leaks:
-        lines.append(
-            "differences in values are no leaks; where the table was written since the warm, they "
-            "are to be expected: warm again"
-        )
-    if total.from_database:
-        lines.append(f"{total.from_database:,} cases were answered by the database, not the cache")
-    if total.unjudged:
-        lines.append(f"{total.unjudged:,} cases weren't judged, since a role ended meanwhile")
-    if report.stopped is not None:
-        lines.append(f"incomplete: {report.stopped}")
-    return lines
 
 
 def _verdict(report: Report) -> Text:

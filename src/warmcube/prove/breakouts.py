@@ -104,9 +104,7 @@ def foreign_provider(scene: Scene, random: random.Random) -> Case | None:
     named = random.choice(foreign)
     kind = "break out: a provider of others"
     if not scene.view.may_name_provider(named):
-        return scene.refused(
-            kind, Wanted.DENIED, words="provider", named=named, providers=[named]
-        )
+        return scene.refused(kind, Wanted.DENIED, words="provider", named=named, providers=[named])
     return scene.case(kind, Narrowing(providers=frozenset([named])), providers=[named])
 
 
@@ -150,11 +148,11 @@ def empty_list(scene: Scene, random: random.Random) -> Case | None:
     role = _role(scene, random)
     if role is None:
         return None
-    empty: Any = random.choice([[], (), set(), frozenset()])
+    empty: Any = random.choice([[], ()])
     return scene.case(
         f"break out: an empty list of {role}s",
-        Narrowing(**{f"{role}s": frozenset[str]()}),
-        **{f"{role}s": empty if isinstance(empty, list | tuple) else list(empty)},
+        _narrowing(role, frozenset()),
+        **_named(role, empty),
     )
 
 
@@ -164,15 +162,15 @@ def condition_on_others(scene: Scene, random: random.Random) -> Case | None:
     if role is None:
         return None
     place = 0 if role == "practice" else 1
-    known = sorted({pair[place] for pair in scene.witness.pairs if pair[place]} - {None, ""})
+    known = _known(scene, place)
     if not known:
         return None
     named = frozenset(random.sample(known, min(len(known), random.randint(1, 4))))
     if random.random() < 0.5:
-        condition = Filter(_column(scene, role), "in", sorted(map(str, named)))
+        condition = Filter(_column(scene, role), "in", sorted(named))
         where = _among(place, named)
     else:
-        one = random.choice(sorted(map(str, named)))
+        one = random.choice(sorted(named))
         condition = Filter(_column(scene, role), "eq", one)
         where = _among(place, frozenset([one]))
     return scene.case(
@@ -199,15 +197,15 @@ def confused_id(scene: Scene, random: random.Random) -> Case | None:
     if role is None:
         return None
     place = 0 if role == "practice" else 1
-    known = sorted({pair[place] for pair in scene.witness.pairs if pair[place]} - {None, ""})
+    known = _known(scene, place)
     if not known:
         return None
     own = random.choice(known)
-    wrong = random.choice(_confusions(str(own), _form(scene, role)))
+    wrong = random.choice(_confusions(own, _form(scene, role)))
     return scene.refused(
         f"break out: a {role} of another type",
         Wanted.INVALID,
-        **{f"{role}s": random.choice([[wrong], [own, wrong]])},
+        **_named(role, random.choice([[wrong], [own, wrong]])),
     )
 
 
@@ -217,9 +215,7 @@ def confused_list(scene: Scene, random: random.Random) -> Case | None:
     if role is None:
         return None
     wrong: Any = random.choice(["101", "", 101, 0, False, True, 1.0, {"id": 101}, b"101", object()])
-    return scene.refused(
-        f"break out: no list of {role}s", Wanted.INVALID, **{f"{role}s": wrong}
-    )
+    return scene.refused(f"break out: no list of {role}s", Wanted.INVALID, **_named(role, wrong))
 
 
 def confused_organization(scene: Scene, random: random.Random) -> Case | None:
@@ -240,7 +236,7 @@ def forged_id(scene: Scene, random: random.Random) -> Case | None:
     forged = random.choice((*FORGED, *_UNREADABLE))
     if not is_id(forged, _form(scene, role)):
         return scene.refused(
-            f"break out: a forged {role}", Wanted.INVALID, **{f"{role}s": [forged]}
+            f"break out: a forged {role}", Wanted.INVALID, **_named(role, [forged])
         )
     return _unknown_id(scene, random, role, forged, f"break out: a forged {role}")
 
@@ -262,7 +258,7 @@ def forged_name(scene: Scene, random: random.Random) -> Case | None:
     asked = (forged, frequency) if name == "measure" else (measure, forged)
     if asked in scene.witness.others:
         return None
-    return scene.case(kind, is_empty=True, **{name: forged})
+    return scene.case(kind, is_empty=True, **_asked(name, forged))
 
 
 def confused_name(scene: Scene, random: random.Random) -> Case | None:
@@ -272,9 +268,7 @@ def confused_name(scene: Scene, random: random.Random) -> Case | None:
     if (roles.measure if name == "measure" else roles.frequency) is None:
         return None
     wrong: Any = random.choice([None, True, 1.5, [], ["Charges"], b"Charges", {"null": True}])
-    return scene.refused(
-        f"break out: a {name} of another type", Wanted.INVALID, **{name: wrong}
-    )
+    return scene.refused(f"break out: a {name} of another type", Wanted.INVALID, **{name: wrong})
 
 
 def forged_condition(scene: Scene, random: random.Random) -> Case | None:
@@ -299,9 +293,7 @@ def forged_condition(scene: Scene, random: random.Random) -> Case | None:
     column = random.choice(texts)
     if forged in scene.witness.distinct(column):
         return None
-    return scene.case(
-        kind, Narrowing(where=lambda *_: False), where=[Filter(column, "eq", forged)]
-    )
+    return scene.case(kind, Narrowing(where=lambda *_: False), where=[Filter(column, "eq", forged)])
 
 
 def no_such_datasource(scene: Scene, random: random.Random) -> Case | None:
@@ -381,8 +373,7 @@ def _unknown_id(
     may = view.may_name_practice if role == "practice" else view.may_name_provider
     if view.door is Door.OPEN and not may(named):
         return _outside(scene, random, role, kind.removeprefix("break out: "), [named])
-    narrowing = Narrowing(**{f"{role}s": frozenset([named])})
-    return scene.case(kind, narrowing, **{f"{role}s": [named]})
+    return scene.case(kind, _narrowing(role, frozenset([named])), **_named(role, [named]))
 
 
 def _outside(
@@ -400,7 +391,7 @@ def _outside(
         Wanted.DENIED,
         words=role,
         named=named,
-        **{f"{role}s": [given]},
+        **_named(role, [given]),
     )
 
 
@@ -424,6 +415,23 @@ def _no_organizations(scene: Scene) -> list[str]:
     return [each for each in some if each not in known]
 
 
+def _known(scene: Scene, place: int) -> list[str]:
+    """The practices (0) or the providers (1) that there are, and that can be named."""
+    return sorted({text for pair in scene.witness.pairs if (text := pair[place])})
+
+
+def _named(role: str, ids: Any) -> dict[str, Any]:
+    return {f"{role}s": ids}
+
+
+def _asked(name: str, value: Any) -> dict[str, Any]:
+    return {name: value}
+
+
+def _narrowing(role: str, ids: frozenset[str]) -> Narrowing:
+    return Narrowing(practices=ids) if role == "practice" else Narrowing(providers=ids)
+
+
 def _role(scene: Scene, random: random.Random) -> str | None:
     there = [role for role in ("practice", "provider") if _column(scene, role) is not None]
     return random.choice(there) if there else None
@@ -439,7 +447,7 @@ def _form(scene: Scene, role: str) -> Form:
     return Form.TEXT if column is None else scene.witness.forms[column]
 
 
-def _among(place: int, named: frozenset[str | None]) -> Any:
+def _among(place: int, named: frozenset[str]) -> Any:
     return lambda practice, provider: (practice, provider)[place] in named
 
 

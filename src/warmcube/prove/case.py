@@ -14,6 +14,7 @@ from warmcube.prove.witness import EVERYTHING, Narrowing, Witness
 
 __all__ = ["Case", "Scene", "Wanted"]
 
+
 class Wanted(StrEnum):
     """What has to become of a question."""
 
@@ -145,4 +146,3 @@ class Scene:
     @property
     def _seen(self) -> Mapping[tuple[str | None, str | None], int]:
         return self.witness.seen(self.predicate)
-

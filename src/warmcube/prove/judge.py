@@ -135,9 +135,7 @@ def _judge_refusal(wanted: Wanted, answer: Answer, verdict: Verdict) -> None:
     }[wanted]
     if not is_right:
         failed = "" if isinstance(error, WarmcubeError) else " (it failed unexpectedly)"
-        verdict.note(
-            f"{type(error).__name__}{failed}, where {_due(wanted)} was due", differences=1
-        )
+        verdict.note(f"{type(error).__name__}{failed}, where {_due(wanted)} was due", differences=1)
 
 
 def _due(wanted: Wanted) -> str:
@@ -186,7 +184,7 @@ class _Expected:
     def all_days(self) -> Mapping[Key, Sequence[Row]]:
         """The groups there are within the right and what was named, whatever the days."""
         if self._case.is_counted:
-            return {key: () for key in self.groups}
+            return dict.fromkeys(self.groups, ())
         rows = self.scene.witness.select(self.pairs, None)
         return group(rows, self._places())
 
@@ -251,15 +249,15 @@ def _judge_rows(expected: _Expected, answer: Table, verdict: Verdict) -> None:
         None if column is None else expected.names.index(column)
         for column in (roles.practice, roles.provider)
     ]
-    of_others = sum(
-        expected.is_of_others(_pair(row, places)) for row in found if len(row) == len(expected.names)
-    )
+    whole = [row for row in found if len(row) == len(expected.names)]
+    pairs = Counter(_pair(row, places) for row in whole)
+    of_others = sum(count for pair, count in pairs.items() if expected.is_of_others(pair))
     if of_others:
         verdict.note(f"{of_others} rows of others", leaks=of_others)
-    surplus = Counter(found) - Counter(expected.rows)
-    missing = Counter(expected.rows) - Counter(found)
-    if not surplus and not missing:
+    counts, due = Counter(found), Counter(expected.rows)
+    if counts == due:
         return
+    surplus, missing = counts - due, due - counts
     extra = sum(
         count
         for row, count in surplus.items()
@@ -270,14 +268,14 @@ def _judge_rows(expected: _Expected, answer: Table, verdict: Verdict) -> None:
         verdict.note(f"{disguised} rows of others under an id of one's own", leaks=disguised)
     changed = max(0, min(extra - disguised, missing.total()))
     if missing.total() > changed:
-        verdict.note(f"{missing.total() - changed} rows are missing", losses=missing.total() - changed)
+        verdict.note(
+            f"{missing.total() - changed} rows are missing", losses=missing.total() - changed
+        )
     if extra - disguised > 0:
         verdict.note(f"{extra - disguised} rows that SQL hasn't", differences=extra - disguised)
 
 
-def _disguised(
-    expected: _Expected, surplus: Counter[Row], places: Sequence[int | None]
-) -> int:
+def _disguised(expected: _Expected, surplus: Counter[Row], places: Sequence[int | None]) -> int:
     """How many rows that are too many are rows of others but for practice and provider."""
     witness, view = expected.scene.witness, expected.scene.view
     candidates = {
@@ -287,9 +285,7 @@ def _disguised(
     }
     if not candidates:
         return 0
-    foreign = {
-        _without(row, places) for row in witness.rows if not view.sees(*_pair(row, places))
-    }
+    foreign = {_without(row, places) for row in witness.rows if not view.sees(*_pair(row, places))}
     foreign -= {_without(row, places) for row in expected.rows}
     return sum(count for row, count in candidates.items() if _without(row, places) in foreign)
 
@@ -308,7 +304,7 @@ def _judge_groups(expected: _Expected, answer: Table, verdict: Verdict) -> None:
     forms, value = scene.witness.forms, scene.datasource.roles.value
     keys = {name: forms[name] for name in expected.query.group_by}
     result = form_of(function, Form.INTEGER if value is None else forms[value])
-    columns = [*keys, next(reversed(answer[0]))] if answer else []
+    columns = [*keys, list(answer[0])[-1]] if answer else []
     rows = _canonical(answer, dict(zip(columns, [*keys.values(), result], strict=False)))
     found = {row[:-1]: row[-1] for row in rows}
     verdict.rows = len(rows)
@@ -325,7 +321,9 @@ def _judge_groups(expected: _Expected, answer: Table, verdict: Verdict) -> None:
         verdict.note(f"{lost} groups are missing", losses=lost)
     for key in expected.groups.keys() & found.keys():
         if not agrees(expected.groups[key], found[key], function):
-            _note_value(expected.groups[key], found[key], function, len(known.get(key, ())), verdict)
+            _note_value(
+                expected.groups[key], found[key], function, len(known.get(key, ())), verdict
+            )
 
 
 def _note_value(

@@ -106,9 +106,7 @@ class View:
     def may_name_organization(self, organization: str) -> bool:
         """Likewise for an organization."""
         up = self.records.way_up(organization)
-        if not up or not (
-            self._is_wide_open or any(key.organization in up for key in self.keys)
-        ):
+        if not up or not (self._is_wide_open or any(key.organization in up for key in self.keys)):
             return False
         return any(self._leads(right, up) for right in self.rights)
 

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any, Final, TypeAlias
 
 from warmcube.model.request import AGGREGATES, Filter
-from warmcube.prove.canonical import Form
 from warmcube.prove.case import Case, Scene
 from warmcube.prove.predicate import Door
 from warmcube.prove.witness import Narrowing
@@ -32,7 +31,9 @@ def whole(scene: Scene, random: random.Random) -> Case | None:
     del random
     roles = scene.datasource.roles
     groups = [column for column in (roles.practice, roles.provider) if column is not None]
-    return scene.case("read: counts by practice and provider", is_counted=True, aggregate="count", group_by=groups)
+    return scene.case(
+        "read: counts by practice and provider", is_counted=True, aggregate="count", group_by=groups
+    )
 
 
 def some_practices(scene: Scene, random: random.Random) -> Case | None:
@@ -88,9 +89,7 @@ def an_organization(scene: Scene, random: random.Random) -> Case | None:
     if view.door is not Door.OPEN or not known:
         return None
     named = random.choice(known)
-    return scene.case(
-        "read: organization named", Narrowing(organization=named), organization=named
-    )
+    return scene.case("read: organization named", Narrowing(organization=named), organization=named)
 
 
 def an_organization_counted(scene: Scene, random: random.Random) -> Case | None:

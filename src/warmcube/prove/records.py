@@ -119,7 +119,7 @@ class Records:
         if above is not None and above not in self.organizations:
             return True
         passed: set[str] = set()
-        while above in self.organizations and above not in passed:
+        while above is not None and above in self.organizations and above not in passed:
             if above == organization:
                 return True
             passed.add(above)
@@ -138,7 +138,7 @@ class Records:
 
 
 def _is_ours(permission: str) -> bool:
-    return permission.split(":")[0].strip().casefold() in _OURS
+    return permission.split(":", maxsplit=1)[0].strip().casefold() in _OURS
 
 
 def read_file(path: Path) -> Records:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-__all__ = ["MOST_FINDINGS", "DatasourceReport", "Finding", "Report", "Tally", "visible"]
+__all__ = ["MOST_FINDINGS", "DatasourceReport", "Finding", "Report", "Tally", "remarks", "visible"]
 
 MOST_FINDINGS: Final = 200
 """So many are described one by one; all are counted."""
@@ -214,7 +214,7 @@ class Report:
             "kinds": dict(sorted(self.kinds.items())),
             "findings": [asdict(each) for each in self.findings],
             "findings_in_all": self.found,
-            "notes": list(self.notes),
+            "notes": remarks(self),
         }
 
 
@@ -223,6 +223,31 @@ def _rounded(tally: Tally) -> dict[str, Any]:
         name: round(value, 3) if isinstance(value, float) else value
         for name, value in asdict(tally).items()
     }
+
+
+def remarks(report: Report) -> list[str]:
+    """What somebody who reads the verdict has to know beside it, in sentences."""
+    total = report.total
+    lines = [*report.problems, *report.notes]
+    for each in report.datasources:
+        if each.partitions_changed:
+            lines.append(
+                f"data source {each.id}: {each.partitions_changed:,} of "
+                f"{each.partitions_tried:,} partitions have changed since the warm, and were "
+                "judged for leaks only: warm again to have losses judged"
+            )
+    if total.differences and not total.leaks:
+        lines.append(
+            "differences in values are no leaks; where the table was written since the warm, they "
+            "are to be expected: warm again"
+        )
+    if total.from_database:
+        lines.append(f"{total.from_database:,} cases were answered by the database, not the cache")
+    if total.unjudged:
+        lines.append(f"{total.unjudged:,} cases weren't judged, since a role ended meanwhile")
+    if report.stopped is not None:
+        lines.append(f"incomplete: {report.stopped}")
+    return lines
 
 
 def visible(text: str) -> str:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import DirectoryError, WarmcubeError
+from warmcube.errors import DirectoryError
 from warmcube.postgres.session import DRIVER_ERRORS, tell
 from warmcube.postgres.url import PostgresUrl
+from warmcube.prove.gate import GateTrial
 from warmcube.prove.options import Options, ProgressCallback
 from warmcube.prove.records import Records, read_file
 from warmcube.prove.records_database import read_database
 from warmcube.prove.report import DatasourceReport, Report, visible
 from warmcube.prove.sample import choose_users
-from warmcube.prove.trial import DatasourceTrial, GateTrial, Out, Watch
+from warmcube.prove.trial import DatasourceTrial
+from warmcube.prove.watch import Out, Watch
 
 __all__ = ["prove"]
 

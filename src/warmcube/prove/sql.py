@@ -57,9 +57,7 @@ _DUCKDB: Final = {
     "FLOAT": Form.REAL,
     "DOUBLE": Form.DOUBLE,
     "DATE": Form.DATE,
-    **dict.fromkeys(
-        ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), Form.TIMESTAMP
-    ),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), Form.TIMESTAMP),
     "TIMESTAMP WITH TIME ZONE": Form.TIMESTAMPTZ,
     "UUID": Form.UUID,
 }
@@ -228,7 +226,8 @@ class _Postgres:
         return _dotted(name)
 
     async def fetch(self, sql: str) -> list[tuple[Any, ...]]:
-        return await (await self.execute(sql)).fetchall()
+        rows: list[tuple[Any, ...]] = await (await self.execute(sql)).fetchall()
+        return rows
 
     async def forms(self, table: str) -> dict[str, Form]:
         cursor = await self.execute(f"SELECT * FROM {table} LIMIT 0")
@@ -270,7 +269,9 @@ _BEGIN: Final = (
 
 
 class _DuckDB:
-    def __init__(self, connection: duckdb.DuckDBPyConnection, relation: str | None, source: str):
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, relation: str | None, source: str
+    ) -> None:
         self._connection = connection
         self._relation = relation  # of Parquet files, which are the table whatever its name
         self._source = source
@@ -287,15 +288,25 @@ class _DuckDB:
     async def forms(self, table: str) -> dict[str, Form]:
         described = await self.fetch(f"DESCRIBE SELECT * FROM {table}")
         return {
-            row[0]: Form.NUMERIC
-            if row[1].startswith("DECIMAL")
-            else _DUCKDB.get(row[1], Form.TEXT)
+            row[0]: Form.NUMERIC if row[1].startswith("DECIMAL") else _DUCKDB.get(row[1], Form.TEXT)
             for row in described
         }
 
 
 @asynccontextmanager
 async def _files(url: str, datasource: Datasource) -> AsyncIterator[_Session]:
+    try:
+        connection, relation = await asyncio.to_thread(_connect, url)
+    except duckdb.Error as error:
+        raise _unavailable(datasource.source, " ".join(str(error).split())) from None
+    try:
+        yield _DuckDB(connection, relation, datasource.source)
+    finally:
+        connection.close()
+
+
+def _connect(url: str) -> tuple[duckdb.DuckDBPyConnection, str | None]:
+    """A DuckDB that has the files, and what Parquet files are called in it."""
     scheme, _, rest = url.partition(":")
     path = str(Path(unquote(rest.removeprefix("//"))).absolute())
     connection = duckdb.connect(":memory:")
@@ -303,17 +314,17 @@ async def _files(url: str, datasource: Datasource) -> AsyncIterator[_Session]:
         connection.execute("SET TimeZone = 'UTC'")
         relation = None
         if scheme == "parquet":
-            paths = [path] if Path(path).is_file() else sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - takes no absolute pattern
-            listed = ", ".join(literal(each) for each in paths if Path(each).is_file())
+            # Path.glob takes no absolute pattern.
+            matching = [path] if Path(path).is_file() else glob.glob(path, recursive=True)  # noqa: PTH207
+            listed = ", ".join(literal(each) for each in sorted(matching) if Path(each).is_file())
             relation = f"read_parquet([{listed}])"
         else:
             connection.execute(f'ATTACH {literal(path)} AS "proven" (READ_ONLY)')
         connection.execute("BEGIN TRANSACTION READ ONLY")
-        yield _DuckDB(connection, relation, datasource.source)
-    except duckdb.Error as error:
-        raise _unavailable(datasource.source, " ".join(str(error).split())) from None
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    return connection, relation
 
 
 def _dotted(name: str, schema: str | None = None) -> str:

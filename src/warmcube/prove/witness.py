@@ -197,10 +197,14 @@ async def call_witness(
     if sum(each.rows for each in counted) > MOST_ROWS:
         window = _window(counted, random)
     raw = await database.rows(partition, None if window is None else sorted(window))
-    columns = [
-        from_sql(values, form)
-        for values, form in zip(zip(*raw, strict=True), database.forms.values(), strict=True)
-    ] if raw else []
+    columns = (
+        [
+            from_sql(values, form)
+            for values, form in zip(zip(*raw, strict=True), database.forms.values(), strict=True)
+        ]
+        if raw
+        else []
+    )
     return Witness(
         datasource=datasource,
         partition=partition,
