@@ -41,7 +41,7 @@ FORGED: Final = (
     "null",
     "NaN",
     "0x65",
-    "١٠١",  # digits, but not those that a column prints
+    "\u0661\u0660\u0661",  # digits, but not those that a column prints
     "\u202e101",
     "é",
     "e\u0301",
@@ -272,28 +272,37 @@ def confused_name(scene: Scene, random: random.Random) -> Case | None:
 
 
 def forged_condition(scene: Scene, random: random.Random) -> Case | None:
-    """SQL and patterns as a condition's column, operator or value."""
+    """SQL and patterns as a condition's column or operator, to group by or to order by."""
+    forged = random.choice(FORGED[:-1])
+    some = next(iter(scene.witness.forms))
+    if forged in scene.witness.forms:
+        return None
+    asked: Mapping[str, Any] = random.choice(
+        [
+            {"where": [Filter(forged, "eq", "1")]},
+            {"where": [Filter(some, forged, "1")]},
+            {"aggregate": "count", "group_by": [forged]},
+            {"aggregate": forged},
+            {"order_by": [forged]},
+        ]
+    )
+    return scene.refused("break out: a forged condition", Wanted.INVALID, **asked)
+
+
+def forged_value(scene: Scene, random: random.Random) -> Case | None:
+    """SQL and patterns as a condition's value are texts that no row has."""
     forged = random.choice(FORGED[:-1])
     texts = [name for name, form in scene.witness.forms.items() if form is Form.TEXT]
-    kind = "break out: a forged condition"
-    what = random.choice(["column", "operator", "value", "group", "order"])
-    if what == "column":
-        if forged in scene.witness.forms:
-            return None
-        return scene.refused(kind, Wanted.INVALID, where=[Filter(forged, "eq", "1")])
-    if what == "operator":
-        column = next(iter(scene.witness.forms))
-        return scene.refused(kind, Wanted.INVALID, where=[Filter(column, forged, "1")])
-    if what == "group":
-        return scene.refused(kind, Wanted.INVALID, aggregate="count", group_by=[forged])
-    if what == "order":
-        return scene.refused(kind, Wanted.INVALID, order_by=[forged])
     if not texts:
         return None
     column = random.choice(texts)
     if forged in scene.witness.distinct(column):
         return None
-    return scene.case(kind, Narrowing(where=lambda *_: False), where=[Filter(column, "eq", forged)])
+    return scene.case(
+        "break out: a forged value",
+        Narrowing(where=lambda *_: False),
+        where=[Filter(column, "eq", forged)],
+    )
 
 
 def no_such_datasource(scene: Scene, random: random.Random) -> Case | None:
@@ -471,6 +480,7 @@ BREAKOUTS: Final[Sequence[Maker]] = (
     forged_name,
     confused_name,
     forged_condition,
+    forged_value,
     no_such_datasource,
     null_partition,
     no_column,

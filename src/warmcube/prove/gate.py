@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import AccessDenied
+from warmcube.errors import AccessDenied, InvalidQuery
 from warmcube.model.request import Query
 from warmcube.prove.forgery import false_grants, false_users, try_grant
 from warmcube.prove.judge import Verdict
@@ -105,9 +105,12 @@ class GateTrial:
                     started = time.perf_counter()
                     error = await try_grant(self._cache, query, false.make())
                     verdict = Verdict()
-                    if not isinstance(error, AccessDenied):
-                        got = "an answer" if error is None else type(error).__name__
-                        verdict.note(f"{got}, where a denial was due", leaks=1)
+                    if error is None or isinstance(error, InvalidQuery):
+                        verdict.note("it was taken, where a denial was due", leaks=1)
+                    elif not isinstance(error, AccessDenied):
+                        verdict.note(
+                            f"{type(error).__name__}, where a denial was due", differences=1
+                        )
                     self._note(false.kind, user, verdict, started, is_refusal=True)
 
     def _note(

@@ -98,7 +98,7 @@ def judge(
         _judge_refusal(Wanted.INVALID, answer, verdict)
         return verdict
     if answer.rows is None:
-        wanted = f"{expected.size} rows were due" if expected.size else "no rows were due"
+        wanted = f"an answer of {_some(expected.size, 'row')} was due"
         if isinstance(answer.error, AccessDenied):
             verdict.note(f"denied, where {wanted}", losses=max(1, expected.size))
         else:
@@ -107,7 +107,7 @@ def judge(
         return verdict
     if answer.fetched > expected.within:
         verdict.note(
-            f"{answer.fetched} rows were fetched, and only {expected.within} are within the right",
+            f"{_some(answer.fetched, 'row')} fetched, where {expected.within:,} are in the right",
             leaks=answer.fetched - expected.within,
         )
     if case.query.aggregate is None:
@@ -120,7 +120,7 @@ def judge(
 def _judge_refusal(wanted: Wanted, answer: Answer, verdict: Verdict) -> None:
     if answer.rows is not None:
         count = max(1, len(answer.rows))
-        given = f"an answer of {len(answer.rows)} rows"
+        given = f"an answer of {_some(len(answer.rows), 'row')}"
         if wanted is Wanted.INVALID and not answer.rows:
             verdict.note(f"an empty answer, where {wanted} was due", differences=1)
         else:
@@ -238,7 +238,7 @@ def _judge_owners(expected: _Expected, answer: Table, verdict: Verdict) -> None:
             for each in practices
         )
     if of_others:
-        verdict.note(f"{of_others} rows or groups of others", leaks=of_others)
+        verdict.note(f"{_some(of_others, 'row')} of others", leaks=of_others)
 
 
 def _judge_rows(expected: _Expected, answer: Table, verdict: Verdict) -> None:
@@ -253,7 +253,7 @@ def _judge_rows(expected: _Expected, answer: Table, verdict: Verdict) -> None:
     pairs = Counter(_pair(row, places) for row in whole)
     of_others = sum(count for pair, count in pairs.items() if expected.is_of_others(pair))
     if of_others:
-        verdict.note(f"{of_others} rows of others", leaks=of_others)
+        verdict.note(f"{_some(of_others, 'row')} of others", leaks=of_others)
     counts, due = Counter(found), Counter(expected.rows)
     if counts == due:
         return
@@ -265,14 +265,15 @@ def _judge_rows(expected: _Expected, answer: Table, verdict: Verdict) -> None:
     )
     disguised = _disguised(expected, surplus, places)
     if disguised:
-        verdict.note(f"{disguised} rows of others under an id of one's own", leaks=disguised)
-    changed = max(0, min(extra - disguised, missing.total()))
-    if missing.total() > changed:
         verdict.note(
-            f"{missing.total() - changed} rows are missing", losses=missing.total() - changed
+            f"{_some(disguised, 'row')} of others under an id of one's own", leaks=disguised
         )
-    if extra - disguised > 0:
-        verdict.note(f"{extra - disguised} rows that SQL hasn't", differences=extra - disguised)
+    changed = max(0, min(extra - disguised, missing.total()))
+    lost, other = missing.total() - changed, extra - disguised
+    if lost > 0:
+        verdict.note(f"{_some(lost, 'row')} missing", losses=lost)
+    if other > 0:
+        verdict.note(f"{_some(other, 'row')} that SQL hasn't", differences=other)
 
 
 def _disguised(expected: _Expected, surplus: Counter[Row], places: Sequence[int | None]) -> int:
@@ -309,35 +310,58 @@ def _judge_groups(expected: _Expected, answer: Table, verdict: Verdict) -> None:
     found = {row[:-1]: row[-1] for row in rows}
     verdict.rows = len(rows)
     if len(found) < len(rows):
-        verdict.note(f"{len(rows) - len(found)} groups twice", differences=len(rows) - len(found))
+        verdict.note(
+            f"{_some(len(rows) - len(found), 'group')} twice", differences=len(rows) - len(found)
+        )
     known = expected.all_days
-    for key in found.keys() - expected.groups.keys():
-        if key in known:
-            verdict.note("a group outside the days asked for", differences=1)
-        else:
-            verdict.note("a group of rows of others", leaks=1)
+    surplus = found.keys() - expected.groups.keys()
+    foreign = len(surplus - known.keys())
+    if foreign:
+        verdict.note(f"{_some(foreign, 'group')} of rows of others", leaks=foreign)
+    if len(surplus) > foreign:
+        late = len(surplus) - foreign
+        verdict.note(f"{_some(late, 'group')} outside the days asked for", differences=late)
     lost = len(expected.groups.keys() - found.keys())
     if lost:
-        verdict.note(f"{lost} groups are missing", losses=lost)
-    for key in expected.groups.keys() & found.keys():
-        if not agrees(expected.groups[key], found[key], function):
-            _note_value(
-                expected.groups[key], found[key], function, len(known.get(key, ())), verdict
-            )
+        verdict.note(f"{_some(lost, 'group')} missing", losses=lost)
+    wrong = [
+        key
+        for key in expected.groups.keys() & found.keys()
+        if not agrees(expected.groups[key], found[key], function)
+    ]
+    if function == "count":
+        wrong = _note_counts(expected, found, wrong, verdict)
+    if wrong:
+        verdict.note(
+            f"{_some(len(wrong), 'group')} with another {function}", differences=len(wrong)
+        )
 
 
-def _note_value(
-    expected: Total, found: str | None, function: str, within: int, verdict: Verdict
-) -> None:
-    if function == "count" and found is not None and expected.text is not None:
-        more = int(found) - int(expected.text)
-        if more < 0:
-            verdict.note(f"a count without {-more} rows", losses=-more)
-            return
-        if int(found) > max(within, int(expected.text)):
-            verdict.note(f"a count of {more} rows more than there are in the right", leaks=more)
-            return
-    verdict.note(f"another {function}", differences=1)
+def _note_counts(
+    expected: _Expected, found: Mapping[Key, str | None], wrong: Sequence[Key], verdict: Verdict
+) -> list[Key]:
+    """What wrong counts tell of rows that are too many or missing; the groups that are left."""
+    left: list[Key] = []
+    more = fewer = 0
+    known = expected.all_days
+    for key in wrong:
+        text, due = found[key], int(expected.groups[key].text or 0)
+        count = int(text) if text is not None and text.removeprefix("-").isdigit() else due
+        if count < due:
+            fewer += due - count
+        elif count > max(due, len(known.get(key, ()))):
+            more += count - due
+        else:
+            left.append(key)
+    if more:
+        verdict.note(f"counts of {_some(more, 'row')} more than are in the right", leaks=more)
+    if fewer:
+        verdict.note(f"counts without {_some(fewer, 'row')}", losses=fewer)
+    return left
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _canonical(answer: Table, forms: Mapping[str, Form]) -> list[Row]:

@@ -42,7 +42,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class HeldRole:
-    """A role somebody has, as long as it hasn't ended, in one organization's subtree or anywhere."""
+    """A role that somebody has until it ends, in one organization's subtree or anywhere."""
 
     role: str
     organization: str | None = None

@@ -229,13 +229,13 @@ def remarks(report: Report) -> list[str]:
     """What somebody who reads the verdict has to know beside it, in sentences."""
     total = report.total
     lines = [*report.problems, *report.notes]
-    for each in report.datasources:
-        if each.partitions_changed:
-            lines.append(
-                f"data source {each.id}: {each.partitions_changed:,} of "
-                f"{each.partitions_tried:,} partitions have changed since the warm, and were "
-                "judged for leaks only: warm again to have losses judged"
-            )
+    lines += [
+        f"data source {each.id}: {each.partitions_changed:,} of {each.partitions_tried:,} "
+        "partitions have changed since the warm, and were judged for leaks only: warm again to "
+        "have losses judged"
+        for each in report.datasources
+        if each.partitions_changed
+    ]
     if total.differences and not total.leaks:
         lines.append(
             "differences in values are no leaks; where the table was written since the warm, they "

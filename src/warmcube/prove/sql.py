@@ -131,8 +131,8 @@ class Database:
             some = predicates[start : start + _PREDICATES]
             counts = "".join(f", count(*) FILTER (WHERE {each})" for each in some)
             sql = (
-                f"SELECT {self.practice}, {self.provider}, count(*), {values}{counts} FROM {self._table} "
-                f"WHERE {self._is_of(partition)} GROUP BY 1, 2"
+                f"SELECT {self.practice}, {self.provider}, count(*), {values}{counts} "
+                f"FROM {self._table} WHERE {self._is_of(partition)} GROUP BY 1, 2"
             )
             for practice, provider, rows, valued, *seen in await self._session.fetch(sql):
                 *_, before = found.get((practice, provider), (0, 0, ()))
