@@ -115,6 +115,7 @@ class Report:
         users_tried: of them.
         planned: cases.
         stopped: why it ended before all were tried; None if it didn't.
+        void: why nothing of it counts; None if it does.
         datasources: those asked for.
         gate: cases about no data source: users that there aren't, grants that aren't any.
         kinds: how many cases of each kind.
@@ -130,6 +131,7 @@ class Report:
     users_tried: int = 0
     planned: int = 0
     stopped: str | None = None
+    void: str | None = None
     datasources: list[DatasourceReport] = field(default_factory=list)
     gate: Tally = field(default_factory=Tally)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -148,7 +150,8 @@ class Report:
     @property
     def problems(self) -> list[str]:
         """What kept something from being proven, in sentences."""
-        return [
+        found = [] if self.void is None else [self.void]
+        return found + [
             f"data source {each.id} ({visible(each.name)}): {each.problem}"
             for each in self.datasources
             if each.problem is not None

@@ -79,7 +79,9 @@ async def prove(
             for trial in trials:
                 await trial.run()
             if await _records(settings) != records:
-                report.stopped = "the directory changed meanwhile: run it again"
+                report.void = (
+                    "the directory changed meanwhile, so nothing of this counts: run it again"
+                )
     except Out as out:
         report.stopped = str(out)
     except asyncio.CancelledError:
