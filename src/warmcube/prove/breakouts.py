@@ -293,7 +293,7 @@ def forged_value(scene: Scene, random: random.Random) -> Case | None:
     """SQL and patterns as a condition's value are texts that no row has."""
     forged = random.choice(FORGED[:-1])
     texts = [name for name, form in scene.witness.forms.items() if form is Form.TEXT]
-    if not texts:
+    if not texts or scene.witness.window is not None:
         return None
     column = random.choice(texts)
     if forged in scene.witness.distinct(column):

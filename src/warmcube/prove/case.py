@@ -35,6 +35,8 @@ class Case:
         narrowing: what of the user's rows it asks for.
         is_counted: whether it asks for nothing but counts by practice and provider.
         is_empty: whether there are no rows to it whatever the table holds.
+        column: whose values are asked for, in the place of rows.
+        is_inventory: whether the measures are asked for, in the place of rows.
         words: what messages of this kind have in common, whatever `named` is; None to not compare.
         named: what the message may repeat, and nothing else in it may depend on.
     """
@@ -45,6 +47,8 @@ class Case:
     narrowing: Narrowing = EVERYTHING
     is_counted: bool = False
     is_empty: bool = False
+    column: str | None = None
+    is_inventory: bool = False
     words: str | None = None
     named: object = None
 
@@ -58,6 +62,7 @@ class Scene:
         view: what the user may see and name.
         witness: what the database says.
         predicate: the user's rows, as SQL.
+        inventory: the measures and frequencies, and whether the user has rows of each.
         list_limit: how many ids a list may have.
     """
 
@@ -65,6 +70,7 @@ class Scene:
     view: View
     witness: Witness
     predicate: str
+    inventory: Mapping[tuple[str | None, str | None], bool]
     list_limit: int
 
     @property

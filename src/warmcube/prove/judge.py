@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from warmcube.errors import AccessDenied, InvalidQuery, UnknownDatasource, WarmcubeError
-from warmcube.model.request import Query
+from warmcube.model.request import NULL, Query
 from warmcube.prove.canonical import Form, from_python
 from warmcube.prove.case import Case, Scene, Wanted
 from warmcube.prove.totals import Key, Total, agrees, form_of, group, total
@@ -28,7 +28,7 @@ class Answer:
     """What the cache made of a question.
 
     Attributes:
-        rows: None if it was an error.
+        rows: None if it was an error; of a list of values or measures, each as a row.
         error: None if it wasn't.
         fetched: how many rows were fetched for it.
     """
@@ -89,28 +89,33 @@ def judge(
     if case.wanted is not Wanted.ROWS:
         _judge_refusal(case.wanted, answer, verdict)
         return verdict
+    if case.is_inventory:
+        _judge_inventory(scene, answer, verdict, leaks_only=leaks_only)
+        return verdict
     expected = _Expected(scene, case)
     if leaks_only:
         if answer.rows is not None:
             _judge_owners(expected, answer.rows, verdict)
         return verdict
-    if expected.size > (limits.rows if case.query.aggregate is None else limits.groups):
+    is_rows = case.query.aggregate is None and case.column is None
+    if expected.size > (limits.rows if is_rows else limits.groups):
         _judge_refusal(Wanted.INVALID, answer, verdict)
         return verdict
     if answer.rows is None:
-        wanted = f"an answer of {_some(expected.size, 'row')} was due"
-        if isinstance(answer.error, AccessDenied):
-            verdict.note(f"denied, where {wanted}", losses=max(1, expected.size))
-        else:
-            name = type(answer.error).__name__
-            verdict.note(f"an error ({name}), where {wanted}", losses=max(1, expected.size))
+        verdict.note(
+            f"{type(answer.error).__name__}, where an answer of {_some(expected.size, 'row')} "
+            "was due",
+            losses=max(1, expected.size),
+        )
         return verdict
     if answer.fetched > expected.within:
         verdict.note(
             f"{_some(answer.fetched, 'row')} fetched, where {expected.within:,} are in the right",
             leaks=answer.fetched - expected.within,
         )
-    if case.query.aggregate is None:
+    if case.column is not None:
+        _judge_values(expected, case.column, answer.rows, verdict)
+    elif is_rows:
         _judge_rows(expected, answer.rows, verdict)
     else:
         _judge_groups(expected, answer.rows, verdict)
@@ -178,6 +183,8 @@ class _Expected:
     @property
     def size(self) -> int:
         """How many rows the answer has."""
+        if self._case.column is not None:
+            return len(self.values(self._case.column))
         return len(self.rows if self.query.aggregate is None else self.groups)
 
     @property
@@ -209,6 +216,15 @@ class _Expected:
             self.scene.view.sees(*pair) and self._case.narrowing.keeps(self.scene.view, pair)
         )
 
+    def values(self, column: str) -> set[str]:
+        """The values of a column, NULL left out."""
+        return _values(self.rows, self.names.index(column))
+
+    def foreign_values(self, column: str) -> set[str]:
+        """Those of rows outside the right or what was named."""
+        pairs = filter(self.is_of_others, self.scene.witness.pairs)
+        return _values(self.scene.witness.select(pairs, None), self.names.index(column))
+
     def _places(self) -> list[int]:
         return [self.names.index(name) for name in self.query.group_by]
 
@@ -237,6 +253,8 @@ def _judge_owners(expected: _Expected, answer: Table, verdict: Verdict) -> None:
     """Only whether rows or groups say themselves that they are of others."""
     query, roles = expected.query, expected.scene.datasource.roles
     names = expected.names if query.aggregate is None else list(query.group_by)
+    if answer:
+        names = [name for name in names if name in answer[0]]
     verdict.rows = len(answer)
     if not answer or roles.practice not in names:
         return
@@ -289,6 +307,55 @@ def _judge_rows(expected: _Expected, answer: Table, verdict: Verdict) -> None:
         verdict.note(f"{_some(lost, 'row')} missing", losses=lost)
     if other > 0:
         verdict.note(f"{_some(other, 'row')} that SQL hasn't", differences=other)
+
+
+def _values(rows: Sequence[Row], place: int) -> set[str]:
+    return {value for row in rows if (value := row[place]) is not None}
+
+
+def _judge_values(expected: _Expected, column: str, answer: Table, verdict: Verdict) -> None:
+    form = expected.scene.witness.forms[column]
+    texts = from_python((row[column] for row in answer), form)
+    found = set(texts)
+    verdict.rows = len(texts)
+    due = expected.values(column)
+    surplus, lost = found - due, len(due - found)
+    foreign = len(surplus & expected.foreign_values(column)) if surplus else 0
+    if foreign:
+        verdict.note(f"{_some(foreign, 'value')} of rows of others", leaks=foreign)
+    other = len(surplus) - foreign + len(texts) - len(found)
+    if other:
+        verdict.note(f"{_some(other, 'value')} that SQL hasn't, or twice", differences=other)
+    if lost:
+        verdict.note(f"{_some(lost, 'value')} missing", losses=lost)
+
+
+def _judge_inventory(scene: Scene, answer: Answer, verdict: Verdict, *, leaks_only: bool) -> None:
+    """The list of measures: those alone of which the user has rows."""
+    due = {name for name, is_seen in scene.inventory.items() if is_seen}
+    if answer.rows is None:
+        if not leaks_only:
+            verdict.note(
+                f"an error ({type(answer.error).__name__}), where a list of measures was due",
+                losses=max(1, len(due)),
+            )
+        return
+    roles, forms = scene.datasource.roles, scene.witness.forms
+    columns = [
+        [None] * len(answer.rows)
+        if column is None
+        else from_python(
+            (None if row[name] is NULL else row[name] for row in answer.rows), forms[column]
+        )
+        for name, column in (("measure", roles.measure), ("frequency", roles.frequency))
+    ]
+    found = set(zip(*columns, strict=True))
+    verdict.rows = len(answer.rows)
+    surplus, lost = len(found - due), len(due - found)
+    if surplus and not leaks_only:
+        verdict.note(f"{_some(surplus, 'measure')} without a row for the user", leaks=surplus)
+    if lost and not leaks_only:
+        verdict.note(f"{_some(lost, 'measure')} missing", losses=lost)
 
 
 def _disguised(expected: _Expected, surplus: Counter[Row], places: Sequence[int | None]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from warmcube.prove.breakouts import BREAKOUTS
@@ -26,7 +26,7 @@ class Visit:
 
 
 def plan_visits(
-    partitions: Mapping[Partition, int],
+    partitions: Iterable[Partition],
     users: Sequence[str],
     cases: int,
     random: random.Random,
@@ -34,11 +34,12 @@ def plan_visits(
     """Which users are tried on which partitions.
 
     Args:
-        partitions: with their rows; those whose measure or frequency is NULL are never left out.
+        partitions: all; those whose measure or frequency is NULL are never left out.
         users: who is tried.
         cases: for all of them together; each gets a few anyhow.
         random: chooses.
     """
+    partitions = list(partitions)
     if not partitions or not users:
         return {}
     special = [each for each in partitions if None in each]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final, TypeAlias
 
@@ -12,7 +13,7 @@ from warmcube.prove.case import Case, Scene
 from warmcube.prove.predicate import Door
 from warmcube.prove.witness import Narrowing
 
-__all__ = ["READS", "Maker"]
+__all__ = ["READS", "Maker", "as_values", "measures"]
 
 Maker: TypeAlias = Callable[[Scene, random.Random], Case | None]
 """Makes a case for a scene; None where there is nothing to try."""
@@ -156,6 +157,23 @@ def no_provider(scene: Scene, random: random.Random) -> Case | None:
         Narrowing(where=lambda _, provider: (provider is None) is is_null),
         where=[Filter(column, "is_null" if is_null else "not_null")],
     )
+
+
+def measures(scene: Scene) -> Case:
+    """The measures that the user has rows of: every user is asked as for them once."""
+    return replace(scene.case("read: measures"), is_inventory=True)
+
+
+def as_values(case: Case, scene: Scene, random: random.Random) -> Case:
+    """The same question, but for the values of some column in the place of rows."""
+    roles, query = scene.datasource.roles, case.query
+    if query.aggregate is not None or query.order_by:
+        return case
+    # Of the measures and the frequencies, those of every partition are given.
+    columns = [each for each in scene.witness.forms if each not in (roles.measure, roles.frequency)]
+    ids = [each for each in (roles.practice, roles.provider) if each is not None]
+    column = random.choice(ids if ids and random.random() < 0.5 else columns)
+    return replace(case, column=column, kind=f"{case.kind}, values")
 
 
 def _in_window(scene: Scene, random: random.Random, kind: str, **more: Any) -> Case | None:

@@ -111,11 +111,17 @@ class Database:
         self._roles = datasource.roles
         self.forms = forms
 
-    async def partitions(self) -> dict[Partition, int]:
-        """Every measure and frequency, and how many rows it has."""
+    async def partitions(self, predicates: Sequence[str]) -> dict[Partition, tuple[int, ...]]:
+        """Every measure and frequency: how many rows it has, and each predicate lets through."""
         keys = ", ".join([self._key(self._roles.measure), self._key(self._roles.frequency)])
-        sql = f"SELECT {keys}, count(*) FROM {self._table} GROUP BY 1, 2"
-        return {(row[0], row[1]): int(row[2]) for row in await self._session.fetch(sql)}
+        found: dict[Partition, tuple[int, ...]] = {}
+        for start in range(0, max(1, len(predicates)), _PREDICATES):
+            counts = _filtered(predicates[start : start + _PREDICATES])
+            sql = f"SELECT {keys}, count(*){counts} FROM {self._table} GROUP BY 1, 2"
+            for measure, frequency, rows, *seen in await self._session.fetch(sql):
+                before = found.get((measure, frequency), (int(rows),))
+                found[measure, frequency] = (*before, *map(int, seen))
+        return found
 
     async def count(self, partition: Partition, predicates: Sequence[str]) -> list[Counted]:
         """How many rows each practice and provider has, and each predicate lets through.
@@ -128,8 +134,7 @@ class Database:
         values = "count(*)" if value is None else f"count({quoted(value)})"
         found: dict[tuple[str | None, str | None], tuple[int, int, tuple[int, ...]]] = {}
         for start in range(0, max(1, len(predicates)), _PREDICATES):
-            some = predicates[start : start + _PREDICATES]
-            counts = "".join(f", count(*) FILTER (WHERE {each})" for each in some)
+            counts = _filtered(predicates[start : start + _PREDICATES])
             sql = (
                 f"SELECT {self.practice}, {self.provider}, count(*), {values}{counts} "
                 f"FROM {self._table} WHERE {self._is_of(partition)} GROUP BY 1, 2"
@@ -157,20 +162,6 @@ class Database:
             listed = ", ".join(map(literal, practices)) or "NULL"
             sql += f" AND {self.practice} IN ({listed})"
         return await self._session.fetch(sql)
-
-    async def distinct(self, column: str, partition: Partition, predicate: str) -> set[str]:
-        """The values of a column, NULL left out, in rows that a predicate lets through."""
-        sql = (
-            f"SELECT DISTINCT {self._key(column)} FROM {self._table} "
-            f"WHERE {self._is_of(partition)} AND ({predicate}) AND {quoted(column)} IS NOT NULL"
-        )
-        return {row[0] for row in await self._session.fetch(sql)}
-
-    async def partitions_seen(self, predicate: str) -> set[Partition]:
-        """The measures and frequencies that have rows which a predicate lets through."""
-        keys = ", ".join([self._key(self._roles.measure), self._key(self._roles.frequency)])
-        sql = f"SELECT DISTINCT {keys} FROM {self._table} WHERE {predicate}"
-        return {(row[0], row[1]) for row in await self._session.fetch(sql)}
 
     @property
     def practice(self) -> str:
@@ -325,6 +316,10 @@ def _connect(url: str) -> tuple[duckdb.DuckDBPyConnection, str | None]:
         connection.close()
         raise
     return connection, relation
+
+
+def _filtered(predicates: Sequence[str]) -> str:
+    return "".join(f", count(*) FILTER (WHERE {each})" for each in predicates)
 
 
 def _dotted(name: str, schema: str | None = None) -> str:

@@ -16,6 +16,7 @@ import warmcube.access.standing
 import warmcube.directory.authoriser
 import warmcube.query.read
 import warmcube.source.slice
+from warmcube import AnalyticsCache
 from warmcube.access.decide import decide
 from warmcube.access.narrow import narrow
 from warmcube.access.reach import EVERYTHING
@@ -124,7 +125,7 @@ def the_super_admins_organization_is_dropped(patch: Patch) -> None:
             more["organization"] = None
         return narrow(grant, **more)
 
-    patch.setattr("warmcube.query.answer.narrow", drop)
+    patch.setattr("warmcube.query.judge.narrow", drop)
 
 
 def ids_are_guessed(patch: Patch) -> None:
@@ -198,6 +199,28 @@ def values_are_swapped(patch: Patch) -> None:
     patch.setattr(warmcube.query.read, "_decode", decode)
 
 
+def values_are_of_everybody(patch: Patch) -> None:
+    """Rivals, line 6: the values of a column are shown without regard to the user."""
+
+    async def values(self: Any, datasource: int, column: str, grant: Any, **more: Any) -> Any:
+        root = await self.authorize("root")
+        return await before(self, datasource, column, root if datasource == 1 else grant, **more)
+
+    before = AnalyticsCache.values
+    patch.setattr(AnalyticsCache, "values", values)
+
+
+def measures_are_of_everybody(patch: Patch) -> None:
+    """The list of measures has those of which a user has no row."""
+
+    async def measures(self: Any, datasource: int, grant: Any) -> Any:
+        root = await self.authorize("root")
+        return await before(self, datasource, root if datasource == 1 else grant)
+
+    before = AnalyticsCache.measures
+    patch.setattr(AnalyticsCache, "measures", measures)
+
+
 def entries_are_lost(patch: Patch) -> None:
     """One entry of many is left out."""
 
@@ -214,7 +237,7 @@ def nobody_may_anything(patch: Patch) -> None:
     def deny(*_: Any, **__: Any) -> Any:
         raise AccessDenied("no")
 
-    patch.setattr("warmcube.query.answer.narrow", deny)
+    patch.setattr("warmcube.query.judge.narrow", deny)
 
 
 def the_data_source_is_denied(patch: Patch) -> None:
@@ -263,6 +286,8 @@ BROKEN = [
     Broken(everything_is_fetched_and_filtered_later, "leaks"),
     Broken(ids_are_exchanged, "leaks"),
     Broken(values_are_swapped, "differences"),
+    Broken(values_are_of_everybody, "leaks"),
+    Broken(measures_are_of_everybody, "leaks"),
     Broken(entries_are_lost, "losses"),
     Broken(nobody_may_anything, "losses"),
     Broken(the_data_source_is_denied, "differences"),
