@@ -128,8 +128,7 @@ def _moment(text: str) -> str:
     if bc is not None:
         text = f"{bc[1]}{bc[2]} BC"
     if "." in text:
-        text = _FRACTION.sub(lambda match: "." + match[1], text, count=1)
-        text = re.sub(r"\.?0+(?=$|\+| )", "", text, count=1) if "." in text else text
+        text = _FRACTION.sub(lambda match: f".{match[1].rstrip('0')}".rstrip("."), text, count=1)
     return text
 
 

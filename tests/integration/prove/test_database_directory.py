@@ -24,7 +24,8 @@ UPDATE {0}.organizations SET parent_id = 'loop b' WHERE id = 'loop a';
 INSERT INTO {0}.organization_practices VALUES ('north', 'n1'), ('deep', 'n2'), ('closed', 'n:3'),
     ('razed', 's1'), ('below', 'free'), ('loop b', '%7E'), ('top', 'gone');
 INSERT INTO {0}.roles (id, active, deleted_at) VALUES ('admin', true, NULL),
-    ('analyst', true, NULL), ('provider', true, NULL), ('off', false, NULL), ('removed', true, now()),
+    ('analyst', true, NULL), ('provider', true, NULL), ('off', false, NULL),
+    ('removed', true, now()),
     ('wrong', true, NULL);
 INSERT INTO {0}.role_permissions VALUES ('admin', 'analytics:read:all'),
     ('analyst', 'analytics:read:organization'), ('provider', 'analytics:read:own'),
