@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from warmcube.access import narrow
 from warmcube.model.scope import Scope
 
-from .conftest import PROGRAM, Finished, environment
+from .conftest import Finished
+from .test_demo import Terminal
 
 Run = Callable[..., Finished]
 
@@ -50,11 +49,11 @@ def test_json(inside: Run) -> None:
 
 def test_a_broken_policy(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is found is told, in counts, and the status is 1."""
-    monkeypatch.setattr(Scope, "allows", lambda *_: True)
+    monkeypatch.setattr(narrow, "_intersect", lambda standing, _: Scope(standing.boxes))
     finished = inside("prove", "--cases", "300")
     shown = finished.stdout.decode()
     assert finished.returncode == 1
-    assert "LEAK provider, data source 1: " in shown
+    assert "LEAK root, data source 1: " in shown
     assert " rows of others" in shown
     assert " leaks" in shown.splitlines()[-1]
 
@@ -89,22 +88,12 @@ def test_usage_errors(inside: Run, words: str, part: str) -> None:
 
 def test_ctrl_c(demo_config: Path, tmp_path: Path) -> None:
     """It ends at once with what was found so far, marked as incomplete, and status 130."""
-    words = ("--config", str(demo_config), "prove", "--cases", "500000", "--html", "page.html")
-    with subprocess.Popen(
-        [*PROGRAM, *words],
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        page = tmp_path / "page.html"
-        deadline = time.monotonic() + 60
-        while not page.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(3)  # some cases, however few: it shall be interrupted in their midst
-        process.send_signal(signal.SIGINT)
-        written, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, b"")
-    assert b"incomplete: interrupted" in written
+    page = tmp_path / "page.html"
+    words = ("--config", str(demo_config), "prove", "--cases", "500000", "--html", str(page))
+    with Terminal(tmp_path, *words) as terminal:
+        terminal.read_until("trying to break out")
+        terminal.read_until("00 cases")
+        terminal.type(b"\x03")
+        terminal.read_until("incomplete: interrupted")
+        assert terminal.end() == 130
     assert "incomplete: interrupted" in page.read_text(encoding="utf-8")
