@@ -6,24 +6,27 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from warmcube.access.grant import Grant
+from warmcube.audit.directory import audit_directory, audit_no_directory
+from warmcube.audit.events import Invalidated, Warmed, denial
+from warmcube.audit.request import Request
+from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
 from warmcube.directory.authoriser import Authoriser
-from warmcube.directory.database import DirectoryDatabase
-from warmcube.directory.file import DirectoryFile
+from warmcube.directory.check import DatasourceKeys
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
-from warmcube.entry.seal import Checksum, Mac, Seal
-from warmcube.errors import ConfigError
+from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
-from warmcube.postgres.url import PostgresUrl
+from warmcube.opening import open_directory, open_seal, open_trail
 from warmcube.query.answer import Answerer, AnswerSettings
 from warmcube.query.asked import Asked
 from warmcube.query.listing import Measures, Values
@@ -40,7 +43,7 @@ from warmcube.warm.invalidate import Invalidation, invalidate
 from warmcube.warm.report import ProgressCallback, WarmReport
 from warmcube.warm.warmer import Warmer, WarmSettings
 
-__all__ = ["AnalyticsCache", "directory_url", "open_directory"]
+__all__ = ["AnalyticsCache"]
 
 GRACE_SECONDS = 5.0
 """Beyond the longest query, how long a superseded snapshot's keys stay."""
@@ -72,11 +75,12 @@ class AnalyticsCache:
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
-        self._seal = _seal(settings)
+        self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
         self._answerer: Answerer
         self._usage: Usage
+        self._trail: Trail
         self._snapshots: Snapshots
         self._warmer: Warmer
 
@@ -150,8 +154,22 @@ class AnalyticsCache:
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        report = await self._warmer.warm(
-            wanted, self._sources[wanted.source], force=force, progress=progress
+        warmed = partial(Warmed, actor=self._actor, datasource=datasource, forced=force)
+        try:
+            report = await self._warmer.warm(
+                wanted, self._sources[wanted.source], force=force, progress=progress
+            )
+        except WarmcubeError as error:
+            self._trail.note(warmed(outcome="failed", error=type(error).__name__))
+            raise
+        self._trail.note(
+            warmed(
+                outcome="done",
+                snapshot=report.snapshot,
+                rows=report.rows,
+                entries=report.entries,
+                seconds=report.seconds,
+            )
         )
         self._snapshots.forget(datasource)
         return report
@@ -167,7 +185,29 @@ class AnalyticsCache:
             AccessDenied: unknown, inactive, without a right to read; or the directory can't be
                 read.
         """
-        return await self._authoriser.authorize(user, actor=actor or self._actor)
+        actor = actor or self._actor
+        try:
+            return await self._authoriser.authorize(user, actor=actor)
+        except (AccessDenied, DirectoryError) as error:
+            request = Request(action="authorize")
+            self._trail.note(denial(error, actor=actor, subject=user, request=request))
+            raise
+
+    async def owners(self, datasource: int) -> DatasourceKeys:
+        """Which practices and providers occur in a data source; for whoever checks the directory.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            SourceError: the database.
+        """
+        wanted = self.settings.datasource(datasource)
+        async with self._sources[wanted.source].snapshot(wanted) as snapshot:
+            pairs, schema = await snapshot.fetch_owners(), snapshot.schema
+        practice, provider = (
+            None if role is None else schema[role].type
+            for role in (wanted.roles.practice, wanted.roles.provider)
+        )
+        return DatasourceKeys(practice_type=practice, provider_type=provider, pairs=pairs)
 
     async def query(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant, from the store or else from the database.
@@ -262,7 +302,14 @@ class AnalyticsCache:
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        outcome = await invalidate(self._store, self._keys(wanted.id), actor or self._actor)
+        actor = actor or self._actor
+        invalidated = partial(Invalidated, actor=actor, datasource=datasource)
+        try:
+            outcome = await invalidate(self._store, self._keys(wanted.id), actor)
+        except WarmcubeError as error:
+            self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
+            raise
+        self._trail.note(invalidated(outcome="done", was_live=outcome.was_live, keys=outcome.keys))
         self._snapshots.forget(wanted.id)
         return outcome
 
@@ -305,7 +352,15 @@ class AnalyticsCache:
     def _wire(self, stack: AsyncExitStack) -> None:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
-        self._authoriser = Authoriser(open_directory(settings), is_watching=True)
+        self._trail = open_trail(settings, is_probe=self._is_probe)
+        stack.push_async_callback(self._trail.close)
+        directory = open_directory(settings)
+        self._authoriser = Authoriser(
+            directory,
+            changed=partial(audit_directory, self._trail, self._actor, directory.name),
+            report=partial(audit_no_directory, self._trail, self._actor, directory.name),
+            is_watching=True,
+        )
         stack.push_async_callback(self._authoriser.aclose)
         self._snapshots = Snapshots(self._store, namespace, self._seal)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
@@ -330,6 +385,7 @@ class AnalyticsCache:
             self._snapshots,
             StoreReader(self._store, self._snapshots, self._seal),
             self._usage,
+            self._trail,
             AnswerSettings(
                 limits=Limits(
                     rows=limits.rows,
@@ -341,40 +397,3 @@ class AnalyticsCache:
                 seconds=cache.query_timeout / 1000,
             ),
         )
-
-
-def open_directory(settings: Settings) -> DirectoryFile | DirectoryDatabase:
-    """The configured directory, which is read when first asked for.
-
-    Raises:
-        ConfigError: its URL can't be read.
-    """
-    section = settings.directory
-    url = directory_url(settings)
-    if url is None:
-        return DirectoryFile(settings.directory_path, max_age=section.max_age)
-    return DirectoryDatabase(
-        url,
-        section.schema_name,
-        max_age=section.max_age,
-        max_age_unheard=section.max_age_unheard,
-    )
-
-
-def directory_url(settings: Settings) -> PostgresUrl | None:
-    """Where the database of the directory is; None where it is a file.
-
-    Raises:
-        ConfigError: the URL can't be read.
-    """
-    url = settings.directory.url
-    return None if url is None else PostgresUrl.parse(url.get_secret_value(), "[directory] url")
-
-
-def _seal(settings: Settings) -> Seal:
-    if settings.store.integrity == "checksum":
-        return Checksum()
-    key = settings.store.mac_key
-    if key is None:
-        raise ConfigError('[store] integrity = "mac" needs [store] mac_key')
-    return Mac(key.get_secret_value().encode())

@@ -103,6 +103,10 @@ class MemorySnapshot:
         """Not needed to warm."""
         raise AssertionError(scope)
 
+    async def fetch_owners(self) -> frozenset[tuple[str | None, str | None]]:
+        """Not needed to warm."""
+        raise AssertionError
+
 
 async def read_all(store: Store) -> list[tuple[int | None, int | None, int]]:
     """Everything of measure "m", frequency "f", as (practice, provider, value), sorted.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +15,15 @@ import typer
 from warmcube.access.defects import defects_error
 from warmcube.cli.console import say
 from warmcube.cli.starter import write_new
-from warmcube.cli.state import run, state_of
+from warmcube.cli.state import operator, run, state_of
 from warmcube.cli.where import WhereCommand
 from warmcube.config import Settings, load
+from warmcube.directory.check import DatasourceKeys, Finding, check_directory
 from warmcube.directory.file import DirectoryFile, parse_file
 from warmcube.directory.keeping import DirectoryKeeper
-from warmcube.engine import directory_url
-from warmcube.errors import ConfigError, DirectoryError
+from warmcube.engine import AnalyticsCache
+from warmcube.errors import ConfigError, DirectoryError, SourceError
+from warmcube.opening import directory_url, open_directory
 
 __all__ = ["directory"]
 
@@ -129,3 +134,47 @@ def _content(file: Path) -> bytes:
             f"{file} can't be read: {error.strerror or error}; check that it is there and may be "
             "read"
         ) from error
+
+
+@directory.command("check", cls=WhereCommand)
+def check(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+    without_data: Annotated[
+        bool, typer.Option("--without-data", help="Don't look at the data beside the directory.")
+    ] = False,
+) -> None:
+    """List what is wrong with the directory, and what is odd about it beside the data.
+
+    Exit status 1 where something is wrong; what is merely odd may be meant so.
+    """
+    settings = _settings(context)
+    findings = run(_check(settings, with_data=not without_data))
+    defects = sum(each.is_defect for each in findings)
+    if as_json:
+        say(json.dumps([asdict(each) for each in findings], indent=2, ensure_ascii=False))
+    else:
+        for each in findings:
+            say(f"{'defect' if each.is_defect else 'odd'}: {each.place}: {each.problem}")
+        say(f"{defects:,} defects, {len(findings) - defects:,} oddities")
+    raise typer.Exit(1 if defects else 0)
+
+
+async def _check(settings: Settings, *, with_data: bool) -> list[Finding]:
+    source = open_directory(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(source.close)
+        found = await source.read(None)
+        if found is None:
+            raise DirectoryError(f"{source.name} holds no directory")
+        unread: list[Finding] = []
+        keys: dict[int, DatasourceKeys] = {}
+        if with_data and found.directory is not None:
+            cache = await stack.enter_async_context(AnalyticsCache(settings, actor=operator()))
+            for datasource in settings.datasources:
+                try:
+                    keys[datasource.id] = await cache.owners(datasource.id)
+                except SourceError as error:
+                    place = f"data source {datasource.id}"
+                    unread.append(Finding(place, f"its data couldn't be looked at: {error}"))
+    return check_directory(found, settings.datasources, keys) + unread

@@ -15,8 +15,8 @@ from warmcube.cli.render_access import access_tree
 from warmcube.cli.state import not_empty, operator, run, state_of
 from warmcube.config import Settings, load
 from warmcube.directory.authoriser import Authoriser
-from warmcube.engine import open_directory
 from warmcube.errors import AccessDenied
+from warmcube.opening import open_directory
 
 __all__ = ["explain_access"]
 

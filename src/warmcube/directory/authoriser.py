@@ -82,7 +82,7 @@ class Authoriser:
         source: of the directory.
         clock: the time by which roles and grants end; aware.
         monotonic: seconds that only grow; the source's own.
-        report: told when the directory can't be read or has defects, once for each news.
+        report: told when the directory can't be read or is refused, once for each news.
         changed: told when another directory is in force: the one before, None for the first, and
             the new one with its defects.
         is_watching: whether to look for news also while nobody asks, so that grants in hand end
@@ -245,9 +245,9 @@ class Authoriser:
         except DirectoryError as error:
             if before is None:
                 raise
-            self._tell(error)
+            self._fail(error)
             return before
-        self._tell(after.defects)
+        self.trouble = after.defects
         if found is not None and self._changed is not None:
             self._changed(None if before is None else before.directory, found)
         return after
@@ -267,7 +267,7 @@ class Authoriser:
         defects = defects_error(self._source.name, found.defects) if found.defects else None
         return _InForce(found.directory, began, defects)
 
-    def _tell(self, trouble: DirectoryError | None) -> None:
+    def _fail(self, trouble: DirectoryError) -> None:
         before, self.trouble = self.trouble, trouble
-        if trouble is not None and self._report is not None and str(trouble) != str(before):
+        if self._report is not None and str(trouble) != str(before):
             self._report(trouble)

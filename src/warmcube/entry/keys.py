@@ -173,10 +173,10 @@ def parse_field(field: bytes) -> tuple[Literal["practice", "provider"], str | No
     Raises:
         Damage: if neither did.
     """
-    kind, _, component = field.partition(b":")
-    if kind == b"p":
+    kind, colon, component = field.partition(b":")
+    if colon and kind == b"p":
         return "practice", decode_component(component)
-    if kind == b"prov":
+    if colon and kind == b"prov":
         return "provider", decode_component(component)
     raise Damage(f"a field of a partition's counts can't be read ({len(field)} bytes)")
 

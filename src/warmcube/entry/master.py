@@ -19,7 +19,7 @@ from warmcube.errors import Damage
 __all__ = ["Chunks", "MasterItem", "PartitionVersion", "Snapshot", "format_item", "parse_item"]
 
 _PARTITION: Final = re.compile(r"m:([^:]+|):freq:([^:]+|):v([^:]+)\Z")
-_CHUNKS: Final = re.compile(r"dict:([^:]+|):v([^:]+):(\d{1,9})\Z")
+_CHUNKS: Final = re.compile(r"dict:([^:]+|):v([^:]+):(0|[1-9]\d{0,8})\Z")
 _SNAPSHOT: Final = re.compile(r"snapshot:([^:]+)\Z")
 
 

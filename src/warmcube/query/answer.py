@@ -12,13 +12,15 @@ from typing import Final
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
 from warmcube.access.standing import require_open, unknown_datasource
+from warmcube.audit.trail import Trail
 from warmcube.directory.authoriser import Authoriser
-from warmcube.errors import Damage, StoreError
+from warmcube.errors import AccessDenied, Damage, StoreError, UnknownDatasource
 from warmcube.fallback.database import DatabaseRead, open_read
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.usage import Usage
 from warmcube.query.asked import Asked
+from warmcube.query.audited import audit_answer, audit_refusal
 from warmcube.query.distinct import partitions_table
 from warmcube.query.evaluate import evaluate
 from warmcube.query.explain import Explanation, explain
@@ -102,6 +104,7 @@ class Answerer:
         snapshots: what is known of live snapshots.
         reader: of the store tier.
         usage: counts hits and misses.
+        trail: has every answer and refusal written.
         settings: see `AnswerSettings`.
     """
 
@@ -113,6 +116,7 @@ class Answerer:
         snapshots: Snapshots,
         reader: StoreReader,
         usage: Usage,
+        trail: Trail,
         settings: AnswerSettings,
     ) -> None:
         self._datasources = datasources
@@ -121,6 +125,7 @@ class Answerer:
         self._snapshots = snapshots
         self._reader = reader
         self._usage = usage
+        self._trail = trail
         self._limits = settings.limits
         self._enabled = settings.enabled
         self._seconds = settings.seconds
@@ -132,9 +137,15 @@ class Answerer:
             InvalidQuery: what is asked is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
             SourceError: neither cache nor database could answer.
+            AuditError: it has to be audited, and can't be.
         """
-        # Whatever is refused leaves here as an error, whatever is answered with its judgement.
-        return (await self._settle(asked, grant)).result
+        try:
+            answer = await self._settle(asked, grant)
+        except (AccessDenied, UnknownDatasource) as error:
+            audit_refusal(self._trail, asked, grant, error)
+            raise
+        await audit_answer(self._trail, answer.judged, answer.result.meta)
+        return answer.result
 
     async def _settle(self, asked: Asked, grant: Grant) -> _Answer:
         started = time.perf_counter()
@@ -250,12 +261,13 @@ class Answerer:
             rows=table.rows,
             timings=timings,
             stale=self._snapshots.is_stale(live),
+            notes=_notes(judged),
         )
         explanation = _explain(judged, meta)
         explanation.members = reading.members
-        explanation.index_sets = reading.sets
         explanation.bytes_fetched = reading.bytes
         if request.sees_figures:
+            explanation.index_sets = reading.sets
             explanation.whole_partition = reading.whole
             explanation.trips = reading.trips
         return _Answer(judged, Result(table, meta, explanation))
@@ -282,7 +294,7 @@ class Answerer:
             rows_fetched=rows.rows,
             rows=table.rows,
             timings=timings,
-            notes=(f"answered by the database: {why}",),
+            notes=(f"answered by the database: {why}", *_notes(judged)),
         )
         explanation = _explain(judged, meta)
         explanation.why_database = why
@@ -308,6 +320,14 @@ async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> 
     if prepared.extent is Extent.PARTITIONS:
         return partitions_table(await read.partitions(scope), prepared, datasource)
     return await read.fetch(judged.partition, scope, prepared.columns)
+
+
+def _notes(judged: Judged) -> tuple[str, ...]:
+    """What an answer lacks that it would have if the directory were in order."""
+    return tuple(
+        f"organization {lost!r} has a defect in the directory, so its rows are left out"
+        for lost in judged.narrowed.lost_organizations
+    )
 
 
 def _explain(judged: Judged, meta: Meta) -> Explanation:

@@ -16,8 +16,9 @@ __all__ = ["Explanation", "explain"]
 class Explanation:
     """How one answer came about.
 
-    It shows only what follows from the asker's own rows and grant. What follows from the whole
-    partition (`whole_partition`, `trips`) is None unless the asker may read the cache's figures.
+    It shows only what follows from the asker's own rows and grant. What hangs on the rest of the
+    partition (`index_sets`, `whole_partition`, `trips`) is None unless the asker may read the
+    cache's figures.
 
     Attributes:
         origin: ``store`` or ``database``.
@@ -28,7 +29,7 @@ class Explanation:
         providers: how many providers, likewise.
         boxes: how many boxes the scope is a union of.
         index_sets: how many index sets were looked up.
-        members: how many of their members lie in the scope, each an entry.
+        members: how many entries lie in the scope.
         entries: how many of these entries were fetched; none where the index sets told all.
         bytes_fetched: of the fetched entries.
         rows_fetched: rows in the fetched entries.
@@ -46,7 +47,7 @@ class Explanation:
     practices: int | None = None
     providers: int | None = None
     boxes: int = 0
-    index_sets: int = 0
+    index_sets: int | None = None
     members: int = 0
     entries: int = 0
     bytes_fetched: int = 0

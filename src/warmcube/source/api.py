@@ -115,6 +115,9 @@ class SourceSnapshot(Protocol):
             scope: which practices and providers; applied by the database.
         """
 
+    async def fetch_owners(self) -> frozenset[tuple[str | None, str | None]]:
+        """Each practice with each of its providers, as canonical text; of all rows, for no user."""
+
 
 class Source(Protocol):
     """One configured database."""

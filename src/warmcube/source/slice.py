@@ -14,7 +14,7 @@ from warmcube.source.api import DateRange
 from warmcube.source.names import quote
 from warmcube.source.select import Parameter, SelectColumn, Statement
 
-__all__ = ["partitions_statement", "slice_statement"]
+__all__ = ["owners_statement", "partitions_statement", "slice_statement"]
 
 
 @dataclass(slots=True)
@@ -80,6 +80,16 @@ def partitions_statement(
     names = ", ".join(column.text if column else "NULL::text" for column in keys)
     sql = f"SELECT DISTINCT {names} FROM {table} WHERE {inside}"  # noqa: S608
     return Statement(sql, tuple(parameters.values))
+
+
+def owners_statement(
+    table: str, columns: Mapping[str, SelectColumn], datasource: Datasource
+) -> Statement:
+    """Each practice with each of its providers; a role that the table lacks is NULL."""
+    roles = datasource.roles
+    keys = [columns.get(role or "") for role in (roles.practice, roles.provider)]
+    names = ", ".join(column.text if column else "NULL::text" for column in keys)
+    return Statement(f"SELECT DISTINCT {names} FROM {table}", ())  # noqa: S608
 
 
 def _within_scope(

@@ -113,6 +113,32 @@ def test_with_a_file(warmcube: Administer, folder: Path) -> None:
     assert "users[0].id: 5 isn't text" in _sentence(warmcube("directory", "reload"), 1)
 
 
+def test_checking(warmcube: Administer, postgres_db: str) -> None:
+    """Defects make it fail; what is odd beside the data doesn't; both have their place."""
+    _ok(warmcube("directory", "init"))
+    _ok(warmcube("directory", "import", "access.toml"))
+    odd = _ok(warmcube("directory", "check"))
+    assert "odd: data source 1: has rows of practices 104, 105, " in odd
+    assert "odd: users['lost']: may read only their own rows, and is no provider" in odd
+    assert "odd: users['provider']: is provider '3' in whatever practice; data source 1 has" in odd
+    assert odd.endswith("0 defects, 3 oddities\n")
+    assert "data source" not in _ok(warmcube("directory", "check", "--without-data"))
+    change(
+        postgres_db,
+        "UPDATE organizations SET parent_id = 'south' WHERE id = 'south'",
+        "ALTER TABLE ih.facts RENAME TO gone",
+    )
+    checked = warmcube("directory", "check", "--json")
+    assert (checked.returncode, checked.stderr) == (1, b"")
+    found = json.loads(checked.stdout)
+    assert found[0] == {
+        "place": "organizations['south'].parent",
+        "problem": "south → south is a loop; an organization lies below one other",
+        "is_defect": True,
+    }
+    assert found[-1]["problem"].startswith("its data couldn't be looked at: ")
+
+
 def test_explaining_access(warmcube: Administer) -> None:
     """A tree from roles to practices, the same as JSON, and why somebody is denied."""
     _ok(warmcube("directory", "init"))

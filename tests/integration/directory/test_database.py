@@ -23,6 +23,7 @@ from tests.support.directories import (
 )
 
 from warmcube import AnalyticsCache, Query
+from warmcube.access.defects import Defect
 from warmcube.access.explained import ExplainedGrant, explain_grant
 from warmcube.access.grant import Grant
 from warmcube.access.survey import survey
@@ -337,8 +338,10 @@ async def test_a_defect_denies_those_it_touches(
 ) -> None:
     """One bad row locks out the users and organizations it touches, and nobody else."""
     change(filled, *statements)
-    reported: list[str] = []
-    authoriser = Authoriser(database(filled), report=lambda error: reported.append(str(error)))
+    defects: list[Defect] = []
+    authoriser = Authoriser(
+        database(filled), changed=lambda _, after: defects.extend(after.defects)
+    )
     found = set()
     for user in USERS:
         try:
@@ -347,7 +350,7 @@ async def test_a_defect_denies_those_it_touches(
             assert error.reason == "defect in the directory"  # noqa: PT017
             found.add(user)
     assert found == denied
-    assert len(reported) == 1
+    assert len(defects) == 1
     await authoriser.aclose()
 
 
