@@ -53,7 +53,8 @@ def test_a_broken_policy(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     finished = inside("prove", "--cases", "300")
     shown = finished.stdout.decode()
     assert finished.returncode == 1
-    assert "LEAK root, data source 1: " in shown
+    assert "\nLEAK " in shown
+    assert ", data source 1: " in shown
     assert " rows of others" in shown
     assert " leaks" in shown.splitlines()[-1]
 
