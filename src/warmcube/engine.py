@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
 from functools import partial
@@ -322,6 +322,23 @@ class AnalyticsCache:
         """
         wanted = self.settings.datasource(datasource)
         return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
+
+    async def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
+        """How many rows the live snapshot has, by measure and frequency; empty without one.
+
+        Args:
+            datasource: its id.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        live = await self._snapshots.load(wanted)
+        partitions = {} if live is None else live.manifest.partitions
+        return {
+            (name.measure, name.frequency): partition.rows for name, partition in partitions.items()
+        }
 
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)

@@ -16,6 +16,7 @@ from warmcube.cli.directory import directory
 from warmcube.cli.explain_access import explain_access
 from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
+from warmcube.cli.prove import prove
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
 from warmcube.cli.state import State, operator, run
@@ -41,6 +42,7 @@ app.command(cls=WhereCommand)(values)
 app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
+app.command(cls=WhereCommand)(prove)
 app.add_typer(directory, name="directory")
 app.command("explain-access", cls=WhereCommand)(explain_access)
 
