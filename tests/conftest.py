@@ -18,8 +18,13 @@ import coverage
 import pytest
 import redis
 from adbc_driver_postgresql import dbapi
+from hypothesis import settings
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("warmcube", deadline=None)
+settings.load_profile("warmcube")
 
 _SERIAL = itertools.count()
 

@@ -24,7 +24,9 @@ CHANNEL: Final = "warmcube_directory"
 
 HEARTBEAT: Final = 0.5
 PATIENCE: Final = 1.0
-"""Seconds that a heartbeat, or opening the connection, may take."""
+"""Seconds that a heartbeat may take."""
+OPENING: Final = 3.0
+"""Seconds that opening the connection may take."""
 RETRY: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to listen; the last one for good."""
 
@@ -61,16 +63,18 @@ class Listening:
         if self._task is None or self._task.done():
             self._tried.clear()
             self._task = asyncio.create_task(self._listen_for_ever())
+            self._task.add_done_callback(lambda _: self._tried.set())
         await self._tried.wait()
 
     def settle(self, began: float) -> None:
         """Know that a read that began then has seen all changes before."""
         self._news.clear()
-        if not self.is_hearing or self._news_at >= began:
+        self.doubt_at = float("inf")
+        if not self.is_hearing:
+            self.doubt_at = began
+        elif self._news_at >= began:
             self.doubt_at = began
             self._news.set()
-        else:
-            self.doubt_at = float("inf")
 
     async def wait_for_news(self, seconds: float) -> None:
         """Return when there is something to read, or after so many seconds."""
@@ -88,7 +92,7 @@ class Listening:
         failures = 0
         while True:
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(OPENING):
                     session = await open_session(self._url)
             except DRIVER_ERRORS:
                 session = None

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
-from tests.support.keys import ParsedKey, parse_field, parse_key
+from tests.support.keys import ParsedKey, parse_key
+from tests.support.keys import parse_field as read_field
 
 from warmcube.entry.keys import (
     Keys,
@@ -332,8 +333,8 @@ def test_a_key_lies_in_the_slot_of_its_partition(of: ParsedKey, namespace: str) 
 @given(values)
 def test_a_field_of_counts_says_one_thing(value: str | None) -> None:
     """A practice, a provider and the total never share a field, whatever they are called."""
-    assert parse_field(practice_field(value)) == ParsedKey("practice", (value,))
-    assert parse_field(provider_field(value)) == ParsedKey("provider", (value,))
+    assert read_field(practice_field(value)) == ParsedKey("practice", (value,))
+    assert read_field(provider_field(value)) == ParsedKey("provider", (value,))
 
 
 @pytest.mark.parametrize(
