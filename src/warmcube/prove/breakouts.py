@@ -7,50 +7,18 @@ under the user's right for exactly what was named.
 from __future__ import annotations
 
 import random
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from warmcube.model.request import NULL, Filter
 from warmcube.prove.canonical import Form
 from warmcube.prove.case import Case, Scene, Wanted
+from warmcube.prove.oddities import FORGED, UNREADABLE, confusions, is_id, made_up
 from warmcube.prove.predicate import Door
 from warmcube.prove.reads import Maker
 from warmcube.prove.witness import Narrowing
 
-__all__ = ["BREAKOUTS", "FORGED"]
-
-FORGED: Final = (
-    "' OR 1=1 --",
-    "x'; DROP TABLE users; --",
-    '" OR "1"="1',
-    "*",
-    "%",
-    "~",
-    "%7E",
-    "{ds:1}",
-    "}:p:101",
-    ":p:101:prov:5",
-    "Charges:v1:p:101:prov:5",
-    "p:*",
-    "idx:{ds:1:m:Charges:freq:Monthly}:v1",
-    "\\",
-    "\r\nGET cache:meta",
-    "..",
-    "None",
-    "null",
-    "NaN",
-    "0x65",
-    "\u0661\u0660\u0661",  # digits, but not those that a column prints
-    "\u202e101",
-    "é",
-    "e\u0301",
-    "x" * 100_000,
-)
-"""Texts that would be something else if any part took them for more than a text."""
-
-_UNREADABLE: Final = ("a\0b", "\0", "\ud800", "Charges\udfff")
-"""Texts that no database can hold."""
+__all__ = ["BREAKOUTS"]
 
 
 def foreign_practice(scene: Scene, random: random.Random) -> Case | None:
@@ -201,7 +169,7 @@ def confused_id(scene: Scene, random: random.Random) -> Case | None:
     if not known:
         return None
     own = random.choice(known)
-    wrong = random.choice(_confusions(own, _form(scene, role)))
+    wrong = random.choice(confusions(own, _form(scene, role)))
     return scene.refused(
         f"break out: a {role} of another type",
         Wanted.INVALID,
@@ -222,7 +190,7 @@ def confused_organization(scene: Scene, random: random.Random) -> Case | None:
     """Something in the place of an organization's id."""
     if scene.datasource.roles.practice is None:
         return None
-    wrong: Any = random.choice([5, 0, True, False, 1.0, "", [], ["north"], b"north", *_UNREADABLE])
+    wrong: Any = random.choice([5, 0, True, False, 1.0, "", [], ["north"], b"north", *UNREADABLE])
     return scene.refused(
         "break out: an organization of another type", Wanted.INVALID, organization=wrong
     )
@@ -233,7 +201,7 @@ def forged_id(scene: Scene, random: random.Random) -> Case | None:
     role = _role(scene, random)
     if role is None:
         return None
-    forged = random.choice((*FORGED, *_UNREADABLE))
+    forged = random.choice((*FORGED, *UNREADABLE))
     if not is_id(forged, _form(scene, role)):
         return scene.refused(
             f"break out: a forged {role}", Wanted.INVALID, **_named(role, [forged])
@@ -246,12 +214,12 @@ def forged_name(scene: Scene, random: random.Random) -> Case | None:
     roles = scene.datasource.roles
     name = random.choice(["measure", "frequency"])
     column = roles.measure if name == "measure" else roles.frequency
-    forged = random.choice((*FORGED, *_UNREADABLE, ""))
+    forged = random.choice((*FORGED, *UNREADABLE, ""))
     kind = f"break out: a forged {name}"
     if column is None:
         return scene.refused(kind, Wanted.INVALID, **{name: forged})
     form = scene.witness.forms[column]
-    is_readable = form is Form.TEXT and forged not in _UNREADABLE
+    is_readable = form is Form.TEXT and forged not in UNREADABLE
     if not is_readable and not is_id(forged, form):
         return scene.refused(kind, Wanted.INVALID, **{name: forged})
     measure, frequency = scene.witness.partition
@@ -346,32 +314,6 @@ def no_column(scene: Scene, random: random.Random) -> Case | None:
     )
 
 
-def is_id(text: str, form: Form) -> bool:
-    """Whether a column could print this as an id that isn't empty."""
-    if form is Form.INTEGER:
-        digits = text.removeprefix("-")
-        return text.isascii() and digits.isdigit() and str(int(text)) == text and len(text) < 10
-    if form is Form.UUID:
-        try:
-            return str(uuid.UUID(text)) == text
-        except ValueError:
-            return False
-    return text not in ("", *_UNREADABLE)
-
-
-def made_up(form: Form, known: Any, random: random.Random) -> str:
-    """An id that isn't among those that are known."""
-    while True:
-        if form is Form.INTEGER:
-            text = str(random.randrange(1, 32_000))
-        elif form is Form.UUID:
-            text = str(uuid.UUID(int=random.getrandbits(128)))
-        else:
-            text = f"nobody's {random.getrandbits(40):x}"
-        if text not in known:
-            return text
-
-
 def _unknown_id(
     scene: Scene, random: random.Random, role: str, named: str, kind: str | None = None
 ) -> Case | None:
@@ -402,20 +344,6 @@ def _outside(
         named=named,
         **_named(role, [given]),
     )
-
-
-def _confusions(own: str, form: Form) -> list[Any]:
-    anything: list[Any] = [None, True, 1.0, own.encode(), [own], {"id": own}, (own,), NULL, ""]
-    anything += [f"{own}\0", f"{own}\ud800"]
-    if form is Form.INTEGER:
-        padded = f"-0{own[1:]}" if own.startswith("-") else f"0{own}"
-        anything += [padded, f" {own} ", f"{own} ", f"+{own}", f"{own}.0", f"{own}e0", f"{own}_0"]
-        anything += [float(own), 10**30, f"{own}'", f"{own} OR 1=1", f"{own}:prov:5"]
-        return anything
-    if form is Form.UUID:
-        changed = [own.upper(), own.replace("-", ""), "{" + own + "}", f"urn:uuid:{own}"]
-        return anything + [each for each in changed if each != own] + [5]
-    return [*anything, 5]
 
 
 def _no_organizations(scene: Scene) -> list[str]:

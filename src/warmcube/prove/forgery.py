@@ -9,7 +9,7 @@ from typing import Any
 
 from warmcube.engine import AnalyticsCache
 from warmcube.model.request import Query
-from warmcube.prove.breakouts import FORGED
+from warmcube.prove.oddities import FORGED
 from warmcube.prove.records import Records
 
 __all__ = ["FalseGrant", "false_grants", "false_users", "try_grant"]
