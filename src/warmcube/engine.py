@@ -64,14 +64,22 @@ class AnalyticsCache:
         actor: who asks, for the audit, where a call doesn't say otherwise.
         is_probe: open the store for reading only, count no use of it, and mark what is audited as
             a trial that shall alarm nobody.
+        stdout: the descriptor that an audit on standard output goes to, for those whose answers
+            go there.
     """
 
     def __init__(
-        self, settings: Settings, *, actor: str = "library", is_probe: bool = False
+        self,
+        settings: Settings,
+        *,
+        actor: str = "library",
+        is_probe: bool = False,
+        stdout: int = 1,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
+        self._stdout = stdout
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
@@ -86,7 +94,12 @@ class AnalyticsCache:
 
     @classmethod
     def from_config(
-        cls, path: str | Path | None = None, *, actor: str = "library", is_probe: bool = False
+        cls,
+        path: str | Path | None = None,
+        *,
+        actor: str = "library",
+        is_probe: bool = False,
+        stdout: int = 1,
     ) -> Self:
         """A cache as a file and the environment say.
 
@@ -94,11 +107,12 @@ class AnalyticsCache:
             path: the file; None for ``$WARMCUBE_CONFIG``, then ``./warmcube.toml``.
             actor: see `AnalyticsCache`.
             is_probe: likewise.
+            stdout: likewise.
 
         Raises:
             ConfigError: with everything that is wrong.
         """
-        return cls(load(path, os.environ), actor=actor, is_probe=is_probe)
+        return cls(load(path, os.environ), actor=actor, is_probe=is_probe, stdout=stdout)
 
     @property
     def datasources(self) -> tuple[Datasource, ...]:
@@ -352,7 +366,7 @@ class AnalyticsCache:
     def _wire(self, stack: AsyncExitStack) -> None:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
-        self._trail = open_trail(settings, is_probe=self._is_probe)
+        self._trail = open_trail(settings, is_probe=self._is_probe, stdout=self._stdout)
         stack.push_async_callback(self._trail.close)
         directory = open_directory(settings)
         self._authoriser = Authoriser(

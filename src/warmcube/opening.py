@@ -47,7 +47,7 @@ def directory_url(settings: Settings) -> PostgresUrl | None:
     return None if url is None else PostgresUrl.parse(url.get_secret_value(), "[directory] url")
 
 
-def open_trail(settings: Settings, *, is_probe: bool = False) -> Trail:
+def open_trail(settings: Settings, *, is_probe: bool = False, stdout: int = 1) -> Trail:
     """What is audited goes to the configured sink; trouble with that is logged.
 
     Raises:
@@ -60,6 +60,7 @@ def open_trail(settings: Settings, *, is_probe: bool = False) -> Trail:
         url=None if section.url is None else section.url.get_secret_value(),
         table=section.table,
         required=section.required,
+        stdout=stdout,
     )
     return Trail(sink, required=section.required, is_probe=is_probe, report=_warn)
 

@@ -25,6 +25,7 @@ def open_sink(
     url: str | None = None,
     table: str = "warmcube.audit",
     required: bool = False,
+    stdout: int = 1,
 ) -> Sink | None:
     """The sink for audit lines; nothing is opened before the first line.
 
@@ -34,6 +35,8 @@ def open_sink(
         url: of the database.
         table: in the database, made if it isn't there.
         required: whether lines have to be on the disk before they count as written.
+        stdout: the descriptor that kind "stdout" writes to; the command line, whose answers go to
+            standard output, gives that of standard error.
 
     Returns:
         None where nothing is audited.
@@ -44,7 +47,7 @@ def open_sink(
     if kind == "none":
         return None
     if kind == "stdout":
-        return StreamSink()
+        return StreamSink(stdout)
     if kind == "file":
         if path is None:
             raise ConfigError('[audit] sink = "file" needs a path')

@@ -19,12 +19,11 @@ from warmcube.cli.invalidate import invalidate
 from warmcube.cli.prove import prove
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
-from warmcube.cli.state import State, operator, run
+from warmcube.cli.state import State, open_cache, run
 from warmcube.cli.stats import stats
 from warmcube.cli.values import measures, values
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
-from warmcube.engine import AnalyticsCache
 
 __all__ = ["commands", "root_command"]
 
@@ -85,7 +84,7 @@ def _ask(config: Path | None, request: Request) -> None:
     check_format(request)
 
     async def ask() -> None:
-        async with AnalyticsCache.from_config(config, actor=operator()) as cache:
+        async with open_cache(config) as cache:
             await answer(cache, request)
 
     run(ask())

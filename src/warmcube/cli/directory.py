@@ -15,7 +15,7 @@ import typer
 from warmcube.access.defects import defects_error
 from warmcube.cli.console import say
 from warmcube.cli.starter import write_new
-from warmcube.cli.state import operator, run, state_of
+from warmcube.cli.state import STDERR, operator, run, state_of
 from warmcube.cli.where import WhereCommand
 from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys, Finding, check_directory
@@ -170,7 +170,9 @@ async def _check(settings: Settings, *, with_data: bool) -> list[Finding]:
         unread: list[Finding] = []
         keys: dict[int, DatasourceKeys] = {}
         if with_data and found.directory is not None:
-            cache = await stack.enter_async_context(AnalyticsCache(settings, actor=operator()))
+            cache = await stack.enter_async_context(
+                AnalyticsCache(settings, actor=operator(), stdout=STDERR)
+            )
             for datasource in settings.datasources:
                 try:
                     keys[datasource.id] = await cache.owners(datasource.id)

@@ -96,7 +96,7 @@ class GateTrial:
         if not readers:
             return
         query = Query(datasource=self._settings.datasources[0].id, measure="Charges")
-        other = AnalyticsCache(self._settings, actor=actor, is_probe=True)
+        other = AnalyticsCache(self._settings, actor=actor, is_probe=True, stdout=2)
         async with other:
             for user in readers:
                 real = await self._cache.authorize(user)

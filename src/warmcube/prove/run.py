@@ -64,7 +64,7 @@ async def prove(
     try:
         async with AsyncExitStack() as stack:
             cache = await stack.enter_async_context(
-                AnalyticsCache(settings, actor=actor, is_probe=True)
+                AnalyticsCache(settings, actor=actor, is_probe=True, stdout=2)
             )
             gate = GateTrial(cache, settings, records, users, watch)
             trials = [
