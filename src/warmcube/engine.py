@@ -11,7 +11,8 @@ from typing import Self
 from warmcube.access.grant import Grant
 from warmcube.config import Settings, load
 from warmcube.directory.authoriser import Authoriser
-from warmcube.directory.file import DirectoryFile, open_file
+from warmcube.directory.database import DirectoryDatabase
+from warmcube.directory.file import DirectoryFile
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
 from warmcube.entry.seal import Checksum, Mac, Seal
@@ -20,6 +21,7 @@ from warmcube.model.request import Query
 from warmcube.model.schema import Datasource
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
+from warmcube.postgres.url import PostgresUrl
 from warmcube.query.answer import Answerer, AnswerSettings
 from warmcube.query.prepared import Limits
 from warmcube.query.read import StoreReader
@@ -34,7 +36,7 @@ from warmcube.warm.invalidate import Invalidation, invalidate
 from warmcube.warm.report import ProgressCallback, WarmReport
 from warmcube.warm.warmer import Warmer, WarmSettings
 
-__all__ = ["AnalyticsCache"]
+__all__ = ["AnalyticsCache", "open_directory"]
 
 GRACE_SECONDS = 5.0
 """Beyond the longest query, how long a superseded snapshot's keys stay."""
@@ -211,7 +213,8 @@ class AnalyticsCache:
     def _wire(self, stack: AsyncExitStack) -> None:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
-        self._authoriser = Authoriser(_directory(settings))
+        self._authoriser = Authoriser(open_directory(settings), is_watching=True)
+        stack.push_async_callback(self._authoriser.close)
         self._snapshots = Snapshots(self._store, namespace, self._seal)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
@@ -248,14 +251,21 @@ class AnalyticsCache:
         )
 
 
-def _directory(settings: Settings) -> DirectoryFile:
-    path = settings.directory_path
-    if path is None:
-        raise ConfigError(
-            "[directory] url names a database; this version reads users from a file only: set "
-            "[directory] path instead"
-        )
-    return open_file(path)
+def open_directory(settings: Settings) -> DirectoryFile | DirectoryDatabase:
+    """The configured directory, which is read when first asked for.
+
+    Raises:
+        ConfigError: its URL can't be read.
+    """
+    section = settings.directory
+    if section.url is None:
+        return DirectoryFile(settings.directory_path, max_age=section.max_age)
+    return DirectoryDatabase(
+        PostgresUrl.parse(section.url.get_secret_value(), "[directory] url"),
+        section.schema_name,
+        max_age=section.max_age,
+        max_age_unheard=section.max_age_unheard,
+    )
 
 
 def _seal(settings: Settings) -> Seal:

@@ -41,6 +41,7 @@ class Standing:
         reasons: why.
         unusable_practices: practices of the directory that the practice column can't hold.
         unusable_providers: likewise.
+        lost_organizations: those below the user's own that a defect keeps from counting.
     """
 
     boxes: tuple[Box, ...]
@@ -50,6 +51,7 @@ class Standing:
     reasons: tuple[Reason, ...]
     unusable_practices: frozenset[str]
     unusable_providers: frozenset[str]
+    lost_organizations: frozenset[str]
 
 
 def unknown_datasource(datasource: object) -> UnknownDatasource:
@@ -147,6 +149,11 @@ def _united(
             typed_ids(own, types.provider)[1]
             if any(reach.is_own for reach in reaches)
             else frozenset()
+        ),
+        lost_organizations=(
+            frozenset()
+            if isinstance(organizations, All)
+            else grant.directory.lost_below(organizations)
         ),
     )
 

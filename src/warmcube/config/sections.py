@@ -267,5 +267,24 @@ class DirectorySection(Section):
         "file; access.toml where neither path nor url is given",
     )
     url: DirectoryUrl | None = Field(
-        default=None, description="the database that holds them instead"
+        default=None,
+        description="the Postgres database that holds them instead; directly, not through a "
+        "pooler, so that changes are heard of at once",
+    )
+    schema_name: Name = Field(
+        default="warmcube",
+        description="the schema of the directory's tables in that database",
+    )
+    max_age: float = Field(
+        default=60.0,
+        gt=0,
+        description="how long a directory counts that can't be read again; then everybody is "
+        "denied",
+        json_schema_extra={"unit": "seconds"},
+    )
+    max_age_unheard: float = Field(
+        default=5.0,
+        gt=0,
+        description="the same for a database from which changes can't be heard of (LISTEN)",
+        json_schema_extra={"unit": "seconds"},
     )

@@ -48,10 +48,8 @@ class Settings:
         return self.base / self.embedded.folder
 
     @property
-    def directory_path(self) -> Path | None:
-        """The file of users; None where the directory is a database."""
-        if self.directory.url is not None:
-            return None
+    def directory_path(self) -> Path:
+        """The file of users, unless the directory is a database."""
         return self.base / (self.directory.path or "access.toml")
 
     def datasource(self, id: int) -> Datasource:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from warmcube.access.defects import Defect
 from warmcube.access.directory import (
     Organization,
     ProviderBinding,
@@ -161,18 +162,21 @@ OF_NOBODY: list[tuple[dict[str, Any], str, str]] = [
     ({**GOOD, "users": [{"id": 5}]}, "users[0].id", "5 isn't text, or is empty"),
     ({**GOOD, "users": [{"id": ""}]}, "users[0].id", "'' isn't text, or is empty"),
     ({**GOOD, "users": [{"id": "a\x00"}]}, "users[0].id", "isn't text, or is empty"),
+    ({"users": [], "organizations": [{}]}, "organizations[0].id", "is missing"),
+    ({"users": [], "roles": {"": []}}, "roles", "'' can't be the name of a role"),
 ]
 
 OF_ALL: list[tuple[dict[str, Any], str, str]] = [
     ({**GOOD, "user": []}, "user", "the fields are roles, organizations, users"),
     ({**GOOD, cast("str", 5): []}, "5", "there is no such field"),
     ({"users": [], "roles": []}, "roles", "a list isn't a table"),
-    ({"users": [], "roles": {"": []}}, "roles", "'' can't be the name of a role"),
     ({**GOOD, "users": {}}, "users", "a dict isn't an array"),
     ({**GOOD, "users": ["bob"]}, "users[0]", "'bob' isn't a table; write [[users]]"),
     ({"users": [], "organizations": {}}, "organizations", "a dict isn't an array"),
     ({"users": [], "organizations": ["x"]}, "organizations[0]", "'x' isn't a table"),
-    ({"users": [], "organizations": [{}]}, "organizations[0].id", "is missing"),
+]
+
+OF_ORGANIZATIONS: list[tuple[dict[str, Any], str, str]] = [
     (_organization(id="north"), "organizations[3].id", "already the id of organizations[1]"),
     (_organization(practises=[1]), "organizations[3].practises", "there is no such field"),
     (_organization(name=3), "organizations[3].name", "3 isn't text"),
@@ -186,7 +190,9 @@ OF_ALL: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("records", "place", "problem"), [*OF_USERS, *OF_NOBODY, *OF_ALL])
+@pytest.mark.parametrize(
+    ("records", "place", "problem"), [*OF_USERS, *OF_NOBODY, *OF_ORGANIZATIONS, *OF_ALL]
+)
 def test_each_defect(records: dict[str, Any], place: str, problem: str) -> None:
     """Each mistake is one defect, with its place and what is wrong."""
     found = survey(records, version="1").defects
@@ -219,8 +225,83 @@ def test_a_user_without_id_is_nobody(records: dict[str, Any], place: str, proble
 
 @pytest.mark.parametrize(("records", "place", "problem"), OF_ALL)
 def test_a_defect_of_what_all_share(records: dict[str, Any], place: str, problem: str) -> None:
-    """Where the tree, or the file's shape, is wrong, there is no directory."""
+    """Where nothing can be made of the records, there is no directory."""
     assert survey(records, version="1").directory is None
+
+
+@pytest.mark.parametrize(("records", "place", "problem"), OF_ORGANIZATIONS)
+def test_an_organizations_defect_touches_it_and_its_users(
+    records: dict[str, Any], place: str, problem: str
+) -> None:
+    """It counts as inactive; whoever is named for it is denied; the others aren't."""
+    of = "north" if "already" in problem else "new"
+    users = [
+        {"id": "ana", "organizations": ["root"]},
+        {"id": "member", "organizations": ["root", of]},
+        {"id": "held", "roles": ["admin", {"role": "key", "organization": of}]},
+    ]
+    directory = survey({**records, "users": users}, version="1").directory
+    assert directory is not None
+    assert directory.defective_organizations == {of}
+    assert of not in directory.active_organizations
+    assert directory.defective == {"member", "held"}
+
+
+def test_a_loop_touches_those_on_it() -> None:
+    """Whatever hangs on the loop stays what it is for its own users."""
+    records = {
+        "organizations": [
+            {"id": "a", "parent": "b"},
+            {"id": "b", "parent": "a"},
+            {"id": "below", "parent": "b", "practices": [1]},
+            {"id": "apart"},
+        ],
+        "users": [
+            {"id": "ana", "organizations": ["a"]},
+            {"id": "bob", "organizations": ["below", "apart"]},
+        ],
+    }
+    directory = survey(records, version="1").directory
+    assert directory is not None
+    assert directory.defective_organizations == {"a", "b"}
+    assert directory.defective == {"ana"}
+    assert directory.subtree(["a", "b", "below"]) == {"below"}
+
+
+def test_what_a_defect_hides_below() -> None:
+    """Whoever reads an organization is told which ones below it don't count for a defect."""
+    records = {
+        "organizations": [
+            {"id": "top"},
+            {"id": "odd", "parent": "top", "practices": [""]},
+            {"id": "closed", "parent": "top", "practices": [""], "active": False},
+            {"id": "under", "parent": "odd"},
+            {"id": "apart", "practices": [""]},
+        ]
+    }
+    directory = survey(records, version="1").directory
+    assert directory is not None
+    assert directory.subtree(["top"]) == {"top"}
+    assert directory.lost_below(frozenset({"top"})) == {"odd"}
+    assert directory.lost_below(frozenset({"under"})) == frozenset()
+
+
+def test_places_by_id() -> None:
+    """Records without an order are named by their ids, and what is known already comes first."""
+    known = Defect(place="user_roles", problem="is odd", user="ana")
+    records = {
+        "organizations": [{"id": "o", "parent": "p"}],
+        "users": [{"id": "ana"}, {"id": "bob", "roles": ["s"]}, {"name": "x"}],
+    }
+    found = survey(records, version="1", known_defects=[known], by_id=True)
+    assert [each.place for each in found.defects] == [
+        "user_roles",
+        "organizations['o'].parent",
+        "users['bob'].roles[0]",
+        "users[None].id",
+    ]
+    assert found.directory is not None
+    assert found.directory.defective == {"ana", "bob"}
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,8 @@ def test_everything_can_be_said(folder: Path) -> None:
     assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5]
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded
-    assert settings.directory_path is None
+    assert settings.directory.url is not None
+    assert settings.directory.url.get_secret_value().startswith("postgresql://")
     assert settings.datasource(0) == Datasource(
         id=0,
         name="n",
