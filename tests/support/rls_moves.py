@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, TypeAlias
 
@@ -33,15 +34,17 @@ def move(random: Random, world: World, focus: Focus, connection: Connection) -> 
     return name
 
 
-def expire_soon(user: str, seconds: float, connection: Connection) -> None:
-    """Let a user's roles end, all of them, a moment from now."""
+def expire_soon(user: str, seconds: float, connection: Connection) -> datetime:
+    """Let a user's roles end, all of them, a moment from now; when that is."""
+    end = datetime.now(UTC) + timedelta(seconds=seconds)
     with connection.transaction():
         connection.execute(
-            "UPDATE warmcube.user_roles SET expires_at = clock_timestamp() + %s * interval '1 s' "
+            "UPDATE warmcube.user_roles SET expires_at = %s "
             "WHERE user_id = %s AND (expires_at IS NULL OR expires_at > now())",
-            [seconds, user],
+            [end, user],
         )
         _mark(connection)
+    return end
 
 
 def _mark(connection: Connection) -> None:

@@ -250,5 +250,39 @@ BEGIN
     RETURN CASE WHEN errors = '{}' THEN '{rows}' ELSE errors END;
 END $$;
 
+-- What a world must have so that a trial in it says much.
+CREATE VIEW isolation.oddities AS
+    SELECT 'practices in several organizations' AS what, count(*) FROM (
+        SELECT FROM warmcube.organization_practices GROUP BY practice_id HAVING count(*) > 1) found
+    UNION ALL
+    SELECT 'users in several organizations', count(*) FROM (
+        SELECT FROM warmcube.user_organizations GROUP BY user_id HAVING count(*) > 1) found
+    UNION ALL
+    SELECT 'users with several roles', count(*) FROM (
+        SELECT FROM warmcube.user_roles GROUP BY user_id HAVING count(*) > 1) found
+    UNION ALL
+    SELECT 'roles held for one organization', count(organization_id) FROM warmcube.user_roles
+    UNION ALL
+    SELECT 'expired roles', count(*) FROM warmcube.user_roles WHERE expires_at <= now()
+    UNION ALL
+    SELECT 'roles that are yet to expire', count(*) FROM warmcube.user_roles WHERE expires_at > now()
+    UNION ALL
+    SELECT 'inactive users', count(*) FROM warmcube.users WHERE NOT active
+    UNION ALL
+    SELECT 'deleted users', count(deleted_at) FROM warmcube.users
+    UNION ALL
+    SELECT 'inactive organizations with one below', count(*) FROM warmcube.organizations above
+    WHERE NOT active AND EXISTS (
+        SELECT FROM warmcube.organizations below WHERE below.parent_id = above.id)
+    UNION ALL
+    SELECT 'deleted organizations', count(deleted_at) FROM warmcube.organizations
+    UNION ALL
+    SELECT 'organizations without practices', count(*) FROM warmcube.organizations
+    WHERE id NOT IN (SELECT organization_id FROM warmcube.organization_practices)
+    UNION ALL
+    SELECT 'providers bound to a practice', count(practice_id) FROM warmcube.user_providers
+    UNION ALL
+    SELECT 'several roots', count(*) - 1 FROM warmcube.organizations WHERE parent_id IS NULL;
+
 GRANT USAGE ON SCHEMA isolation, warmcube TO PUBLIC;
 GRANT SELECT ON ALL TABLES IN SCHEMA isolation, warmcube TO PUBLIC;

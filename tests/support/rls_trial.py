@@ -143,6 +143,8 @@ class Trial:
         await self._await_news()
         found = self.place.connection.execute("SELECT id FROM warmcube.organizations ORDER BY id")
         self._organizations = [id for (id,) in found]
+        for what, count in self.place.connection.execute("SELECT * FROM isolation.oddities"):
+            self.tally[f"worlds: {what}"] += int(count > 0)
 
     async def run(self, cases: int) -> None:
         """Ask at least so many cases, with changes between them, until something is wrong."""
@@ -150,8 +152,8 @@ class Trial:
         while self.tally["cases"] < last and not self.wrong:
             recent = [self._case() for _ in range(8)]
             before = [await self._try(case) for case in recent]
-            if self.random.random() < 0.04:
-                await self._pass_an_expiry()
+            if self.random.random() < 0.07:
+                await self._pass_an_expiry(recent, before)
             name = move(self.random, self.world, self._focus(recent), self.place.connection)
             await self._await_news()
             self.tally["moves"] += 1
@@ -159,16 +161,16 @@ class Trial:
                 if await self._try(case, in_hand=True) != expected:
                     self.tally["changed by a move"] += 1
                     self.tally[f"changed: {name}"] += 1
-            if self.random.random() < 0.3:
+            if self.random.random() < 0.15:
                 self._hints.clear()
 
     def _case(self) -> Case:
         """Mostly of somebody who sees something."""
         facts = self.random.choices(self.world.facts, (6, 3, 2))[0]
-        for _ in range(8):
+        for _ in range(40):
             user = self.random.choice(USERS)
             may = self._hint(user, facts)
-            if may.is_promising(facts) or self.random.random() < 0.04:
+            if may.is_promising(facts) or self.random.random() < 0.02:
                 break
         return make_case(self.random, user, facts, may, self._organizations)
 
@@ -224,6 +226,11 @@ class Trial:
         expected = _as_outcome(rows) if endings == ["rows"] else frozenset(endings)
         self.tally["cases"] += 1
         self._count(case, expected)
+        if expected and endings == ["rows"] and case.query.aggregate is None:
+            for column, place in (("practice", 1), ("provider", 2)):
+                self.tally[f"with rows without a {column}"] += any(
+                    row[place] is None for row in rows
+                )
         is_for_all = self.tally["cases"] % DATABASE_SHARE == 0
         for origin in ["store", "database"] if is_for_all else ["store"]:
             found = await self._ask(origin, case, in_hand=in_hand or self.random.random() < 0.6)
@@ -267,27 +274,26 @@ class Trial:
             if getattr(query, name) is not None:
                 self.tally[f"naming: {name}"] += 1
 
-    async def _pass_an_expiry(self) -> None:
-        """A role ends between two queries, without anything being written."""
-        origin = "store"
-        user = self.random.choice(sorted(user for at, user in self.grants if at == origin))
-        expire_soon(user, _SOON, self.place.connection)
+    async def _pass_an_expiry(self, recent: list[Case], before: list[_Outcome]) -> None:
+        """All roles of somebody end between two queries, without anything being written."""
+        seeing = [
+            case
+            for case, outcome in zip(recent, before, strict=True)
+            if isinstance(outcome, Counter) and outcome
+        ]
+        if not seeing:
+            return
+        case = self.random.choice(seeing)
+        end = expire_soon(case.user, _SOON, self.place.connection)
         await self._await_news()
-        facts = self.world.facts[0]
-        case = make_case(self.random, user, facts, self._hint(user, facts), self._organizations)
-        ((end,),) = self.place.connection.execute(
-            "SELECT max(expires_at) FROM warmcube.user_roles "
-            "WHERE user_id = %s AND expires_at < now() + interval '1 minute'",
-            [user],
-        ).fetchall()
-        before, wrong = None, list(self.wrong)
-        if end is not None and datetime.now(UTC) < end:
-            before = await self._try(case)
-            if datetime.now(UTC) >= end:  # too late to tell what it should have been
-                before, self.wrong = None, wrong
-        while end is not None and datetime.now(UTC) <= end:
+        so_far = list(self.wrong)
+        held = await self._try(case)
+        is_known = datetime.now(UTC) < end
+        if not is_known:  # too late to tell what it should have been
+            self.wrong = so_far
+        while datetime.now(UTC) <= end:
             await asyncio.sleep((end - datetime.now(UTC)).total_seconds() + 0.001)
-        if await self._try(case, in_hand=True) != before and before is not None:
+        if await self._try(case, in_hand=True) != held and is_known:
             self.tally["changed by an expiry"] += 1
 
     async def _await_news(self) -> None:

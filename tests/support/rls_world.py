@@ -72,6 +72,9 @@ _ROLES: Final[dict[str, tuple[str, ...]]] = {
     "deleted": ("analytics:read:all",),
 }
 _OFTEN: Final = ("analyst", "clinician", "both", "clinician", "analyst")
+_ENDS: Final = (
+    None, None, None, None, "2999-01-01 00:00Z", "2045-06-01 12:00:00.5+02", "2000-01-01 00:00Z",
+)  # fmt: skip
 _ORGANIZATIONS: Final = (
     "root", "north", "south", 'o"dd {x}: 100%', "~", "0101", "ünïted", "org 'q'", "east", "west",
     "a", "A", "empty", "closed", "below", "p:1", "日本", " spaced ",
@@ -144,8 +147,8 @@ def make_world(random: Random, family: str, connection: Connection) -> World:
     providers = {text for each in facts for text in each.providers.nameable}
     world = World(
         facts,
-        (*sorted(practices), *random.sample(NEVER_HELD, 3)),
-        (*sorted(providers), *random.sample(NEVER_HELD, 2)),
+        tuple(sorted({*practices, *random.sample(NEVER_HELD, 3)})),
+        tuple(sorted({*providers, *random.sample(NEVER_HELD, 2)})),
     )
     with connection.transaction():
         _make_directory(random, world, connection)
@@ -194,7 +197,7 @@ def _make_facts(random: Random, family: str, number: int) -> Facts:
 
 
 def _door(random: Random) -> tuple[str, ...]:
-    return tuple(random.sample([*dict.fromkeys(_OFTEN), *_ROLES], random.randint(1, 3)))
+    return tuple({random.choice(_OFTEN): 0, random.choice([*_ROLES]): 0})
 
 
 def _insert(connection: Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -248,7 +251,7 @@ def _make_organizations(random: Random, world: World, connection: Connection) ->
     for place, name in enumerate(names):
         # The one just before makes chains.
         above = random.choice([None, names[place - 1], *names[:place]]) if place else None
-        gone = random.choice(["2020-01-01 00:00Z", "2999-01-01 00:00Z"]) if random.random() < 0.06 else None
+        gone = random.choice(_ENDS[4:]) if random.random() < 0.06 else None
         rows.append((name, above, random.random() < 0.88, gone))
     _insert(connection, "warmcube.organizations (id, parent_id, active, deleted_at)", rows)
     unassigned = set(random.sample(world.practices, 3))
@@ -256,7 +259,7 @@ def _make_organizations(random: Random, world: World, connection: Connection) ->
     held = [
         (name, practice)
         for name in names
-        for practice in random.sample(assigned, random.choice([0, 1, 2, 3, 4, 6]))
+        for practice in random.sample(assigned, random.choice([0, 2, 3, 4, 6, 8]))
     ]
     _insert(connection, "warmcube.organization_practices", held)
     return names
@@ -277,7 +280,7 @@ def _make_users(
     )
     members, roles, providers = [], [(KEEPER, KEEPER, None, None)], []
     for user in people:
-        count = random.choice([0, 1, 1, 2, 2, 3])
+        count = random.choice([0, 1, 2, 2, 3, 4])
         members += [(user, each) for each in random.sample(organizations, count)]
         roles += [(user, *each) for each in _some_roles(random, organizations)]
         providers += [(user, *each) for each in _some_providers(random, world)]
@@ -290,13 +293,11 @@ def _some_roles(
     random: Random, organizations: list[str]
 ) -> list[tuple[str, str | None, str | None]]:
     found: dict[tuple[str, str | None], str | None] = {}
-    for _ in range(random.choice([0, 1, 1, 1, 2, 2, 3])):
+    for _ in range(random.choice([0, 1, 1, 2, 2, 3, 4])):
         role = random.choice([*_OFTEN, *_OFTEN, *_ROLES])
-        share = 0.7 if "analytics:read:all" in _ROLES[role] else 0.35
+        share = 0.7 if "analytics:read:all" in _ROLES[role] else 0.25
         where = random.choice(organizations) if random.random() < share else None
-        # Long over, over since this year, far away.
-        ends = [None, None, None, "2999-01-01 00:00Z", "2045-06-01 12:00:00.5+02", "2000-01-01 00:00Z"]
-        found[role, where] = random.choice(ends)
+        found[role, where] = random.choice(_ENDS)
     return [(role, where, ends) for (role, where), ends in found.items()]
 
 
