@@ -144,6 +144,13 @@ BEGIN
     ), '{}');
 END $$;
 
+-- The scopes in which I may read anything, for telling what a trial has tried.
+CREATE FUNCTION isolation.my_scopes() RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT string_agg(DISTINCT held.scope, ' + ') FROM isolation.my_rights held);
+END $$;
+
 -- Denials, which no policy on rows can express.
 
 CREATE FUNCTION isolation.may_enter() RETURNS boolean

@@ -44,6 +44,12 @@ DATABASE_SHARE = 8
 _PATIENCE = 10.0
 """Seconds after which a change that nobody heard of is a failure."""
 
+_BETWEEN = 12
+"""Cases between two changes."""
+
+_AGAIN = 8
+"""Of those, how many are asked again after the change."""
+
 _SOON = 0.25
 """Seconds that a role holds whose end is to pass between two queries."""
 
@@ -150,18 +156,18 @@ class Trial:
         """Ask at least so many cases, with changes between them, until something is wrong."""
         last = self.tally["cases"] + cases
         while self.tally["cases"] < last and not self.wrong:
-            recent = [self._case() for _ in range(8)]
+            recent = [self._case() for _ in range(_BETWEEN)]
             before = [await self._try(case) for case in recent]
             if self.random.random() < 0.07:
                 await self._pass_an_expiry(recent, before)
             name = move(self.random, self.world, self._focus(recent), self.place.connection)
             await self._await_news()
             self.tally["moves"] += 1
-            for case, expected in list(zip(recent, before, strict=True))[3:]:
+            for case, expected in list(zip(recent, before, strict=True))[-_AGAIN:]:
                 if await self._try(case, in_hand=True) != expected:
                     self.tally["changed by a move"] += 1
                     self.tally[f"changed: {name}"] += 1
-            if self.random.random() < 0.15:
+            if self.random.random() < 0.05:
                 self._hints.clear()
 
     def _case(self) -> Case:
@@ -218,19 +224,17 @@ class Trial:
         Returns:
             What it should be.
         """
-        ((endings,),), rows = self._as(
+        ((endings, scopes),), rows = self._as(
             case.user,
-            f"SELECT isolation.endings({case.facts.id}, {', '.join(case.names)})",
+            f"SELECT isolation.endings({case.facts.id}, {', '.join(case.names)}), "
+            "isolation.my_scopes()",
             case.select,
         )
         expected = _as_outcome(rows) if endings == ["rows"] else frozenset(endings)
         self.tally["cases"] += 1
         self._count(case, expected)
-        if expected and endings == ["rows"] and case.query.aggregate is None:
-            for column, place in (("practice", 1), ("provider", 2)):
-                self.tally[f"with rows without a {column}"] += any(
-                    row[place] is None for row in rows
-                )
+        if expected and endings == ["rows"]:
+            self._count_rows(case, rows, scopes)
         is_for_all = self.tally["cases"] % DATABASE_SHARE == 0
         for origin in ["store", "database"] if is_for_all else ["store"]:
             found = await self._ask(origin, case, in_hand=in_hand or self.random.random() < 0.6)
@@ -273,6 +277,14 @@ class Trial:
         for name in ("organization", "practices", "providers", "aggregate"):
             if getattr(query, name) is not None:
                 self.tally[f"naming: {name}"] += 1
+
+    def _count_rows(self, case: Case, rows: list[tuple[Any, ...]], scopes: str) -> None:
+        self.tally[f"with rows under: {scopes}"] += 1
+        self.tally["rows"] += len(rows)
+        if case.query.aggregate is None:
+            for column, place in (("practice", 1), ("provider", 2)):
+                lacks = any(row[place] is None for row in rows)
+                self.tally[f"with rows without a {column}"] += lacks
 
     async def _pass_an_expiry(self, recent: list[Case], before: list[_Outcome]) -> None:
         """All roles of somebody end between two queries, without anything being written."""
