@@ -25,16 +25,12 @@ class Nameable:
     A hint for what to ask; whether something is refused is judged elsewhere.
     """
 
-    is_reader: bool
-    everything: bool
+    sees_rows: bool
+    any_practice: bool
+    any_provider: bool
     practices: tuple[str, ...]
     organizations: tuple[str, ...]
     providers: tuple[str, ...]
-
-    def is_promising(self, facts: Facts) -> bool:
-        """Whether any rows are to be expected."""
-        mine = not set(facts.practices.present).isdisjoint(self.practices)
-        return self.is_reader and (self.everything or mine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +58,8 @@ def make_case(random: Random, user: str, facts: Facts, may: Nameable, organizati
     frequency = random.choices(FREQUENCIES, (12, 8, 1))[0]
     clauses = [_equals("measure", measure), _equals("frequency", frequency)]
     organization = _some_organization(random, may, organizations)
-    practices = _some_ids(random, facts.practices, may.practices, may.everything, often=0.45)
-    providers = _some_ids(random, facts.providers, may.providers, True, often=0.3)
+    practices = _some_ids(random, facts.practices, may.practices, may.any_practice, often=0.4)
+    providers = _some_ids(random, facts.providers, may.providers, may.any_provider, often=0.3)
     # A table without the column can't be asked so; once in a while it is.
     if not facts.has_practice and random.random() < 0.9:
         organization = practices = None
@@ -131,12 +127,12 @@ def _some_organization(random: Random, may: Nameable, known: Iterable[str]) -> s
 
 
 def _some_ids(
-    random: Random, ids: Ids, mine: Iterable[str], is_anything_mine: bool, *, often: float
+    random: Random, ids: Ids, mine: Iterable[str], is_any_mine: bool, *, often: float
 ) -> list[str] | None:
     if random.random() > often:
         return None
     known = ids.nameable
-    allowed = [each for each in known if is_anything_mine or each in mine]
+    allowed = [each for each in known if is_any_mine or each in mine]
     if random.random() < 0.5:
         allowed = [each for each in allowed if each in mine] or allowed
     kind = random.random()

@@ -41,7 +41,7 @@ def _roles(connection: Connection) -> Iterable[str]:
 
 
 def _organizations(connection: Connection) -> Iterable[str]:
-    for id, name, parent, is_active, practices in connection.execute(
+    for organization, name, parent, is_active, practices in connection.execute(
         """
         SELECT id, name, parent_id, active AND deleted_at IS NULL,
                array_remove(array_agg(practice_id ORDER BY practice_id), NULL)
@@ -50,7 +50,7 @@ def _organizations(connection: Connection) -> Iterable[str]:
         GROUP BY organizations.id ORDER BY id
         """
     ):
-        yield f"[[organizations]]\nid = {_text(id)}"
+        yield f"[[organizations]]\nid = {_text(organization)}"
         if name:
             yield f"name = {_text(name)}"
         if parent is not None:
@@ -77,15 +77,15 @@ def _users(connection: Connection) -> Iterable[str]:
         connection,
         "SELECT user_id, practice_id, provider_id FROM warmcube.user_providers ORDER BY 2, 3",
     )
-    for id, name, is_active in connection.execute(
+    for user, name, is_active in connection.execute(
         "SELECT id, name, active FROM warmcube.users WHERE deleted_at IS NULL ORDER BY id"
     ):
-        yield f"[[users]]\nid = {_text(id)}"
+        yield f"[[users]]\nid = {_text(user)}"
         if name:
             yield f"name = {_text(name)}"
-        yield f"roles = {_list(_assignment(*each) for each in roles[id])}"
-        yield f"organizations = {_list(_text(each) for (each,) in members[id])}"
-        yield from _bindings(providers[id])
+        yield f"roles = {_list(_assignment(*each) for each in roles[user])}"
+        yield f"organizations = {_list(_text(each) for (each,) in members[user])}"
+        yield from _bindings(providers[user])
         if not is_active:
             yield "active = false"
 

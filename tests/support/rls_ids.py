@@ -20,14 +20,14 @@ FAMILIES: Final = {
 NEVER_HELD: Final = ("0101", " 101", "101 ", "1e2", "99999999999999999999", "north-7", "A1B2")
 """Ids of a directory that only a text column can hold."""
 
-_INTEGERS: Final = ("0", "-1", "101", "102", "103", "104", "105", "106", "107", "1010", "7", "32767")
+_INTEGERS: Final = (
+    "0", "-1", "101", "102", "103", "104", "105", "106", "107", "1010", "7", "32767",
+)  # fmt: skip
 _BIG: Final = ("4294967296", "-9223372036854775808")
 _TEXTS: Final = (
     "101", "0101", "~", "%7E", "a:b", "{x}", "o'hara", 'quo"te', " lead", "trail ", "ünï",
     "日本", "p:1:prov:2", "NULL", "*", "x\\y", "A", "a", "101:prov:7", "$1", "--", "line\nbreak",
 )  # fmt: skip
-
-
 _UUIDS: Final = tuple(
     str(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128)) for number in range(1, 13)
 )

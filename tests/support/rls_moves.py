@@ -57,9 +57,7 @@ def _mark(connection: Connection) -> None:
 class _Mover:
     """Chooses what to change, and changes it."""
 
-    def __init__(
-        self, random: Random, world: World, focus: Focus, connection: Connection
-    ) -> None:
+    def __init__(self, random: Random, world: World, focus: Focus, connection: Connection) -> None:
         self.random = random
         self.world = world
         self.focus = focus
@@ -92,7 +90,7 @@ class _Mover:
         ).fetchall()
         self.execute(
             "UPDATE warmcube.organizations SET parent_id = %s WHERE id = %s",
-            [self.random.choice([None, *(id for (id,) in free)]), moved],
+            [self.random.choice([None, *(each for (each,) in free)]), moved],
         )
 
     def switch_organization(self) -> None:
@@ -123,7 +121,8 @@ class _Mover:
         else:
             practice = self.random.choice(self.world.practices)
             self.execute(
-                "INSERT INTO warmcube.organization_practices VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                "INSERT INTO warmcube.organization_practices VALUES (%s, %s) "
+                "ON CONFLICT DO NOTHING",
                 [self._organization(), practice],
             )
 

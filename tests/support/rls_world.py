@@ -73,7 +73,8 @@ _ROLES: Final[dict[str, tuple[str, ...]]] = {
 }
 _OFTEN: Final = ("analyst", "clinician", "both", "clinician", "analyst")
 _ENDS: Final = (
-    None, None, None, None, "2999-01-01 00:00Z", "2045-06-01 12:00:00.5+02", "2000-01-01 00:00Z",
+    None, None, None, None, None, None,
+    "2999-01-01 00:00Z", "2045-06-01 12:00:00.5+02", "2000-01-01 00:00Z",
 )  # fmt: skip
 _ORGANIZATIONS: Final = (
     "root", "north", "south", 'o"dd {x}: 100%', "~", "0101", "ünïted", "org 'q'", "east", "west",
@@ -183,12 +184,12 @@ def _keep_directory(connection: Connection) -> None:
 def _make_facts(random: Random, family: str, number: int) -> Facts:
     """The first has neither a door nor a lack, the second a door, the third perhaps both."""
     types = FAMILIES[family]
-    type = types[number - 1] if family == "mixed" else random.choice(types)
+    own = types[number - 1] if family == "mixed" else random.choice(types)
     other = random.choice(FAMILIES["mixed"] if random.random() < 0.3 else types)
     lacks = random.choice(["practice", "provider", "provider", "both"]) if number == 3 else ""
     return Facts(
         id=number,
-        practices=make_ids(random, type, 8),
+        practices=make_ids(random, own, 8),
         providers=make_ids(random, other, 6),
         has_practice=lacks not in ("practice", "both"),
         has_provider=lacks not in ("provider", "both"),
@@ -251,7 +252,7 @@ def _make_organizations(random: Random, world: World, connection: Connection) ->
     for place, name in enumerate(names):
         # The one just before makes chains.
         above = random.choice([None, names[place - 1], *names[:place]]) if place else None
-        gone = random.choice(_ENDS[4:]) if random.random() < 0.06 else None
+        gone = random.choice(_ENDS[-3:]) if random.random() < 0.06 else None
         rows.append((name, above, random.random() < 0.88, gone))
     _insert(connection, "warmcube.organizations (id, parent_id, active, deleted_at)", rows)
     unassigned = set(random.sample(world.practices, 3))
@@ -278,11 +279,12 @@ def _make_users(
             for user in people
         ],
     )
-    members, roles, providers = [], [(KEEPER, KEEPER, None, None)], []
+    members, providers = [], []
+    roles: list[tuple[str, str, str | None, str | None]] = [(KEEPER, KEEPER, None, None)]
     for user in people:
-        count = random.choice([0, 1, 2, 2, 3, 4])
-        members += [(user, each) for each in random.sample(organizations, count)]
-        roles += [(user, *each) for each in _some_roles(random, organizations)]
+        mine = random.sample(organizations, random.choice([0, 1, 2, 2, 3, 4]))
+        members += [(user, each) for each in mine]
+        roles += [(user, *each) for each in _some_roles(random, organizations, mine)]
         providers += [(user, *each) for each in _some_providers(random, world)]
     _insert(connection, "warmcube.user_organizations", members)
     _insert(connection, "warmcube.user_roles", roles)
@@ -290,29 +292,36 @@ def _make_users(
 
 
 def _some_roles(
-    random: Random, organizations: list[str]
+    random: Random, organizations: list[str], mine: list[str]
 ) -> list[tuple[str, str | None, str | None]]:
+    """Somebody who is just a provider, or also an analyst elsewhere, or anything."""
+    kind = random.random()
+    if kind < 0.35:
+        wanted = ["clinician", random.choice(["clinician", "operator"])]
+    elif kind < 0.55:
+        wanted = ["analyst", "clinician"]
+    else:
+        count = random.choice([0, 1, 1, 2, 2, 3, 4])
+        wanted = [random.choice([*_OFTEN, *_OFTEN, *_ROLES]) for _ in range(count)]
     found: dict[tuple[str, str | None], str | None] = {}
-    for _ in range(random.choice([0, 1, 1, 2, 2, 3, 4])):
-        role = random.choice([*_OFTEN, *_OFTEN, *_ROLES])
-        share = 0.7 if "analytics:read:all" in _ROLES[role] else 0.25
-        where = random.choice(organizations) if random.random() < share else None
+    for role in wanted:
+        share = 0.7 if "analytics:read:all" in _ROLES[role] else 0.3
+        if wanted == ["analyst", "clinician"]:
+            share = 1 if role == "analyst" else 0.5
+        near = mine if mine and random.random() < 0.7 else organizations
+        where = random.choice(near) if random.random() < share else None
         found[role, where] = random.choice(_ENDS)
     return [(role, where, ends) for (role, where), ends in found.items()]
 
 
 def _some_providers(random: Random, world: World) -> list[tuple[str | None, str]]:
-    found = {
-        (random.choice(world.practices) if random.random() < 0.45 else None): None
-        for _ in range(random.choice([0, 1, 1, 2, 3]))
-    }
-    return list(
-        dict.fromkeys(
-            (practice, provider)
-            for practice in found
-            for provider in random.sample(world.providers, random.choice([1, 1, 2, 4]))
-        )
-    )
+    found: dict[tuple[str | None, str], None] = {}
+    for _ in range(random.choice([0, 1, 1, 2, 3, 5])):
+        facts = random.choice(world.facts)
+        practice = random.choice(facts.practices.nameable if random.random() < 0.45 else [None])
+        known = facts.providers.nameable if random.random() < 0.85 else world.providers
+        found[practice, random.choice(known)] = None
+    return list(found)
 
 
 def _make_table(random: Random, facts: Facts, connection: Connection) -> None:
