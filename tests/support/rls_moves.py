@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 import psycopg
 from tests.support.rls_world import KEEPER, World, restore_directory
 
-__all__ = ["Focus", "expire_soon", "move"]
+__all__ = ["MOVES", "Focus", "expire_soon", "move"]
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
@@ -211,4 +211,7 @@ _MOVES: Final[dict[str, Callable[[_Mover], None]]] = {
     "a role's permission goes or comes": _Mover.change_permissions,
     "everything is restored": _Mover.restore,
 }
+MOVES: Final = tuple(_MOVES)
+"""The names of all changes."""
+
 _NAMES: Final = (*_MOVES, "an organization moves in the tree", *["everything is restored"] * 4)

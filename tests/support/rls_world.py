@@ -31,6 +31,7 @@ __all__ = [
     "install",
     "make_world",
     "restore_directory",
+    "uninstall",
 ]
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
@@ -72,10 +73,40 @@ _ROLES: Final[dict[str, tuple[str, ...]]] = {
     "deleted": ("analytics:read:all",),
 }
 _OFTEN: Final = ("analyst", "clinician", "both", "clinician", "analyst")
+_KINDS: Final = (
+    "everything", "regional", "lost", *["provider"] * 4, *["analyst"] * 3, *["split"] * 3,
+    *["any"] * 6,
+)  # fmt: skip
+"""What users are, one for each but the last of them."""
 _ENDS: Final = (
     None, None, None, None, None, None,
     "2999-01-01 00:00Z", "2045-06-01 12:00:00.5+02", "2000-01-01 00:00Z",
 )  # fmt: skip
+_AT_LEAST_ONE: Final = (
+    """
+    UPDATE warmcube.users SET active = false WHERE id = 'emil'
+    AND NOT EXISTS (SELECT FROM warmcube.users WHERE NOT active)
+    """,
+    """
+    UPDATE warmcube.users SET deleted_at = '2020-01-01Z' WHERE id = 'fay'
+    AND NOT EXISTS (SELECT FROM warmcube.users WHERE deleted_at IS NOT NULL)
+    """,
+    """
+    UPDATE warmcube.organizations SET active = false
+    WHERE id = (SELECT min(parent_id) FROM warmcube.organizations)
+    AND NOT EXISTS (
+        SELECT FROM warmcube.organizations below
+        JOIN warmcube.organizations above ON above.id = below.parent_id
+        WHERE NOT above.active)
+    """,
+    """
+    UPDATE warmcube.organizations SET deleted_at = '2020-01-01Z'
+    WHERE id = (SELECT max(id) FROM warmcube.organizations)
+    AND NOT EXISTS (SELECT FROM warmcube.organizations WHERE deleted_at IS NOT NULL)
+    """,
+)
+"""What no world may lack, and chance might leave out."""
+
 _ORGANIZATIONS: Final = (
     "root", "north", "south", 'o"dd {x}: 100%', "~", "0101", "ünïted", "org 'q'", "east", "west",
     "a", "A", "empty", "closed", "below", "p:1", "日本", " spaced ",
@@ -136,9 +167,14 @@ def install(connection: Connection) -> None:
     create = resources.files("warmcube.directory") / "sql" / "create.sql"
     connection.execute(create.read_text().replace("{schema}", "warmcube").encode())
     connection.execute(Path(__file__).with_name("rls_policy.sql").read_bytes())
-    known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
-    for user in {*USERS, KEEPER} - known:
+    for user in (*USERS, KEEPER):
         connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(user)))
+
+
+def uninstall(connection: Connection) -> None:
+    """Remove what lies outside the database: the roles, which own nothing."""
+    for user in (*USERS, KEEPER):
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(user)))
 
 
 def make_world(random: Random, family: str, connection: Connection) -> World:
@@ -224,6 +260,8 @@ def _make_directory(random: Random, world: World, connection: Connection) -> Non
     _make_roles(connection)
     organizations = _make_organizations(random, world, connection)
     _make_users(random, world, organizations, connection)
+    for statement in _AT_LEAST_ONE:
+        connection.execute(statement.encode())
 
 
 def _make_roles(connection: Connection) -> None:
@@ -281,36 +319,44 @@ def _make_users(
     )
     members, providers = [], []
     roles: list[tuple[str, str, str | None, str | None]] = [(KEEPER, KEEPER, None, None)]
-    for user in people:
+    kinds = list(_KINDS)
+    random.shuffle(kinds)
+    for user, kind in zip(people, kinds, strict=True):
         mine = random.sample(organizations, random.choice([0, 1, 2, 2, 3, 4]))
         members += [(user, each) for each in mine]
-        roles += [(user, *each) for each in _some_roles(random, organizations, mine)]
-        providers += [(user, *each) for each in _some_providers(random, world)]
+        roles += [(user, *each) for each in _some_roles(random, kind, organizations, mine)]
+        if kind != "lost":
+            providers += [(user, *each) for each in _some_providers(random, world)]
     _insert(connection, "warmcube.user_organizations", members)
     _insert(connection, "warmcube.user_roles", roles)
     _insert(connection, "warmcube.user_providers", providers)
 
 
 def _some_roles(
-    random: Random, organizations: list[str], mine: list[str]
+    random: Random, kind: str, organizations: list[str], mine: list[str]
 ) -> list[tuple[str, str | None, str | None]]:
-    """Somebody who is just a provider, or also an analyst elsewhere, or anything."""
-    kind = random.random()
-    if kind < 0.35:
-        wanted = ["clinician", random.choice(["clinician", "operator"])]
-    elif kind < 0.55:
-        wanted = ["analyst", "clinician"]
-    else:
+    """The roles of one user, where each holds, and until when."""
+    wanted = {
+        "everything": ["admin"],
+        "regional": ["admin"],
+        "analyst": ["analyst"],
+        "provider": ["clinician", random.choice(["clinician", "operator"])],
+        "lost": ["clinician"],
+        "split": ["analyst", "clinician"],
+    }.get(kind)
+    if wanted is None:
         count = random.choice([0, 1, 1, 2, 2, 3, 4])
         wanted = [random.choice([*_OFTEN, *_OFTEN, *_ROLES]) for _ in range(count)]
     found: dict[tuple[str, str | None], str | None] = {}
     for role in wanted:
         share = 0.7 if "analytics:read:all" in _ROLES[role] else 0.3
-        if wanted == ["analyst", "clinician"]:
-            share = 1 if role == "analyst" else 0.5
+        if kind in ("everything", "lost"):
+            share = 0
+        elif kind == "regional" or (kind == "split" and role == "analyst"):
+            share = 1
         near = mine if mine and random.random() < 0.7 else organizations
         where = random.choice(near) if random.random() < share else None
-        found[role, where] = random.choice(_ENDS)
+        found[role, where] = None if kind == "everything" else random.choice(_ENDS)
     return [(role, where, ends) for (role, where), ends in found.items()]
 
 

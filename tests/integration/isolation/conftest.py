@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.support.rls_trial import Place
-from tests.support.rls_world import install
+from tests.support.rls_world import install, uninstall
 
 
 @pytest.fixture
@@ -20,3 +20,4 @@ def place(
     with psycopg.connect(postgres_db, autocommit=True, prepare_threshold=None) as connection:
         install(connection)
         yield Place(redis_url, postgres_db, tmp_path, connection)
+        uninstall(connection)
