@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from warmcube.access.grant import Grant
 from warmcube.config import Settings, load
@@ -17,12 +19,14 @@ from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
 from warmcube.entry.seal import Checksum, Mac, Seal
 from warmcube.errors import ConfigError
-from warmcube.model.request import Query
+from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.postgres.url import PostgresUrl
 from warmcube.query.answer import Answerer, AnswerSettings
+from warmcube.query.asked import Asked
+from warmcube.query.listing import Measures, Values
 from warmcube.query.prepared import Limits
 from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
@@ -36,7 +40,7 @@ from warmcube.warm.invalidate import Invalidation, invalidate
 from warmcube.warm.report import ProgressCallback, WarmReport
 from warmcube.warm.warmer import Warmer, WarmSettings
 
-__all__ = ["AnalyticsCache", "open_directory"]
+__all__ = ["AnalyticsCache", "directory_url", "open_directory"]
 
 GRACE_SECONDS = 5.0
 """Beyond the longest query, how long a superseded snapshot's keys stay."""
@@ -173,7 +177,78 @@ class AnalyticsCache:
             AccessDenied: the grant doesn't allow it, or is over.
             SourceError: neither the cache nor the database could answer.
         """
-        return await self._answerer.answer(query, grant)
+        return await self._answerer.answer(Asked(query=query), grant)
+
+    async def export(self, query: Query, grant: Grant) -> Result:
+        """The same, for what will leave the house: only rows that may be read and exported.
+
+        Raises:
+            InvalidQuery: the query is wrong.
+            AccessDenied: the grant doesn't allow to export this, or is over.
+            SourceError: neither the cache nor the database could answer.
+        """
+        return await self._answerer.answer(Asked(query=query, purpose="export"), grant)
+
+    async def values(  # noqa: PLR0913 - what a query may be narrowed by
+        self,
+        datasource: int,
+        column: str,
+        grant: Grant,
+        *,
+        measure: str | int | Null | None = None,
+        frequency: str | int | Null | None = None,
+        organization: str | None = None,
+        practices: Sequence[Any] | None = None,
+        providers: Sequence[Any] | None = None,
+        start: date | str | None = None,
+        end: date | str | None = None,
+        where: Sequence[Filter] = (),
+    ) -> Values:
+        """The distinct values of a column that a user may filter by: those of granted rows.
+
+        Args:
+            datasource: its id.
+            column: which column. Of the measure column and the frequency column the values over
+                all partitions are given; then `measure` and `frequency` are optional.
+            grant: from `authorize`.
+            measure: as in a `Query`, like all that follow.
+            frequency: of the partition too.
+            organization: only practices of this organization and those below it.
+            practices: only these practices.
+            providers: only these providers.
+            start: first day, inclusive.
+            end: last day, inclusive.
+            where: further conditions.
+
+        Raises:
+            InvalidQuery: what is asked is wrong.
+            AccessDenied: the grant doesn't allow it, or is over.
+            SourceError: neither the cache nor the database could answer.
+        """
+        query = Query(
+            datasource=datasource,
+            measure=measure,
+            frequency=frequency,
+            organization=organization,
+            practices=practices,
+            providers=providers,
+            start=start,
+            end=end,
+            where=where,
+        )
+        asked = Asked(query=query, wanted="values", column=column)
+        return Values(await self._answerer.answer(asked, grant))
+
+    async def measures(self, datasource: int, grant: Grant) -> Measures:
+        """The measures, each with one frequency, of which a user has at least one row.
+
+        Raises:
+            UnknownDatasource: there is none with this id, for this user.
+            AccessDenied: the grant doesn't allow it, or is over.
+            SourceError: neither the cache nor the database could answer.
+        """
+        asked = Asked(query=Query(datasource=datasource), wanted="measures")
+        return Measures(await self._answerer.answer(asked, grant), self._datasources[datasource])
 
     async def invalidate(self, datasource: int, actor: str | None = None) -> Invalidation:
         """Take a data source's snapshot away: at once for readers, then from the store.
@@ -214,7 +289,7 @@ class AnalyticsCache:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
         self._authoriser = Authoriser(open_directory(settings), is_watching=True)
-        stack.push_async_callback(self._authoriser.close)
+        stack.push_async_callback(self._authoriser.aclose)
         self._snapshots = Snapshots(self._store, namespace, self._seal)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
@@ -258,14 +333,25 @@ def open_directory(settings: Settings) -> DirectoryFile | DirectoryDatabase:
         ConfigError: its URL can't be read.
     """
     section = settings.directory
-    if section.url is None:
+    url = directory_url(settings)
+    if url is None:
         return DirectoryFile(settings.directory_path, max_age=section.max_age)
     return DirectoryDatabase(
-        PostgresUrl.parse(section.url.get_secret_value(), "[directory] url"),
+        url,
         section.schema_name,
         max_age=section.max_age,
         max_age_unheard=section.max_age_unheard,
     )
+
+
+def directory_url(settings: Settings) -> PostgresUrl | None:
+    """Where the database of the directory is; None where it is a file.
+
+    Raises:
+        ConfigError: the URL can't be read.
+    """
+    url = settings.directory.url
+    return None if url is None else PostgresUrl.parse(url.get_secret_value(), "[directory] url")
 
 
 def _seal(settings: Settings) -> Seal:

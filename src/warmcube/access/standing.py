@@ -15,7 +15,15 @@ from warmcube.errors import AccessDenied, UnknownDatasource
 from warmcube.model.schema import ColumnType, Datasource
 from warmcube.model.scope import ALL, All, Box, Ids
 
-__all__ = ["KeyTypes", "Purpose", "Standing", "stand", "typed_ids", "unknown_datasource"]
+__all__ = [
+    "KeyTypes",
+    "Purpose",
+    "Standing",
+    "require_open",
+    "stand",
+    "typed_ids",
+    "unknown_datasource",
+]
 
 Purpose: TypeAlias = Literal["read", "export"]
 
@@ -76,6 +84,15 @@ def typed_ids(ids: Ids, type: ColumnType | None) -> tuple[Ids, frozenset[str]]:
         return ALL, frozenset()
     usable = frozenset(each for each in ids if type is not None and holds(each, type))
     return usable, ids - usable
+
+
+def require_open(grant: Grant, datasource: Datasource) -> None:
+    """Whether the data source exists for whoever holds a grant, before anything is read for it.
+
+    Raises:
+        UnknownDatasource: it has a door, and no role in force opens it.
+    """
+    _inside(grant, datasource)
 
 
 def stand(grant: Grant, datasource: Datasource, types: KeyTypes, purpose: Purpose) -> Standing:

@@ -12,12 +12,15 @@ import warmcube
 from warmcube.cli.answer import answer, check_format
 from warmcube.cli.console import say
 from warmcube.cli.demo import demo
+from warmcube.cli.directory import directory
+from warmcube.cli.explain_access import explain_access
 from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
 from warmcube.cli.state import State, operator, run
 from warmcube.cli.stats import stats
+from warmcube.cli.values import measures, values
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
 from warmcube.engine import AnalyticsCache
@@ -34,8 +37,12 @@ app.command(cls=WhereCommand)(demo)
 app.command(cls=WhereCommand)(init)
 app.command(cls=WhereCommand)(warm)
 app.command(cls=WhereCommand)(query)
+app.command(cls=WhereCommand)(values)
+app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
+app.add_typer(directory, name="directory")
+app.command("explain-access", cls=WhereCommand)(explain_access)
 
 
 def _show_version(value: bool) -> None:

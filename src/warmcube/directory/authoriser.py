@@ -86,7 +86,7 @@ class Authoriser:
         changed: told when another directory is in force: the one before, None for the first, and
             the new one with its defects.
         is_watching: whether to look for news also while nobody asks, so that grants in hand end
-            when a right is revoked; `close` ends that.
+            when a right is revoked; `aclose` ends that.
     """
 
     def __init__(
@@ -184,7 +184,7 @@ class Authoriser:
         self._left(in_force)
         return in_force.directory
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Stop watching; nothing is decided any more."""
         task, self._watching = self._watching, None
         self._is_watching = False

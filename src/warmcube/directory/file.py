@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from warmcube.access.survey import Survey, survey
 from warmcube.errors import DirectoryError
 
-__all__ = ["DirectoryFile"]
+__all__ = ["DirectoryFile", "parse_file"]
 
 _Signature: TypeAlias = tuple[int, int, int, int, int]
 
@@ -97,20 +97,22 @@ class DirectoryFile:
         self._version = found
         if found == version:
             return None
-        return survey(self._parse(content), version=found)
+        return survey(parse_file(content, self.name), version=found)
 
-    def _parse(self, content: bytes) -> dict[str, Any]:
-        try:
-            return tomllib.loads(content.decode())
-        except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            raise DirectoryError(
-                f"{self.name}: line {line} isn't UTF-8; save the file as UTF-8"
-            ) from error
-        except (ValueError, RecursionError) as error:  # what TOML isn't, and what is too much of it
-            raise DirectoryError(
-                f"{self.name} can't be read as TOML: {error}; correct it"
-            ) from error
+
+def parse_file(content: bytes, name: str) -> dict[str, Any]:
+    """The records of an ``access.toml``.
+
+    Raises:
+        DirectoryError: it isn't TOML.
+    """
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DirectoryError(f"{name}: line {line} isn't UTF-8; save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # what TOML isn't, and what is too much of it
+        raise DirectoryError(f"{name} can't be read as TOML: {error}; correct it") from error
 
 
 def _signature(status: os.stat_result) -> _Signature:

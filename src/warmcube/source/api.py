@@ -108,6 +108,13 @@ class SourceSnapshot(Protocol):
             max_rows: at most one row more than this is read, so that an excess can be told.
         """
 
+    async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
+        """The partitions that have rows in `scope`, each once, in no order.
+
+        Args:
+            scope: which practices and providers; applied by the database.
+        """
+
 
 class Source(Protocol):
     """One configured database."""

@@ -326,7 +326,7 @@ async def test_watching(world: _World) -> None:
     with pytest.raises(AccessDenied) as error:
         authoriser.check(grant)
     assert _reason(error) == "grant outdated"
-    await authoriser.close()
+    await authoriser.aclose()
     assert world.source.is_closed
     world.source.news.set()
     await asyncio.sleep(0)
@@ -335,7 +335,7 @@ async def test_watching(world: _World) -> None:
 
 async def test_closing_what_never_watched(world: _World) -> None:
     """The source is closed all the same."""
-    await world.authoriser.close()
+    await world.authoriser.aclose()
     assert world.source.is_closed
 
 

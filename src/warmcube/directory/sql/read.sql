@@ -28,8 +28,9 @@ SELECT user_id::text, organization_id::text FROM {schema}.user_organizations ORD
 -- name: user_roles
 -- What Python's calendar lacks: a role until 'infinity' never ends, one until '-infinity' has ended.
 SELECT user_id::text, role_id::text, organization_id::text,
-    CASE WHEN expires_at < '0002-01-01Z' THEN '0002-01-01Z'
-         WHEN expires_at < '9999-01-01Z' THEN expires_at END
+    CASE
+        WHEN expires_at < '9999-01-01Z' THEN greatest(expires_at, '0002-01-01Z')
+    END
 FROM {schema}.user_roles ORDER BY 1, 2, 3, 4
 
 -- name: user_providers
