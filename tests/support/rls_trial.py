@@ -30,14 +30,14 @@ from warmcube import AnalyticsCache
 from warmcube.access.grant import Grant
 from warmcube.errors import AccessDenied, MissingRole, UnknownDatasource
 
-__all__ = ["DATABASE_SHARE", "DirectoryKind", "Place", "Trial", "open_trial", "write_file"]
+__all__ = ["DirectoryKind", "Place", "Trial", "open_trial"]
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 DirectoryKind: TypeAlias = Literal["file", "database"]
 _Outcome: TypeAlias = Counter[str] | frozenset[str]
 """Rows, or the errors of which a query has to end in one."""
 
-DATABASE_SHARE = 8
+_DATABASE_SHARE = 8
 """Each so-manieth case is answered by the database too."""
 
 _PATIENCE = 10.0
@@ -80,7 +80,7 @@ async def open_trial(
     with redis.Redis.from_url(place.redis_url) as client:
         client.flushall()
     world = make_world(random, family, place.connection)
-    write_file(place)
+    _write_file(place)
     text = _configuration(world, place, directory)
     store, database = place.folder / "store.toml", place.folder / "database.toml"
     store.write_text(text, encoding="utf-8")
@@ -109,7 +109,7 @@ def _configuration(world: World, place: Place, directory: DirectoryKind) -> str:
     )
 
 
-def write_file(place: Place) -> None:
+def _write_file(place: Place) -> None:
     """Write ``access.toml`` in one step, as whoever edits a file that others read should."""
     new = place.folder / "access.toml.new"
     new.write_text(access_toml(place.connection), encoding="utf-8")
@@ -235,7 +235,7 @@ class Trial:
         self._count(case, expected)
         if expected and endings == ["rows"]:
             self._count_rows(case, rows, scopes)
-        is_for_all = self.tally["cases"] % DATABASE_SHARE == 0
+        is_for_all = self.tally["cases"] % _DATABASE_SHARE == 0
         for origin in ["store", "database"] if is_for_all else ["store"]:
             found = await self._ask(origin, case, in_hand=in_hand or self.random.random() < 0.6)
             is_right = found in expected if isinstance(found, str) else found == expected
@@ -310,7 +310,7 @@ class Trial:
     async def _await_news(self) -> None:
         """Until every cache's new grants are of the directory as it is now."""
         if self.directory == "file":
-            write_file(self.place)
+            _write_file(self.place)
         deadline = time.monotonic() + _PATIENCE
         for origin, cache in self.caches.items():
             while True:
