@@ -23,6 +23,8 @@ __all__ = ["Trail"]
 
 _BATCH: Final = 500  # lines of one write
 _MANY: Final = 20  # from so many on, lines are made in a thread
+_GATHER: Final = 0.05
+"""Seconds for which lines that nobody waits for are gathered, so that a write has many of them."""
 _FIRST_RETRY: Final = 0.1
 _LONGEST_RETRY: Final = 5.0
 
@@ -109,6 +111,7 @@ class Trail:
         self._dropped_since: datetime | None = None
         self._retry_in = _FIRST_RETRY
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
         self.trouble: AuditError | None = None
@@ -157,6 +160,7 @@ class Trail:
         self._is_closing = True
         if self._task is not None:
             self._wake.set()
+            self._hurry.set()
             await asyncio.wait([self._task])
         if self._sink is not None:
             with suppress(TimeoutError):  # what hangs may hang on
@@ -179,6 +183,8 @@ class Trail:
     def _append(self, item: _Item) -> None:
         self._queue.append(item)
         self._start()
+        if item.waiter is not None:
+            self._hurry.set()
         if self.trouble is None or item.waiter is not None:  # else its time to try again will come
             self._wake.set()
 
@@ -190,6 +196,10 @@ class Trail:
         """Write what comes, until closed."""
         while True:
             await self._wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER):
+                    await self._hurry.wait()
+            self._hurry.clear()
             for told in self._fold.due(self._monotonic()):
                 self._add(_Item(told.event, told.time))
             while self._queue and await self._write():
