@@ -6,13 +6,16 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from warmcube.access.defects import defects_error
+from warmcube.audit.events import DirectoryChanged
 from warmcube.cli.console import say
 from warmcube.cli.starter import write_new
 from warmcube.cli.state import STDERR, operator, run, state_of
@@ -23,7 +26,7 @@ from warmcube.directory.file import DirectoryFile, parse_file
 from warmcube.directory.keeping import DirectoryKeeper
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import ConfigError, DirectoryError, SourceError
-from warmcube.opening import directory_url, open_directory
+from warmcube.opening import directory_url, open_directory, open_trail
 
 __all__ = ["directory"]
 
@@ -55,9 +58,38 @@ def import_file(
 ) -> None:
     """Put what an access.toml holds into the tables, all or nothing."""
     keeper = _keeper(context)
-    content = _content(file)
-    counts = run(keeper.fill(parse_file(content, str(file)), str(file), replace=replace))
+    records = parse_file(_content(file), str(file))
+    counts = run(_fill(_settings(context), keeper, records, str(file), replace=replace))
     say(f"{keeper.place}: " + ", ".join(f"{count:,} {table}" for table, count in counts.items()))
+
+
+async def _fill(
+    settings: Settings,
+    keeper: DirectoryKeeper,
+    records: Mapping[str, Any],
+    name: str,
+    *,
+    replace: bool,
+) -> dict[str, int]:
+    """Fill the tables, and have that audited."""
+    changed = partial(DirectoryChanged, actor=operator(), source=f"{name} into {keeper.place}")
+    trail = open_trail(settings, stdout=STDERR)
+    try:
+        counts = await keeper.fill(records, name, replace=replace)
+        trail.note(
+            changed(
+                outcome="done",
+                users=counts["users"],
+                organizations=counts["organizations"],
+                roles=counts["roles"],
+            )
+        )
+    except DirectoryError as error:
+        trail.note(changed(outcome="failed", error=str(error)))
+        raise
+    finally:
+        await trail.close()
+    return counts
 
 
 @directory.command("export", cls=WhereCommand)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.audit import read_lines
 from tests.support.caches import ACCESS, TABLE, execute
 from tests.support.directories import change
 
@@ -66,6 +67,9 @@ def test_from_a_file_to_a_database_and_back(warmcube: Administer, folder: Path) 
     assert "4 organizations, 4 organization_practices, 3 roles" in _ok(
         warmcube("directory", "import", "access.toml")
     )
+    (line,) = read_lines((folder / ".warmcube/audit.jsonl").read_bytes())
+    assert (line["event"], line["outcome"], line["users"]) == ("directory_changed", "done", 5)
+    assert line["actor"].startswith("cli:")
     asked = ("query", "1", "--as", "north", "--measure", "Charges", "--frequency", "Monthly")
     assert len(json.loads(_ok(warmcube(*asked, "--format", "json")))) == 91
     exported = tomllib.loads(_ok(warmcube("directory", "export")))
