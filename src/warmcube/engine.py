@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import date
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from warmcube.access.grant import Grant
+from warmcube.audit.directory import audit_directory, audit_no_directory
+from warmcube.audit.events import Invalidated, Warmed, denial
+from warmcube.audit.request import Request
+from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
 from warmcube.directory.authoriser import Authoriser
-from warmcube.directory.file import DirectoryFile, open_file
+from warmcube.directory.check import DatasourceKeys
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
-from warmcube.entry.seal import Checksum, Mac, Seal
-from warmcube.errors import ConfigError
-from warmcube.model.request import Query
+from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
+from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
+from warmcube.opening import open_directory, open_seal, open_trail
 from warmcube.query.answer import Answerer, AnswerSettings
+from warmcube.query.asked import Asked
+from warmcube.query.listing import Measures, Values
 from warmcube.query.prepared import Limits
 from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
@@ -55,28 +64,42 @@ class AnalyticsCache:
         actor: who asks, for the audit, where a call doesn't say otherwise.
         is_probe: open the store for reading only, count no use of it, and mark what is audited as
             a trial that shall alarm nobody.
+        stdout: the descriptor that an audit on standard output goes to, for those whose answers
+            go there.
     """
 
     def __init__(
-        self, settings: Settings, *, actor: str = "library", is_probe: bool = False
+        self,
+        settings: Settings,
+        *,
+        actor: str = "library",
+        is_probe: bool = False,
+        stdout: int = 1,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
+        self._stdout = stdout
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
-        self._seal = _seal(settings)
+        self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
         self._answerer: Answerer
         self._usage: Usage
+        self._trail: Trail
         self._snapshots: Snapshots
         self._warmer: Warmer
 
     @classmethod
     def from_config(
-        cls, path: str | Path | None = None, *, actor: str = "library", is_probe: bool = False
+        cls,
+        path: str | Path | None = None,
+        *,
+        actor: str = "library",
+        is_probe: bool = False,
+        stdout: int = 1,
     ) -> Self:
         """A cache as a file and the environment say.
 
@@ -84,11 +107,12 @@ class AnalyticsCache:
             path: the file; None for ``$WARMCUBE_CONFIG``, then ``./warmcube.toml``.
             actor: see `AnalyticsCache`.
             is_probe: likewise.
+            stdout: likewise.
 
         Raises:
             ConfigError: with everything that is wrong.
         """
-        return cls(load(path, os.environ), actor=actor, is_probe=is_probe)
+        return cls(load(path, os.environ), actor=actor, is_probe=is_probe, stdout=stdout)
 
     @property
     def datasources(self) -> tuple[Datasource, ...]:
@@ -144,8 +168,22 @@ class AnalyticsCache:
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        report = await self._warmer.warm(
-            wanted, self._sources[wanted.source], force=force, progress=progress
+        warmed = partial(Warmed, actor=self._actor, datasource=datasource, forced=force)
+        try:
+            report = await self._warmer.warm(
+                wanted, self._sources[wanted.source], force=force, progress=progress
+            )
+        except WarmcubeError as error:
+            self._trail.note(warmed(outcome="failed", error=type(error).__name__))
+            raise
+        self._trail.note(
+            warmed(
+                outcome="done",
+                snapshot=report.snapshot,
+                rows=report.rows,
+                entries=report.entries,
+                seconds=report.seconds,
+            )
         )
         self._snapshots.forget(datasource)
         return report
@@ -161,7 +199,29 @@ class AnalyticsCache:
             AccessDenied: unknown, inactive, without a right to read; or the directory can't be
                 read.
         """
-        return await self._authoriser.authorize(user, actor=actor or self._actor)
+        actor = actor or self._actor
+        try:
+            return await self._authoriser.authorize(user, actor=actor)
+        except (AccessDenied, DirectoryError) as error:
+            request = Request(action="authorize")
+            self._trail.note(denial(error, actor=actor, subject=user, request=request))
+            raise
+
+    async def owners(self, datasource: int) -> DatasourceKeys:
+        """Which practices and providers occur in a data source; for whoever checks the directory.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            SourceError: the database.
+        """
+        wanted = self.settings.datasource(datasource)
+        async with self._sources[wanted.source].snapshot(wanted) as snapshot:
+            pairs, schema = await snapshot.fetch_owners(), snapshot.schema
+        practice, provider = (
+            None if role is None else schema[role].type
+            for role in (wanted.roles.practice, wanted.roles.provider)
+        )
+        return DatasourceKeys(practice_type=practice, provider_type=provider, pairs=pairs)
 
     async def query(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant, from the store or else from the database.
@@ -171,7 +231,78 @@ class AnalyticsCache:
             AccessDenied: the grant doesn't allow it, or is over.
             SourceError: neither the cache nor the database could answer.
         """
-        return await self._answerer.answer(query, grant)
+        return await self._answerer.answer(Asked(query=query), grant)
+
+    async def export(self, query: Query, grant: Grant) -> Result:
+        """The same, for what will leave the house: only rows that may be read and exported.
+
+        Raises:
+            InvalidQuery: the query is wrong.
+            AccessDenied: the grant doesn't allow to export this, or is over.
+            SourceError: neither the cache nor the database could answer.
+        """
+        return await self._answerer.answer(Asked(query=query, purpose="export"), grant)
+
+    async def values(  # noqa: PLR0913 - what a query may be narrowed by
+        self,
+        datasource: int,
+        column: str,
+        grant: Grant,
+        *,
+        measure: str | int | Null | None = None,
+        frequency: str | int | Null | None = None,
+        organization: str | None = None,
+        practices: Sequence[Any] | None = None,
+        providers: Sequence[Any] | None = None,
+        start: date | str | None = None,
+        end: date | str | None = None,
+        where: Sequence[Filter] = (),
+    ) -> Values:
+        """The distinct values of a column that a user may filter by: those of granted rows.
+
+        Args:
+            datasource: its id.
+            column: which column. Of the measure column and the frequency column the values over
+                all partitions are given; then `measure` and `frequency` are optional.
+            grant: from `authorize`.
+            measure: as in a `Query`, like all that follow.
+            frequency: of the partition too.
+            organization: only practices of this organization and those below it.
+            practices: only these practices.
+            providers: only these providers.
+            start: first day, inclusive.
+            end: last day, inclusive.
+            where: further conditions.
+
+        Raises:
+            InvalidQuery: what is asked is wrong.
+            AccessDenied: the grant doesn't allow it, or is over.
+            SourceError: neither the cache nor the database could answer.
+        """
+        query = Query(
+            datasource=datasource,
+            measure=measure,
+            frequency=frequency,
+            organization=organization,
+            practices=practices,
+            providers=providers,
+            start=start,
+            end=end,
+            where=where,
+        )
+        asked = Asked(query=query, wanted="values", column=column)
+        return Values(await self._answerer.answer(asked, grant))
+
+    async def measures(self, datasource: int, grant: Grant) -> Measures:
+        """The measures, each with one frequency, of which a user has at least one row.
+
+        Raises:
+            UnknownDatasource: there is none with this id, for this user.
+            AccessDenied: the grant doesn't allow it, or is over.
+            SourceError: neither the cache nor the database could answer.
+        """
+        asked = Asked(query=Query(datasource=datasource), wanted="measures")
+        return Measures(await self._answerer.answer(asked, grant), self._datasources[datasource])
 
     async def invalidate(self, datasource: int, actor: str | None = None) -> Invalidation:
         """Take a data source's snapshot away: at once for readers, then from the store.
@@ -185,7 +316,14 @@ class AnalyticsCache:
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        outcome = await invalidate(self._store, self._keys(wanted.id), actor or self._actor)
+        actor = actor or self._actor
+        invalidated = partial(Invalidated, actor=actor, datasource=datasource)
+        try:
+            outcome = await invalidate(self._store, self._keys(wanted.id), actor)
+        except WarmcubeError as error:
+            self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
+            raise
+        self._trail.note(invalidated(outcome="done", was_live=outcome.was_live, keys=outcome.keys))
         self._snapshots.forget(wanted.id)
         return outcome
 
@@ -199,6 +337,23 @@ class AnalyticsCache:
         wanted = self.settings.datasource(datasource)
         return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
 
+    async def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
+        """How many rows the live snapshot has, by measure and frequency; empty without one.
+
+        Args:
+            datasource: its id.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        live = await self._snapshots.load(wanted)
+        partitions = {} if live is None else live.manifest.partitions
+        return {
+            (name.measure, name.frequency): partition.rows for name, partition in partitions.items()
+        }
+
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)
 
@@ -211,7 +366,16 @@ class AnalyticsCache:
     def _wire(self, stack: AsyncExitStack) -> None:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
-        self._authoriser = Authoriser(_directory(settings))
+        self._trail = open_trail(settings, is_probe=self._is_probe, stdout=self._stdout)
+        stack.push_async_callback(self._trail.close)
+        directory = open_directory(settings)
+        self._authoriser = Authoriser(
+            directory,
+            changed=partial(audit_directory, self._trail, self._actor, directory.name),
+            report=partial(audit_no_directory, self._trail, self._actor, directory.name),
+            is_watching=True,
+        )
+        stack.push_async_callback(self._authoriser.aclose)
         self._snapshots = Snapshots(self._store, namespace, self._seal)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
@@ -235,6 +399,7 @@ class AnalyticsCache:
             self._snapshots,
             StoreReader(self._store, self._snapshots, self._seal),
             self._usage,
+            self._trail,
             AnswerSettings(
                 limits=Limits(
                     rows=limits.rows,
@@ -246,22 +411,3 @@ class AnalyticsCache:
                 seconds=cache.query_timeout / 1000,
             ),
         )
-
-
-def _directory(settings: Settings) -> DirectoryFile:
-    path = settings.directory_path
-    if path is None:
-        raise ConfigError(
-            "[directory] url names a database; this version reads users from a file only: set "
-            "[directory] path instead"
-        )
-    return open_file(path)
-
-
-def _seal(settings: Settings) -> Seal:
-    if settings.store.integrity == "checksum":
-        return Checksum()
-    key = settings.store.mac_key
-    if key is None:
-        raise ConfigError('[store] integrity = "mac" needs [store] mac_key')
-    return Mac(key.get_secret_value().encode())

@@ -12,6 +12,7 @@
     │   └── LimitExceeded          more than ``[limits]`` allow
     ├── AccessDenied               this user may not ask for this
     ├── DirectoryError             the directory can't be read or has defects
+    ├── AuditError                 the audit can't be written
     ├── SourceError                the database
     │   ├── SourceUnavailable      can't be reached
     │   ├── TableMismatch          table or column missing, type not usable
@@ -36,6 +37,7 @@ from __future__ import annotations
 
 __all__ = [
     "AccessDenied",
+    "AuditError",
     "ConfigError",
     "Damage",
     "DirectoryError",
@@ -118,6 +120,10 @@ class AccessDenied(WarmcubeError):
 
 class DirectoryError(WarmcubeError):
     """The directory of users and organizations can't be read, or has defects."""
+
+
+class AuditError(WarmcubeError):
+    """The audit can't be written; where ``[audit] required = true``, there is no answer then."""
 
 
 class SourceError(WarmcubeError):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.mutation.trial import preload, run_apart
 
-TESTS = ("tests/unit/access", "tests/unit/model")
+TESTS = ("tests/unit/access", "tests/unit/model", "tests/unit/query/test_judge.py")
 ACCESS = "src/warmcube/access"
 
 
@@ -95,13 +95,12 @@ NEUTERINGS = (
     Neutering(
         "inactive organizations are walked through",
         f"{ACCESS}/directory.py",
-        (
-            (
-                "            if organization.active and organization.parent",
-                "            if organization.parent",
-            ),
-            ("                if organization.active\n", ""),
-        ),
+        (("if organization.active and organization.id not in self.defective_organizations", ""),),
+    ),
+    Neutering(
+        "organizations with a defect count",
+        f"{ACCESS}/directory.py",
+        ((" and organization.id not in self.defective_organizations", ""),),
     ),
     Neutering(
         "inactive users are let in",
@@ -152,6 +151,14 @@ NEUTERINGS = (
         "whoever may read may export",
         f"{ACCESS}/standing.py",
         (('    if purpose == "read":\n', "    if True:\n"),),
+    ),
+    Neutering(
+        "requests come to the grant without their filters",
+        "src/warmcube/query/judge.py",
+        (
+            ("        practices=query.practices,\n        providers=query.providers,\n", ""),
+            ("        organization=query.organization,\n", ""),
+        ),
     ),
     Neutering(
         "rows without a practice or provider are everybody's",

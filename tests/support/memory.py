@@ -99,6 +99,14 @@ class MemorySnapshot:
         """Not needed to warm."""
         raise AssertionError(partition, scope, columns, days, max_rows)
 
+    async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
+        """Not needed to warm."""
+        raise AssertionError(scope)
+
+    async def fetch_owners(self) -> frozenset[tuple[str | None, str | None]]:
+        """Not needed to warm."""
+        raise AssertionError
+
 
 async def read_all(store: Store) -> list[tuple[int | None, int | None, int]]:
     """Everything of measure "m", frequency "f", as (practice, provider, value), sorted.

@@ -20,13 +20,15 @@ class Defect:
         user: whose record it is in; None if it is in none, or in one without a readable id, which
             then is nobody's.
         role: the role that it is in.
-        is_shared: whether it is in what all users share, such as the tree of organizations.
+        organizations: those that it is in; more than one where they form a loop.
+        is_shared: whether it is in what all share, so that nothing can be read without it.
     """
 
     place: str
     problem: str
     user: str | None = None
     role: str | None = None
+    organizations: frozenset[str] = frozenset()
     is_shared: bool = False
 
     def __str__(self) -> str:

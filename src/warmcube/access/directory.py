@@ -17,7 +17,7 @@ __all__ = ["Directory", "Organization", "ProviderBinding", "RoleAssignment", "Us
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """One node of the tree. An inactive one grants nothing and isn't walked through."""
+    """One node of the tree. An inactive one grants nothing and is not walked through."""
 
     id: str
     name: str = ""
@@ -64,7 +64,8 @@ class Directory:
         roles: the permissions of each role that mean something here.
         organizations: by id.
         users: by id.
-        defective: users whose own records, or whose roles, have a defect; they are denied.
+        defective: users whose own records, roles or organizations have a defect; they are denied.
+        defective_organizations: those that have one; they count as inactive.
     """
 
     version: str
@@ -72,23 +73,25 @@ class Directory:
     organizations: Mapping[str, Organization]
     users: Mapping[str, User]
     defective: frozenset[str] = frozenset()
+    defective_organizations: frozenset[str] = frozenset()
     active_organizations: frozenset[str] = field(init=False)
     _children: Mapping[str, tuple[str, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        active = frozenset(
+            organization.id
+            for organization in self.organizations.values()
+            if organization.active and organization.id not in self.defective_organizations
+        )
         children: dict[str, list[str]] = {}
         for organization in self.organizations.values():
-            if organization.active and organization.parent is not None:
+            if organization.id in active and organization.parent is not None:
                 children.setdefault(organization.parent, []).append(organization.id)
         frozen = {
             "roles": MappingProxyType(dict(self.roles)),
             "organizations": MappingProxyType(dict(self.organizations)),
             "users": MappingProxyType(dict(self.users)),
-            "active_organizations": frozenset(
-                organization.id
-                for organization in self.organizations.values()
-                if organization.active
-            ),
+            "active_organizations": active,
             "_children": {parent: tuple(found) for parent, found in children.items()},
         }
         for name, value in frozen.items():
@@ -107,6 +110,14 @@ class Directory:
             found.update(below)
             waiting += below
         return frozenset(found)
+
+    def lost_below(self, organizations: frozenset[str]) -> frozenset[str]:
+        """The organizations directly below these that a defect keeps from being walked through."""
+        return frozenset(
+            lost
+            for lost in self.defective_organizations
+            if self.organizations[lost].active and self.organizations[lost].parent in organizations
+        )
 
     def practices_of(self, organizations: Iterable[str]) -> frozenset[str]:
         """The practices that these organizations themselves hold, as directory ids."""

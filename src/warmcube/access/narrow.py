@@ -42,6 +42,8 @@ class Narrowed:
         unusable_practices: practices of the directory, among those that would count here, that the
             practice column can't hold; they grant nothing.
         unusable_providers: likewise.
+        lost_organizations: organizations that would count here if they had no defect; what they
+            hold is missing from the scope.
     """
 
     grant: Grant
@@ -51,6 +53,7 @@ class Narrowed:
     reasons: tuple[Reason, ...]
     unusable_practices: tuple[str, ...]
     unusable_providers: tuple[str, ...]
+    lost_organizations: tuple[str, ...]
 
     @property
     def unusable_ids(self) -> tuple[str, ...]:
@@ -109,10 +112,12 @@ def narrow(  # noqa: PLR0913 - each is a thing that the decision hangs on, and a
     _check_inside("provider", named_providers, standing.providers, datasource)
     filters = [Box(named_practices, named_providers)]
     unusable = standing.unusable_practices
+    lost_organizations = standing.lost_organizations
     if named_organization is not None:
-        inside, lost = _practices_below(grant, named_organization, practice_type)
-        filters.append(Box(inside, ALL))
-        unusable |= lost
+        below = _below(grant, named_organization, practice_type)
+        filters.append(Box(below.practices, ALL))
+        unusable = below.unusable
+        lost_organizations = below.lost
     return Narrowed(
         grant=grant,
         datasource=datasource.id,
@@ -121,6 +126,7 @@ def narrow(  # noqa: PLR0913 - each is a thing that the decision hangs on, and a
         reasons=standing.reasons,
         unusable_practices=tuple(sorted(unusable)),
         unusable_providers=tuple(sorted(standing.unusable_providers)),
+        lost_organizations=tuple(sorted(lost_organizations)),
     )
 
 
@@ -184,15 +190,23 @@ def _outside(role: str, named: str, datasource: Datasource) -> AccessDenied:
     )
 
 
-def _practices_below(
-    grant: Grant, organization: str, type: ColumnType | None
-) -> tuple[Ids, frozenset[str]]:
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """What an organization and those below it hold."""
+
+    practices: Ids
+    unusable: frozenset[str]
+    lost: frozenset[str]
+
+
+def _below(grant: Grant, organization: str, type: ColumnType | None) -> _Below:
     key = (organization, type)
     if key not in grant.memo:
         directory = grant.directory
-        below = directory.practices_of(directory.subtree([organization]))
-        grant.memo[key] = typed_ids(below, type)
-    found: tuple[Ids, frozenset[str]] = grant.memo[key]
+        below = directory.subtree([organization])
+        practices, unusable = typed_ids(directory.practices_of(below), type)
+        grant.memo[key] = _Below(practices, unusable, directory.lost_below(below))
+    found: _Below = grant.memo[key]
     return found
 
 

@@ -10,7 +10,7 @@ from warmcube.access.grant import Grant, Right
 from warmcube.access.reach import Reach
 from warmcube.model.scope import ALL, All, Ids
 
-__all__ = ["Reason", "explain", "reason_of"]
+__all__ = ["Reason", "reason_of"]
 
 _NAMED: Final = 5
 
@@ -63,26 +63,6 @@ def reason_of(grant: Grant, rights: tuple[Right, ...], reach: Reach) -> Reason:
     """Why these rights together reach so far."""
     own: Ids = frozenset(binding.provider for binding in grant.user.providers)
     return Reason(rights, reach.organizations, reach.practices, own if reach.is_own else ALL)
-
-
-def explain(grant: Grant) -> dict[str, Any]:
-    """A whole grant, as what JSON can hold: who, from when to when, which rights and why."""
-    return {
-        "user": grant.user.id,
-        "directory_version": grant.version,
-        "decided_at": grant.decided_at.isoformat(),
-        "valid_until": grant.valid_until.isoformat(),
-        "roles": [
-            {
-                "role": held.role,
-                "organization": held.organization,
-                "expires": held.expires and held.expires.isoformat(),
-            }
-            for held in grant.roles
-        ],
-        "rights": [reason_of(grant, (right,), right.reach).as_json() for right in grant.rights],
-        "permissions": sorted(map(str, grant.permissions)),
-    }
 
 
 def _listed(ids: Ids) -> list[str] | str:

@@ -5,7 +5,7 @@ What is wrong is collected, not raised, so that whoever keeps the directory sees
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ def is_name(value: object) -> bool:
 
 
 class Report:
-    """Collects defects for one user, one role, or what all share."""
+    """Collects defects of one user, one role, some organizations, or what all share."""
 
     def __init__(
         self,
@@ -32,11 +32,13 @@ class Report:
         *,
         user: str | None = None,
         role: str | None = None,
+        organizations: Iterable[str] = (),
         is_shared: bool = False,
     ) -> None:
         self._defects = defects
         self._user = user
         self._role = role
+        self._organizations = frozenset(organizations)
         self._is_shared = is_shared
 
     def __call__(self, place: str, problem: str) -> None:
@@ -46,6 +48,7 @@ class Report:
                 problem=problem,
                 user=self._user,
                 role=self._role,
+                organizations=self._organizations,
                 is_shared=self._is_shared,
             )
         )
@@ -59,11 +62,19 @@ class Record:
         place: where that is.
         known: the fields that there are; any other is a defect.
         report: told what is wrong.
+        by_id: whether the tables in its arrays are named by their ids instead of their positions.
     """
 
     def __init__(
-        self, fields: Mapping[Any, Any], place: str, known: Collection[str], report: Report
+        self,
+        fields: Mapping[Any, Any],
+        place: str,
+        known: Collection[str],
+        report: Report,
+        *,
+        by_id: bool = False,
     ) -> None:
+        self._by_id = by_id
         self._fields = fields
         self._place = place
         self._report = report
@@ -125,7 +136,7 @@ class Record:
         """The tables of an array, with their places."""
         for place, value in self.items(name):
             if isinstance(value, Mapping):
-                yield place, value
+                yield f"{self.at(name)}[{show(value.get('id'))}]" if self._by_id else place, value
             else:
                 self._report(place, f"{show(value)} isn't a table; write [[{name}]]")
 

@@ -15,7 +15,15 @@ from warmcube.errors import AccessDenied, UnknownDatasource
 from warmcube.model.schema import ColumnType, Datasource
 from warmcube.model.scope import ALL, All, Box, Ids
 
-__all__ = ["KeyTypes", "Purpose", "Standing", "stand", "typed_ids", "unknown_datasource"]
+__all__ = [
+    "KeyTypes",
+    "Purpose",
+    "Standing",
+    "require_open",
+    "stand",
+    "typed_ids",
+    "unknown_datasource",
+]
 
 Purpose: TypeAlias = Literal["read", "export"]
 
@@ -41,6 +49,7 @@ class Standing:
         reasons: why.
         unusable_practices: practices of the directory that the practice column can't hold.
         unusable_providers: likewise.
+        lost_organizations: those below the user's own that a defect keeps from counting.
     """
 
     boxes: tuple[Box, ...]
@@ -50,6 +59,7 @@ class Standing:
     reasons: tuple[Reason, ...]
     unusable_practices: frozenset[str]
     unusable_providers: frozenset[str]
+    lost_organizations: frozenset[str]
 
 
 def unknown_datasource(datasource: object) -> UnknownDatasource:
@@ -74,6 +84,15 @@ def typed_ids(ids: Ids, type: ColumnType | None) -> tuple[Ids, frozenset[str]]:
         return ALL, frozenset()
     usable = frozenset(each for each in ids if type is not None and holds(each, type))
     return usable, ids - usable
+
+
+def require_open(grant: Grant, datasource: Datasource) -> None:
+    """Whether the data source exists for whoever holds a grant, before anything is read for it.
+
+    Raises:
+        UnknownDatasource: it has a door, and no role in force opens it.
+    """
+    _inside(grant, datasource)
 
 
 def stand(grant: Grant, datasource: Datasource, types: KeyTypes, purpose: Purpose) -> Standing:
@@ -147,6 +166,11 @@ def _united(
             typed_ids(own, types.provider)[1]
             if any(reach.is_own for reach in reaches)
             else frozenset()
+        ),
+        lost_organizations=(
+            frozenset()
+            if isinstance(organizations, All)
+            else grant.directory.lost_below(organizations)
         ),
     )
 

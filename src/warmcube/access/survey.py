@@ -3,14 +3,15 @@
 The records are what ``access.toml`` holds (see the contract in the design, §9); any other place
 that keeps a directory gives the same ones.
 
-A defect touches the user in whose record it stands, or who has the role in which it stands: they
-are denied, the others aren't. A defect in the tree of organizations touches everybody, since no
-subtree can be trusted; then there is no directory.
+A defect touches the user in whose record it stands, or who has the role or is named for the
+organization in which it stands: they are denied, the others aren't. An organization with a defect
+counts as inactive: it grants nothing, isn't walked through, and can't be filtered by. Where a
+directory is kept decides whether it is used with defects at all: a file isn't, a database is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -40,7 +41,7 @@ class Survey:
     """What some records come to.
 
     Attributes:
-        directory: None if a defect touches everybody.
+        directory: with what has a defect marked; None if nothing can be made of the records.
         defects: all of them.
     """
 
@@ -67,36 +68,61 @@ def build_directory(
     return found.directory
 
 
-def survey(records: Mapping[str, Any], *, version: str) -> Survey:
+def survey(
+    records: Mapping[str, Any],
+    *,
+    version: str,
+    known_defects: Sequence[Defect] = (),
+    by_id: bool = False,
+) -> Survey:
     """A directory as far as there is one, and every defect.
 
     Args:
         records: as in ``access.toml``.
         version: differs whenever the records do.
+        known_defects: those that whoever made the records has found already.
+        by_id: name places by ids, where records have no order that anybody could count in.
     """
-    defects: list[Defect] = []
-    shared = Report(defects, is_shared=True)
-    whole = Record(records, "", ("roles", "organizations", "users"), shared)
+    defects: list[Defect] = [*known_defects]
+    whole = Record(
+        records,
+        "",
+        ("roles", "organizations", "users"),
+        Report(defects, is_shared=True),
+        by_id=by_id,
+    )
     roles = _read_roles(records.get("roles", {}), defects)
-    organizations = _read_organizations(whole, shared)
+    organizations = _read_organizations(whole, defects)
     users = _read_users(whole, defects, roles, organizations)
     if any(defect.is_shared for defect in defects):
         return Survey(None, tuple(defects))
-    faulty_roles = {defect.role for defect in defects} - {None}
-    faulty_users = {defect.user for defect in defects}
+    lost = frozenset[str]().union(*(defect.organizations for defect in defects))
     directory = Directory(
         version=version,
         roles=roles,
         organizations=organizations,
         users=users,
-        defective=frozenset(
-            user.id
-            for user in users.values()
-            if user.id in faulty_users
-            or any(assignment.role in faulty_roles for assignment in user.roles)
-        ),
+        defective=_touched(users.values(), defects, lost),
+        defective_organizations=lost & organizations.keys(),
     )
     return Survey(directory, tuple(defects))
+
+
+def _touched(
+    users: Iterable[User], defects: Sequence[Defect], organizations: frozenset[str]
+) -> frozenset[str]:
+    """The users whose records, roles or organizations have a defect."""
+    faulty_roles = {defect.role for defect in defects} - {None}
+    faulty_users = {defect.user for defect in defects} - {None}
+    return frozenset(
+        user.id
+        for user in users
+        if user.id in faulty_users
+        or not organizations.isdisjoint(user.organizations)
+        or any(
+            held.role in faulty_roles or held.organization in organizations for held in user.roles
+        )
+    )
 
 
 def _read_roles(records: Any, defects: list[Defect]) -> dict[str, tuple[Permission, ...]]:
@@ -106,7 +132,7 @@ def _read_roles(records: Any, defects: list[Defect]) -> dict[str, tuple[Permissi
     roles: dict[str, tuple[Permission, ...]] = {}
     for name in records:
         if not is_name(name):
-            Report(defects, is_shared=True)("roles", f"{show(name)} can't be the name of a role")
+            Report(defects)("roles", f"{show(name)} can't be the name of a role; write text")
             continue
         report = Report(defects, role=name)
         permissions = Record(records, "roles", records, report).distinct(
@@ -125,26 +151,32 @@ def _permission(report: Report, place: str, text: Any) -> str | None:
     return str(text)
 
 
-def _read_organizations(whole: Record, report: Report) -> dict[str, Organization]:
+def _read_organizations(whole: Record, defects: list[Defect]) -> dict[str, Organization]:
     organizations: dict[str, Organization] = {}
     places: dict[str, str] = {}
     for place, fields in whole.tables("organizations"):
+        given = fields.get("id")
+        report = Report(defects, organizations=[str(given)] if is_name(given) else ())
         record = Record(fields, place, _ORGANIZATION, report)
         name = record.name("id", is_required=True)
-        organization = Organization(
-            id=name or "",
-            name=record.name("name") or name or "",
-            parent=record.name("parent"),
-            practices=frozenset(record.distinct("practices", partial(_id, report))),
-            active=record.flag("active", default=True),
-        )
+        title = record.name("name")
+        parent = record.name("parent")
+        practices = frozenset(record.distinct("practices", partial(_id, report)))
+        active = record.flag("active", default=True)
         if name is None:
             continue
         if name in organizations:
             report(record.at("id"), f"{show(name)} is already the id of {places[name]}")
-        else:
-            organizations[name], places[name] = organization, place
-    check_tree(organizations, places, report)
+            continue
+        places[name] = place
+        organizations[name] = Organization(
+            id=name, name=title or name, parent=parent, practices=practices, active=active
+        )
+    check_tree(
+        organizations,
+        places,
+        lambda touched, place, problem: Report(defects, organizations=touched)(place, problem),
+    )
     return organizations
 
 

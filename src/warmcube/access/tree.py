@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from warmcube.access.directory import Organization
 from warmcube.access.ids import show
@@ -13,14 +13,14 @@ __all__ = ["check_tree"]
 def check_tree(
     organizations: Mapping[str, Organization],
     places: Mapping[str, str],
-    report: Callable[[str, str], None],
+    report: Callable[[Iterable[str], str, str], None],
 ) -> None:
     """Report every parent that there isn't, and every loop once.
 
     Args:
         organizations: by id.
         places: of each, by id.
-        report: told the place and what is wrong.
+        report: told which organizations are touched, the place, and what is wrong.
     """
     settled: set[str] = set()
     for start in organizations:
@@ -32,6 +32,7 @@ def check_tree(
         if here is not None and here in path:
             loop = list(path)[list(path).index(here) :]
             report(
+                loop,
                 f"{places[here]}.parent",
                 f"{' → '.join([*loop, here])} is a loop; an organization lies below one other",
             )
@@ -39,6 +40,7 @@ def check_tree(
     for organization in organizations.values():
         if organization.parent is not None and organization.parent not in organizations:
             report(
+                [organization.id],
                 f"{places[organization.id]}.parent",
                 f"there is no organization {show(organization.parent)}; "
                 "name one that the directory has, or leave it out",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from warmcube.access.grant import Grant
 from warmcube.cli.console import is_terminal, stderr, stdout, write_bytes
 from warmcube.cli.render import result_line
 from warmcube.cli.render_explain import explanation_tree
 from warmcube.cli.render_rows import rows_of
 from warmcube.cli.request import Format, Request
 from warmcube.engine import AnalyticsCache
+from warmcube.query.asked import Asked
 from warmcube.query.formats import WRITERS
 from warmcube.query.result import Result
 
@@ -35,7 +37,30 @@ async def answer(cache: AnalyticsCache, request: Request) -> None:
         WarmcubeError: whatever keeps it from being answered.
     """
     grant = await cache.authorize(request.user)
-    _write(request, await cache.query(request.query, grant))
+    _write(request, await _ask(cache, request.asked, grant))
+
+
+async def _ask(cache: AnalyticsCache, asked: Asked, grant: Grant) -> Result:
+    query = asked.query
+    if asked.wanted == "measures":
+        return (await cache.measures(query.datasource, grant)).result
+    if asked.wanted == "values":
+        values = await cache.values(
+            query.datasource,
+            asked.column,
+            grant,
+            measure=query.measure,
+            frequency=query.frequency,
+            organization=query.organization,
+            practices=query.practices,
+            providers=query.providers,
+            start=query.start,
+            end=query.end,
+            where=query.where,
+        )
+        return values.result
+    ask = cache.export if asked.purpose == "export" else cache.query
+    return await ask(query, grant)
 
 
 def _write(request: Request, result: Result) -> None:

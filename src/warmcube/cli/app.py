@@ -12,15 +12,18 @@ import warmcube
 from warmcube.cli.answer import answer, check_format
 from warmcube.cli.console import say
 from warmcube.cli.demo import demo
+from warmcube.cli.directory import directory
+from warmcube.cli.explain_access import explain_access
 from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
+from warmcube.cli.prove import prove
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
-from warmcube.cli.state import State, operator, run
+from warmcube.cli.state import State, open_cache, run
 from warmcube.cli.stats import stats
+from warmcube.cli.values import measures, values
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
-from warmcube.engine import AnalyticsCache
 
 __all__ = ["commands", "root_command"]
 
@@ -34,8 +37,13 @@ app.command(cls=WhereCommand)(demo)
 app.command(cls=WhereCommand)(init)
 app.command(cls=WhereCommand)(warm)
 app.command(cls=WhereCommand)(query)
+app.command(cls=WhereCommand)(values)
+app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
+app.command(cls=WhereCommand)(prove)
+app.add_typer(directory, name="directory")
+app.command("explain-access", cls=WhereCommand)(explain_access)
 
 
 def _show_version(value: bool) -> None:
@@ -76,7 +84,7 @@ def _ask(config: Path | None, request: Request) -> None:
     check_format(request)
 
     async def ask() -> None:
-        async with AnalyticsCache.from_config(config, actor=operator()) as cache:
+        async with open_cache(config) as cache:
             await answer(cache, request)
 
     run(ask())

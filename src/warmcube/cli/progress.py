@@ -10,10 +10,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from warmcube.cli.console import stderr
 from warmcube.cli.render import byte_count
+from warmcube.prove.options import ProgressCallback as ProveCallback
 from warmcube.warm.report import Phase, ProgressCallback
 from warmcube.warm.report import Progress as WarmProgress
 
-__all__ = ["counting", "warming"]
+__all__ = ["counting", "proving", "warming"]
 
 
 @contextmanager
@@ -68,6 +69,35 @@ def counting(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=stderr(), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+@contextmanager
+def proving(*, is_wanted: bool = True) -> Iterator[ProveCallback | None]:
+    """A bar with the cases of a proof and what was found so far.
+
+    Args:
+        is_wanted: False where the output is for machines.
+
+    Yields:
+        What the proof is to call; None where nobody watches.
+    """
+    if not is_wanted or not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:,.0f} cases{task.fields[found]}", markup=False),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task("trying to break out", total=None, found="")
+
+        def show(done: int, planned: int, found: int) -> None:
+            wrong = f", {found:,} wrong" if found else ""
+            bar.update(task, completed=done, total=planned, found=wrong)
+
+        yield show
 
 
 def _figures(progress: WarmProgress) -> str:

@@ -1,4 +1,4 @@
-"""The demo's prompt: the same ``query`` as on the command line, on a cache that stays open."""
+"""The demo's prompt: asking as on the command line, on a cache that stays open."""
 
 from __future__ import annotations
 
@@ -28,8 +28,15 @@ _HELP: Final = """\
   query --as USER …       as on the command line, for example
       query --as north --measure Charges --frequency Monthly --group-by date_index --aggregate sum
       query --as provider --measure Visits --frequency Weekly --limit 5 --explain
-  query --help            all options
+  measures --as USER      what USER may ask for
+  values COLUMN --as USER …
+                          what USER may filter by, for example
+      values practice_uid --as north --measure Charges --frequency Monthly
+  query --help            all options, likewise of the others
   quit                    stop the servers and leave (so do Ctrl-D and Ctrl-C)"""
+
+
+_ASKING: Final = ("query", "values", "measures")
 
 
 async def prompt(cache: AnalyticsCache) -> None:
@@ -60,22 +67,24 @@ async def ask_line(cache: AnalyticsCache, line: str) -> bool:
     if word == "users":
         for user, about in USERS.items():
             say(f"  {user:<10}{about}")
-    elif word == "query":
-        await _query(cache, words)
+    elif word in _ASKING:
+        await _ask(cache, word, words)
     elif word == "help":
         say(_HELP)
     elif word:
-        say_error(f"{word!r} is no command here; expected users, query, help or quit")
+        say_error(
+            f"{word!r} is no command here; expected users, {', '.join(_ASKING)}, help or quit"
+        )
     return True
 
 
-async def _query(cache: AnalyticsCache, words: list[str]) -> None:
+async def _ask(cache: AnalyticsCache, word: str, words: list[str]) -> None:
     requests: list[Request] = []
-    if not words or words[0].startswith("-"):
+    if not words or not words[0].isdecimal():
         words = [str(DATASOURCE), *words]
     try:
         state = State(config=None, ask=requests.append)
-        _command().main(words, prog_name="query", standalone_mode=False, obj=state)
+        _command(word).main(words, prog_name=word, standalone_mode=False, obj=state)
         for request in requests:  # none after --help
             check_format(request)
             await answer(cache, request)
@@ -85,10 +94,10 @@ async def _query(cache: AnalyticsCache, words: list[str]) -> None:
         say_error(str(error))
 
 
-def _command() -> TyperCommand:
+def _command(word: str) -> TyperCommand:
     from warmcube.cli.app import commands  # noqa: PLC0415 - the app has this module in it
 
-    return commands()["query"]
+    return commands()[word]
 
 
 @asynccontextmanager

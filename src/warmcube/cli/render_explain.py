@@ -41,12 +41,14 @@ def explanation_tree(explanation: Explanation) -> Tree:
 def _add_lookup(tree: Tree, explanation: Explanation) -> None:
     lookup = _add(tree, "lookup")
     whole = ", one of them that of the whole partition" if explanation.whole_partition else ""
-    _add(lookup, f"index sets: {explanation.index_sets:,}{whole}")
-    _add(
-        lookup,
-        f"entries in scope, fetched: {explanation.members:,} "
-        f"({byte_count(explanation.bytes_fetched)})",
+    if explanation.index_sets is not None:
+        _add(lookup, f"index sets: {explanation.index_sets:,}{whole}")
+    fetched = (
+        f"fetched ({byte_count(explanation.bytes_fetched)})"
+        if explanation.entries or not explanation.members
+        else "none fetched"
     )
+    _add(lookup, f"entries in scope: {explanation.members:,}, {fetched}")
     if explanation.trips is not None:
         _add(lookup, f"trips to the store: {explanation.trips}")
 

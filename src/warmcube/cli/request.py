@@ -1,13 +1,13 @@
-"""One ``query`` command, read: who asks what, and how the answer is shown."""
+"""One command that asks something, read: who asks what, and how the answer is shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from warmcube.model.request import Query
+from warmcube.query.asked import Asked
 
-__all__ = ["Format", "Request"]
+__all__ = ["Format", "PlainFormat", "Request"]
 
 
 class Format(StrEnum):
@@ -20,18 +20,26 @@ class Format(StrEnum):
     ARROW = "arrow"
 
 
+class PlainFormat(StrEnum):
+    """How a list of values is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What the command line asked for.
 
     Attributes:
-        query: for the cache.
+        asked: of the cache.
         user: as whom.
         format: of the answer.
         explain: whether to show how it came about.
     """
 
-    query: Query
+    asked: Asked
     user: str
     format: Format
     explain: bool

@@ -9,16 +9,19 @@ import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import typer
 
 from warmcube.cli.request import Request
 from warmcube.engine import AnalyticsCache
 
-__all__ = ["State", "integer", "not_empty", "operator", "run", "state_of"]
+__all__ = ["STDERR", "State", "integer", "not_empty", "open_cache", "operator", "run", "state_of"]
 
 _T = TypeVar("_T")
+
+STDERR: Final = 2
+"""Where the command line's own audit goes instead of standard output, which is for answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,16 @@ class State:
         Raises:
             ConfigError: with everything that is wrong.
         """
-        return AnalyticsCache.from_config(self.config, actor=operator())
+        return open_cache(self.config)
+
+
+def open_cache(config: Path | None) -> AnalyticsCache:
+    """The cache of a configuration, used from the command line.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    return AnalyticsCache.from_config(config, actor=operator(), stdout=STDERR)
 
 
 def operator() -> str:

@@ -23,6 +23,7 @@ from warmcube.config.problems import KeyPath, expected, kind_of, nearest
 from warmcube.config.secret import masked
 from warmcube.config.sections import (
     COLUMN_OR_FALSE,
+    AuditSection,
     CacheSection,
     DatasourceSection,
     DirectorySection,
@@ -45,6 +46,7 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "cache": CacheSection,
     "limits": LimitsSection,
     "directory": DirectorySection,
+    "audit": AuditSection,
 }
 """The tables of the file that stand once."""
 

@@ -13,6 +13,7 @@ from warmcube.config.file import DEFAULT_FILE, find, read_toml
 from warmcube.config.problems import KeyPath, Problems, nearest
 from warmcube.config.relations import check_relations
 from warmcube.config.sections import (
+    AuditSection,
     CacheSection,
     DatasourceSection,
     DirectorySection,
@@ -77,6 +78,7 @@ def _checked(raw: dict[str, Any], file: Path | None, problems: Problems) -> Sett
         sources=sources,
         datasources=tuple(datasource_of(each) for each in datasources if each is not None),
         directory=cast("DirectorySection", sections["directory"]),
+        audit=cast("AuditSection", sections["audit"]),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Secret
 from pydantic.fields import FieldInfo
@@ -14,6 +14,9 @@ from warmcube.config.problems import KeyPath, key_text
 from warmcube.config.sections import ColumnsSection, DatasourceSection, SourceSection
 
 __all__ = ["Setting", "all_settings"]
+
+_LAST: Final = ("directory", "audit")
+"""The tables that stand after the data sources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +33,12 @@ class Setting:
 def all_settings() -> Iterator[Setting]:
     """Every setting there is, in the order of the file."""
     for name, model in SECTIONS.items():
-        if name != "directory":
+        if name not in _LAST:
             yield from _settings_of(model, (name,))
     yield from _settings_of(SourceSection, ("sources", "NAME"))
     yield from _settings_of(DatasourceSection, ("datasources", 0))
-    yield from _settings_of(SECTIONS["directory"], ("directory",))
+    for name in _LAST:
+        yield from _settings_of(SECTIONS[name], (name,))
 
 
 def _settings_of(model: type[BaseModel], prefix: KeyPath) -> Iterator[Setting]:

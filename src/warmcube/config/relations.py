@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from warmcube.config.problems import Problems, nearest
 from warmcube.config.secret import masked
 from warmcube.config.sections import (
+    AuditSection,
     CacheSection,
     ColumnsSection,
     DirectorySection,
@@ -18,6 +19,9 @@ from warmcube.config.sections import (
 )
 
 __all__ = ["check_relations"]
+
+_SINK_OF: Final[Mapping[str, str]] = {"path": "file", "url": "postgres", "table": "postgres"}
+"""For which sink a setting of ``[audit]`` is."""
 
 
 def check_relations(
@@ -30,7 +34,9 @@ def check_relations(
         valid: the sections that are valid in themselves.
         problems: takes what is wrong.
     """
-    cache, store, directory = (valid.get(name) for name in ("cache", "store", "directory"))
+    cache, store, directory, audit = (
+        valid.get(name) for name in ("cache", "store", "directory", "audit")
+    )
     if isinstance(cache, CacheSection) and cache.max_unchecked_age < cache.max_pointer_age:
         problems.add(
             ("cache", "max_unchecked_age"),
@@ -45,9 +51,33 @@ def check_relations(
         )
     if isinstance(directory, DirectorySection) and directory.path and directory.url:
         problems.add(("directory",), "has both path and url; expected one of them")
+    if isinstance(audit, AuditSection):
+        _check_audit(audit, problems)
     sources = raw.get("sources", {})
     _check_source_names(sources, problems)
     _check_datasources(raw.get("datasources"), sources, problems)
+
+
+def _check_audit(audit: AuditSection, problems: Problems) -> None:
+    """A setting of another sink would be one that nothing reads."""
+    for key, sink in _SINK_OF.items():
+        if key in audit.model_fields_set and audit.sink != sink:
+            problems.add(
+                ("audit", key),
+                f'is for sink = "{sink}", and sink is "{audit.sink}"; leave it out, or set sink',
+            )
+    if audit.sink == "postgres" and audit.url is None:
+        problems.add(
+            ("audit", "url"),
+            'missing; sink = "postgres" needs the URL of a database, best given as '
+            "WARMCUBE_AUDIT__URL",
+        )
+    if audit.sink == "none" and audit.required:
+        problems.add(
+            ("audit", "required"),
+            'expected false: with sink = "none" nothing is audited; set another sink',
+            value="true",
+        )
 
 
 def _check_source_names(sources: Any, problems: Problems) -> None:

@@ -20,6 +20,7 @@ from warmcube.config.secret import SecretUrl
 __all__ = [
     "COLUMN_OR_FALSE",
     "EMBEDDED",
+    "AuditSection",
     "CacheSection",
     "ColumnsSection",
     "DatasourceSection",
@@ -90,7 +91,7 @@ Column = Annotated[str | None, COLUMN_OR_FALSE]
 Name = Annotated[str, Field(min_length=1)]
 StoreUrl = Annotated[SecretUrl, _has_scheme("redis", "rediss", "unix", "redis+cluster")]
 SourceUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", "duckdb", "parquet")]
-DirectoryUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", embeddable=False)]
+PostgresUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", embeddable=False)]
 
 
 class Section(BaseModel):
@@ -266,6 +267,50 @@ class DirectorySection(Section):
         description="the file of roles, organizations and users, relative to the configuration "
         "file; access.toml where neither path nor url is given",
     )
-    url: DirectoryUrl | None = Field(
-        default=None, description="the database that holds them instead"
+    url: PostgresUrl | None = Field(
+        default=None,
+        description="the Postgres database that holds them instead; directly, not through a "
+        "pooler, so that changes are heard of at once",
+    )
+    schema_name: Name = Field(
+        default="warmcube",
+        description="the schema of the directory's tables in that database",
+    )
+    max_age: float = Field(
+        default=60.0,
+        gt=0,
+        description="how long a directory counts that can't be read again; then everybody is "
+        "denied",
+        json_schema_extra={"unit": "seconds"},
+    )
+    max_age_unheard: float = Field(
+        default=5.0,
+        gt=0,
+        description="the same for a database from which changes can't be heard of (LISTEN)",
+        json_schema_extra={"unit": "seconds"},
+    )
+
+
+class AuditSection(Section):
+    """``[audit]``: where it is written who asked for what, and what came of it."""
+
+    sink: Literal["file", "stdout", "postgres", "none"] = Field(
+        default="file", description='where the lines go; "none" audits nothing'
+    )
+    path: Name | None = Field(
+        default=None,
+        description='the file of sink = "file", relative to the configuration file; when absent, '
+        "audit.jsonl in the folder of [embedded]",
+    )
+    url: PostgresUrl | None = Field(
+        default=None,
+        description='the database of sink = "postgres": postgresql://user@host:5432/db',
+    )
+    table: Name = Field(
+        default="warmcube.audit",
+        description='the table of sink = "postgres", as schema.table; made if it isn\'t there',
+    )
+    required: bool = Field(
+        default=False,
+        description="no audit, no answer: rows are given out only when the sink has the line",
     )

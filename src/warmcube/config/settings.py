@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmcube.config.sections import (
+    AuditSection,
     CacheSection,
     DatasourceSection,
     DirectorySection,
@@ -41,6 +42,7 @@ class Settings:
     sources: Mapping[str, SourceSection]
     datasources: tuple[Datasource, ...]
     directory: DirectorySection
+    audit: AuditSection
 
     @property
     def embedded_folder(self) -> Path:
@@ -48,11 +50,18 @@ class Settings:
         return self.base / self.embedded.folder
 
     @property
-    def directory_path(self) -> Path | None:
-        """The file of users; None where the directory is a database."""
-        if self.directory.url is not None:
-            return None
+    def directory_path(self) -> Path:
+        """The file of users, unless the directory is a database."""
         return self.base / (self.directory.path or "access.toml")
+
+    @property
+    def audit_path(self) -> Path | None:
+        """The file of audit lines; None where they go elsewhere."""
+        if self.audit.sink != "file":
+            return None
+        if self.audit.path is None:
+            return self.embedded_folder / "audit.jsonl"
+        return self.base / self.audit.path
 
     def datasource(self, id: int) -> Datasource:
         """The data source with this id.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,12 +30,32 @@ class DirectorySource(Protocol):
     def name(self) -> str:
         """What messages call it; never with a credential."""
 
+    @property
+    def takes_defects(self) -> bool:
+        """Whether a directory with defects counts, without those whom they touch."""
+
     async def read(self, version: str | None) -> Survey | None:
         """What it holds; None if that is still `version`, which the caller has.
 
         Raises:
             DirectoryError: it can't be read.
         """
+
+    def is_due(self, looked: float, within: float) -> bool:
+        """Whether to look for news.
+
+        Args:
+            looked: monotonic time at which the last look began.
+            within: seconds that whoever asks can do with.
+        """
+
+    def counts_until(self, confirmed: float) -> float:
+        """The monotonic time until which a directory that was confirmed then counts."""
+
+    async def wait_for_news(self) -> None:
+        """Return when it is worth a look."""
+
+    async def close(self) -> None: ...
 
 
 def _now() -> datetime:
@@ -53,16 +74,19 @@ class _InForce:
 class Authoriser:
     """Decides what users may read.
 
-    A directory that can't be read any more, or whose tree of organizations has a defect, leaves
-    the one in force for `bound`; after that everybody is denied. Other defects deny those whom
-    they touch, at once. The very first directory must have none.
+    A directory that can't be read any more leaves the one in force as long as its source lets it
+    count; after that everybody is denied. So does one with defects, unless its source takes them:
+    then they deny those whom they touch, at once.
 
     Args:
         source: of the directory.
         clock: the time by which roles and grants end; aware.
-        monotonic: seconds that only grow.
-        bound: how long a directory counts without being confirmed, and a grant at most.
-        report: told when the directory can't be read or has defects, once for each news.
+        monotonic: seconds that only grow; the source's own.
+        report: told when the directory can't be read or is refused, once for each news.
+        changed: told when another directory is in force: the one before, None for the first, and
+            the new one with its defects.
+        is_watching: whether to look for news also while nobody asks, so that grants in hand end
+            when a right is revoked; `aclose` ends that.
     """
 
     def __init__(
@@ -71,14 +95,17 @@ class Authoriser:
         *,
         clock: Callable[[], datetime] = _now,
         monotonic: Callable[[], float] = time.monotonic,
-        bound: timedelta = LIFETIME,
         report: Callable[[DirectoryError], None] | None = None,
+        changed: Callable[[Directory | None, Survey], None] | None = None,
+        is_watching: bool = False,
     ) -> None:
         self._source = source
         self._clock = clock
         self._monotonic = monotonic
-        self._bound = bound
         self._report = report
+        self._changed = changed
+        self._is_watching = is_watching
+        self._watching: asyncio.Task[None] | None = None
         self._authority = Authority()
         self._in_force: _InForce | None = None
         self._looked = float("-inf")  # when the last look began that came to its end
@@ -157,6 +184,16 @@ class Authoriser:
         self._left(in_force)
         return in_force.directory
 
+    async def aclose(self) -> None:
+        """Stop watching; nothing is decided any more."""
+        task, self._watching = self._watching, None
+        self._is_watching = False
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._source.close()
+
     def _require_ours(self, grant: object) -> Grant:
         if type(grant) is Grant and grant.authority is self._authority:
             return grant
@@ -167,21 +204,23 @@ class Authoriser:
 
     def _left(self, in_force: _InForce) -> timedelta:
         """How long the directory in force still counts."""
-        age = timedelta(seconds=self._monotonic() - in_force.confirmed)
-        if age >= self._bound:
+        left = self._source.counts_until(in_force.confirmed) - self._monotonic()
+        if left <= 0:
             raise AccessDenied(
-                f"the directory can't be read within its bound of "
-                f"{self._bound.total_seconds():g} s; ask whoever keeps it",
+                "the directory couldn't be read for too long, so nobody's rights are known; ask "
+                "whoever keeps it",
                 reason=f"directory unreadable: {self.trouble}",
             )
-        return self._bound - age
+        return min(timedelta(seconds=left), LIFETIME)
 
     async def _look(self, within: timedelta) -> _InForce:
         """The directory in force, after a look for news unless the last one is younger than this.
 
         Whoever has to wait for another's look is served by it only if it began after they asked.
         """
-        if self._in_force is not None and self._monotonic() - self._looked < within.total_seconds():
+        if self._in_force is not None and not self._source.is_due(
+            self._looked, within.total_seconds()
+        ):
             return self._in_force
         asked = self._begun
         async with self._looking:
@@ -190,7 +229,14 @@ class Authoriser:
                 began = self._monotonic()
                 self._in_force = await self._read(self._in_force, began)
                 self._looked, self._finished = began, self._begun
+                if self._is_watching and self._watching is None:
+                    self._watching = asyncio.create_task(self._watch())
             return self._in_force
+
+    async def _watch(self) -> None:
+        while True:
+            await self._source.wait_for_news()
+            await self._look(timedelta())
 
     async def _read(self, before: _InForce | None, began: float) -> _InForce:
         try:
@@ -199,9 +245,11 @@ class Authoriser:
         except DirectoryError as error:
             if before is None:
                 raise
-            self._tell(error)
+            self._fail(error)
             return before
-        self._tell(after.defects)
+        self.trouble = after.defects
+        if found is not None and self._changed is not None:
+            self._changed(None if before is None else before.directory, found)
         return after
 
     def _take(self, found: Survey | None, before: _InForce | None, began: float) -> _InForce:
@@ -214,12 +262,12 @@ class Authoriser:
             return replace(before, confirmed=began)
         if found is None:
             raise DirectoryError(f"{self._source.name} holds no directory; write one")
-        if found.directory is None or (before is None and found.defects):
+        if found.directory is None or (found.defects and not self._source.takes_defects):
             raise defects_error(self._source.name, found.defects)
         defects = defects_error(self._source.name, found.defects) if found.defects else None
         return _InForce(found.directory, began, defects)
 
-    def _tell(self, trouble: DirectoryError | None) -> None:
+    def _fail(self, trouble: DirectoryError) -> None:
         before, self.trouble = self.trouble, trouble
-        if trouble is not None and self._report is not None and str(trouble) != str(before):
+        if self._report is not None and str(trouble) != str(before):
             self._report(trouble)

@@ -14,10 +14,11 @@ from typing import Any, Final, TypeAlias
 from warmcube.access.survey import Survey, survey
 from warmcube.errors import DirectoryError
 
-__all__ = ["DirectoryFile", "open_file"]
+__all__ = ["DirectoryFile", "parse_file"]
 
 _Signature: TypeAlias = tuple[int, int, int, int, int]
 
+POLL_SECONDS: Final = 0.5
 SETTLED_NS: Final = 2_000_000_000
 """A file changed less than this ago may change again without its time telling so."""
 
@@ -28,11 +29,24 @@ class DirectoryFile:
     Args:
         path: of the file.
         clock: nanoseconds since 1970, by the clock that dates files.
+        monotonic: seconds that only grow.
+        max_age: seconds that a directory counts at most since the file was last looked at.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+    takes_defects = False
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
+        max_age: float = 60.0,
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._monotonic = monotonic
+        self._max_age = max_age
         self._signature: _Signature | None = None
         self._version: str | None = None
 
@@ -47,6 +61,20 @@ class DirectoryFile:
             DirectoryError: it can't be read.
         """
         return await asyncio.to_thread(self._read, version)
+
+    def is_due(self, looked: float, within: float) -> bool:
+        """Whether the last look, which began then, is older than so many seconds."""
+        return self._monotonic() - looked >= within
+
+    def counts_until(self, confirmed: float) -> float:
+        """Until when a directory that was looked at then counts."""
+        return confirmed + self._max_age
+
+    async def wait_for_news(self) -> None:
+        """Return when it is time to look again: nobody tells when a file changes."""
+        await asyncio.sleep(POLL_SECONDS)
+
+    async def close(self) -> None: ...
 
     def _read(self, version: str | None) -> Survey | None:
         try:
@@ -69,25 +97,22 @@ class DirectoryFile:
         self._version = found
         if found == version:
             return None
-        return survey(self._parse(content), version=found)
-
-    def _parse(self, content: bytes) -> dict[str, Any]:
-        try:
-            return tomllib.loads(content.decode())
-        except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
-            raise DirectoryError(
-                f"{self.name}: line {line} isn't UTF-8; save the file as UTF-8"
-            ) from error
-        except (ValueError, RecursionError) as error:  # what TOML isn't, and what is too much of it
-            raise DirectoryError(
-                f"{self.name} can't be read as TOML: {error}; correct it"
-            ) from error
+        return survey(parse_file(content, self.name), version=found)
 
 
-def open_file(path: Path) -> DirectoryFile:
-    """The directory in a file, which is read when first asked for."""
-    return DirectoryFile(path)
+def parse_file(content: bytes, name: str) -> dict[str, Any]:
+    """The records of an ``access.toml``.
+
+    Raises:
+        DirectoryError: it isn't TOML.
+    """
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DirectoryError(f"{name}: line {line} isn't UTF-8; save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # what TOML isn't, and what is too much of it
+        raise DirectoryError(f"{name} can't be read as TOML: {error}; correct it") from error
 
 
 def _signature(status: os.stat_result) -> _Signature:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from warmcube.errors import Damage
@@ -27,6 +27,7 @@ __all__ = [
     "decode_component",
     "encode_component",
     "member_of",
+    "parse_field",
     "parse_member",
 ]
 
@@ -161,6 +162,20 @@ def practice_field(practice: str | None) -> bytes:
 def provider_field(provider: str | None) -> bytes:
     """Names a provider's index set, in its key and in `counts`."""
     return f"prov:{encode_component(provider)}".encode()
+
+
+def parse_field(field: bytes) -> tuple[Literal["practice", "provider"], str | None]:
+    """What `practice_field` or `provider_field` named.
+
+    Raises:
+        Damage: if neither did.
+    """
+    kind, colon, component = field.partition(b":")
+    if colon and kind == b"p":
+        return "practice", decode_component(component)
+    if colon and kind == b"prov":
+        return "provider", decode_component(component)
+    raise Damage(f"a field of a partition's counts can't be read ({len(field)} bytes)")
 
 
 class Keys:

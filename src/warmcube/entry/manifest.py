@@ -130,10 +130,13 @@ class Manifest:
     providers: int | None
     rows: int = field(init=False)
     entries: int = field(init=False)
+    as_of_ms: int = field(init=False)  # of the partition that was read longest ago
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", sum(p.rows for p in self.partitions.values()))
         object.__setattr__(self, "entries", sum(p.entries for p in self.partitions.values()))
+        read = (p.as_of_ms for p in self.partitions.values())
+        object.__setattr__(self, "as_of_ms", min(read, default=self.warmed_ms))
 
 
 def answers_for(manifest: Manifest, datasource: Datasource) -> bool:

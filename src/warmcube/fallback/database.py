@@ -51,6 +51,20 @@ class DatabaseRead:
         self.milliseconds += (time.perf_counter() - started) * 1000
         return table_from_arrow(table, self.schema)
 
+    async def partitions(self, scope: Scope) -> list[PartitionName]:
+        """The partitions that have rows within a scope; one row suffices.
+
+        Args:
+            scope: which practices and providers.
+
+        Raises:
+            SourceError: the database.
+        """
+        started = time.perf_counter()
+        found = await self._snapshot.fetch_partitions(scope)
+        self.milliseconds += (time.perf_counter() - started) * 1000
+        return found
+
 
 @asynccontextmanager
 async def open_read(

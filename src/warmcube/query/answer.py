@@ -1,31 +1,32 @@
-"""One query from grant to result, through the store or through the database."""
+"""One read from grant to result, through the store or through the database."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from warmcube.access.grant import Grant
-from warmcube.access.narrow import Narrowed, narrow, unknown_datasource
 from warmcube.access.permissions import Action
+from warmcube.access.standing import require_open, unknown_datasource
+from warmcube.audit.trail import Trail
 from warmcube.directory.authoriser import Authoriser
-from warmcube.entry.keys import PartitionName
-from warmcube.errors import Damage, LimitExceeded, StoreError
-from warmcube.fallback.database import open_read
+from warmcube.errors import AccessDenied, Damage, StoreError, UnknownDatasource
+from warmcube.fallback.database import DatabaseRead, open_read
 from warmcube.model.columns import Table
-from warmcube.model.request import Query
-from warmcube.model.schema import ColumnType, Datasource, Schema
-from warmcube.model.scope import All, Ids
+from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.usage import Usage
+from warmcube.query.asked import Asked
+from warmcube.query.audited import audit_answer, audit_refusal
+from warmcube.query.distinct import partitions_table
 from warmcube.query.evaluate import evaluate
-from warmcube.query.explain import Explanation
+from warmcube.query.explain import Explanation, explain
+from warmcube.query.judge import Judged, judge
 from warmcube.query.lookup import PointerMoved
-from warmcube.query.prepare import prepare
-from warmcube.query.prepared import Limits, PreparedQuery
+from warmcube.query.prepared import Extent, Limits, PreparedQuery
 from warmcube.query.read import Reading, StoreReader
 from warmcube.query.result import Meta, Result
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -37,20 +38,45 @@ LARGE: Final = 50_000
 """From so many rows on, evaluation leaves the event loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """A query that was checked against one schema and narrowed to one grant."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """One read on its way: what is asked, by whom, of what, and since when."""
 
-    prepared: PreparedQuery
-    narrowed: Narrowed
+    asked: Asked
+    grant: Grant
+    datasource: Datasource
+    started: float
 
     @property
-    def partition(self) -> PartitionName:
-        return PartitionName(self.prepared.measure, self.prepared.frequency)
+    def sees_figures(self) -> bool:
+        """Whether figures of whole partitions may be told."""
+        return self.grant.permits(Action.CACHE_READ)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer, and the judgement that it stands on."""
+
+    judged: Judged
+    result: Result
 
 
 class _Unavailable(Exception):
-    """The cache can't answer; says why."""
+    """The cache can't answer; says why.
+
+    Args:
+        why: for everybody.
+        figures: what may be told beyond that to those who may know figures of whole partitions.
+    """
+
+    def __init__(self, why: str, figures: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+        self.figures = figures
+
+
+def _damaged(damage: Damage) -> _Unavailable:
+    return _Unavailable("damage in the store", f": {damage}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +95,7 @@ class AnswerSettings:
 
 
 class Answerer:
-    """Answers queries; holds no rows of its own.
+    """Answers every kind of read; holds no rows of its own.
 
     Args:
         datasources: by id.
@@ -78,6 +104,7 @@ class Answerer:
         snapshots: what is known of live snapshots.
         reader: of the store tier.
         usage: counts hits and misses.
+        trail: has every answer and refusal written.
         settings: see `AnswerSettings`.
     """
 
@@ -89,6 +116,7 @@ class Answerer:
         snapshots: Snapshots,
         reader: StoreReader,
         usage: Usage,
+        trail: Trail,
         settings: AnswerSettings,
     ) -> None:
         self._datasources = datasources
@@ -97,35 +125,52 @@ class Answerer:
         self._snapshots = snapshots
         self._reader = reader
         self._usage = usage
+        self._trail = trail
         self._limits = settings.limits
         self._enabled = settings.enabled
         self._seconds = settings.seconds
 
-    async def answer(self, query: Query, grant: Grant) -> Result:
-        """Answer one query under a grant.
+    async def answer(self, asked: Asked, grant: Grant) -> Result:
+        """Answer one read under a grant: every query, export, list of values or of measures.
 
         Raises:
-            InvalidQuery: the query is wrong.
+            InvalidQuery: what is asked is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
             SourceError: neither cache nor database could answer.
+            AuditError: it has to be audited, and can't be.
         """
+        try:
+            answer = await self._settle(asked, grant)
+        except (AccessDenied, UnknownDatasource) as error:
+            audit_refusal(self._trail, asked, grant, error)
+            raise
+        await audit_answer(self._trail, answer.judged, answer.result.meta)
+        return answer.result
+
+    async def _settle(self, asked: Asked, grant: Grant) -> _Answer:
         started = time.perf_counter()
         grant = await self._authoriser.renew(grant)
-        wanted = query.datasource
-        datasource = self._datasources.get(wanted) if type(wanted) is int else None
-        if datasource is None:
-            raise unknown_datasource(query.datasource)
+        datasource = self._open(asked.query.datasource, grant)
+        request = _Request(asked=asked, grant=grant, datasource=datasource, started=started)
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
-            checked, reading, live = await self._read(query, grant, datasource, live)
+            judged, reading, live = await self._read(request, live)
         except _Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
             schema = None if live is None else live.manifest.schema
-            return await self._from_database(query, grant, datasource, schema, str(why), started)
+            return await self._from_database(request, schema, why)
         self._count(datasource, live, b"hit")
-        return await self._from_store(checked, reading, live, grant, started)
+        return await self._from_store(request, judged, reading, live)
+
+    def _open(self, wanted: object, grant: Grant) -> Datasource:
+        """The data source, if it exists for this grant; nothing is read to find that out."""
+        datasource = self._datasources.get(wanted) if type(wanted) is int else None
+        if datasource is None:
+            raise unknown_datasource(wanted)
+        require_open(grant, datasource)
+        return datasource
 
     async def _live(self, datasource: Datasource) -> LiveSnapshot:
         """The snapshot to read.
@@ -143,29 +188,24 @@ class Answerer:
         except StoreError as error:
             raise _Unavailable(str(error)) from error
         except Damage as error:
-            raise _Unavailable(f"damage: {error}") from error
+            raise _damaged(error) from error
         if live is None:
             raise _Unavailable("the data source is cold")
         return live
 
     async def _read(
-        self, query: Query, grant: Grant, datasource: Datasource, live: LiveSnapshot
-    ) -> tuple[_Checked, Reading, LiveSnapshot]:
+        self, request: _Request, live: LiveSnapshot
+    ) -> tuple[Judged, Reading, LiveSnapshot]:
         """Read on the live snapshot; once more if it changes under the read.
 
         Raises:
             _Unavailable: the store can't be reached, or holds damage under an unchanged pointer.
         """
+        datasource = request.datasource
         for attempt in range(3):
-            checked = self._check(query, grant, datasource, live.manifest.schema)
+            judged = self._judge(request, live.manifest.schema)
             try:
-                reading = await self._reader.read(
-                    datasource,
-                    live,
-                    checked.partition,
-                    checked.narrowed.scope,
-                    checked.prepared.columns,
-                )
+                reading = await self._read_extent(judged, datasource, live)
             except StoreError as error:
                 raise _Unavailable(str(error)) from error
             except (PointerMoved, Damage) as error:
@@ -173,102 +213,92 @@ class Answerer:
                 self._snapshots.forget(datasource.id)
                 live = await self._live(datasource)
                 if live.manifest.version == version and isinstance(error, Damage):
-                    raise _Unavailable(f"damage: {error}") from error
+                    raise _damaged(error) from error
                 if attempt == 2:
                     raise _Unavailable("snapshots change faster than they can be read") from error
             else:
-                return checked, reading, live
+                return judged, reading, live
         raise AssertionError
 
-    def _check(
-        self, query: Query, grant: Grant, datasource: Datasource, schema: Schema
-    ) -> _Checked:
-        """Access first, so that an error tells nothing to somebody who may not know."""
-        self._check_list("practices", query.practices)
-        self._check_list("providers", query.providers)
-        narrowed = narrow(
-            grant,
-            datasource=datasource,
-            practice_type=_type_of(datasource.roles.practice, schema),
-            provider_type=_type_of(datasource.roles.provider, schema),
-            organization=query.organization,
-            practices=query.practices,
-            providers=query.providers,
+    async def _read_extent(
+        self, judged: Judged, datasource: Datasource, live: LiveSnapshot
+    ) -> Reading:
+        prepared, scope = judged.prepared, judged.narrowed.scope
+        if prepared.extent is Extent.PARTITIONS:
+            names, reading = await self._reader.read_partitions(datasource, live, scope)
+            reading.table = partitions_table(names, prepared, datasource)
+            return reading
+        if prepared.extent is Extent.IDS:
+            (column,) = prepared.columns
+            return await self._reader.read_ids(datasource, live, judged.partition, scope, column)
+        return await self._reader.read(datasource, live, judged.partition, scope, prepared.columns)
+
+    def _judge(self, request: _Request, schema: Schema) -> Judged:
+        return judge(
+            request.asked,
+            request.grant,
+            datasource=request.datasource,
+            schema=schema,
+            limits=self._limits,
             now=self._authoriser.now(),
         )
-        return _Checked(prepare(query, schema, datasource, self._limits), narrowed)
-
-    def _check_list(self, name: str, ids: object) -> None:
-        if isinstance(ids, (list, tuple, set, frozenset)) and len(ids) > self._limits.list:
-            raise LimitExceeded(
-                f"{name} has {len(ids):,} ids, more than [limits] list = {self._limits.list:,}; "
-                "ask for fewer, or name an organization instead"
-            )
 
     async def _from_store(
-        self,
-        checked: _Checked,
-        reading: Reading,
-        live: LiveSnapshot,
-        grant: Grant,
-        started: float,
-    ) -> Result:
-        timings = reading.timings
-        table = await self._evaluate(reading.table, checked.prepared, timings)
-        timings["total"] = (time.perf_counter() - started) * 1000
-        partition = live.manifest.partitions.get(checked.partition)
-        as_of_ms = live.manifest.warmed_ms if partition is None else partition.as_of_ms
+        self, request: _Request, judged: Judged, reading: Reading, live: LiveSnapshot
+    ) -> _Answer:
+        timings, manifest = reading.timings, live.manifest
+        table = await self._evaluate(reading.table, judged.prepared, timings)
+        timings["total"] = (time.perf_counter() - request.started) * 1000
+        # Without own rows a partition is as if it didn't exist: its age isn't told either.
+        partition = manifest.partitions.get(judged.partition) if reading.members else None
+        as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
         meta = Meta(
             origin="store",
-            snapshot=str(live.manifest.version),
+            snapshot=str(manifest.version),
             as_of=datetime.fromtimestamp(as_of_ms / 1000, UTC),
             entries=reading.entries,
-            rows_fetched=reading.table.rows,
+            rows_fetched=reading.rows,
             rows=table.rows,
             timings=timings,
             stale=self._snapshots.is_stale(live),
+            notes=_notes(judged),
         )
-        explanation = _explain(checked, meta)
-        explanation.index_sets = reading.sets
+        explanation = _explain(judged, meta)
+        explanation.members = reading.members
         explanation.bytes_fetched = reading.bytes
-        if grant.permits(Action.CACHE_READ):
+        if request.sees_figures:
+            explanation.index_sets = reading.sets
             explanation.whole_partition = reading.whole
             explanation.trips = reading.trips
-        return Result(table, meta, explanation)
+        return _Answer(judged, Result(table, meta, explanation))
 
     async def _from_database(
-        self,
-        query: Query,
-        grant: Grant,
-        datasource: Datasource,
-        known: Schema | None,
-        why: str,
-        started: float,
-    ) -> Result:
+        self, request: _Request, known: Schema | None, unavailable: _Unavailable
+    ) -> _Answer:
+        datasource = request.datasource
         source = self._sources[datasource.source]
         async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
             schema = read.schema
-            checked = self._check(query, grant, datasource, schema)
-            rows = await read.fetch(
-                checked.partition, checked.narrowed.scope, checked.prepared.columns
-            )
+            judged = self._judge(request, schema)
+            rows = await _fetch(read, judged, datasource)
             if read.schema != schema:  # a numeric has more digits than were known
-                checked = self._check(query, grant, datasource, read.schema)
+                judged = self._judge(request, read.schema)
             as_of, milliseconds = read.as_of, read.milliseconds
         timings = {"fetch": milliseconds}
-        table = await self._evaluate(rows, checked.prepared, timings)
-        timings["total"] = (time.perf_counter() - started) * 1000
+        table = await self._evaluate(rows, judged.prepared, timings)
+        timings["total"] = (time.perf_counter() - request.started) * 1000
+        why = unavailable.why + (unavailable.figures if request.sees_figures else "")
         meta = Meta(
             origin="database",
             as_of=as_of,
             rows_fetched=rows.rows,
             rows=table.rows,
             timings=timings,
-            notes=(f"answered by the database: {why}",),
+            notes=(f"answered by the database: {why}", *_notes(judged)),
         )
-        explanation = _explain(checked, meta)
+        explanation = _explain(judged, meta)
         explanation.why_database = why
-        return Result(table, meta, explanation)
+        return _Answer(judged, Result(table, meta, explanation))
 
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
@@ -285,32 +315,25 @@ class Answerer:
         self._usage.count(datasource.id, manifest.version, manifest.serve_until_ms, what)
 
 
-def _type_of(role: str | None, schema: Schema) -> ColumnType | None:
-    return None if role is None else schema[role].type
+async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> Table:
+    prepared, scope = judged.prepared, judged.narrowed.scope
+    if prepared.extent is Extent.PARTITIONS:
+        return partitions_table(await read.partitions(scope), prepared, datasource)
+    return await read.fetch(judged.partition, scope, prepared.columns)
 
 
-def _explain(checked: _Checked, meta: Meta) -> Explanation:
-    scope = checked.narrowed.scope
-    return Explanation(
-        origin=meta.origin,
-        partition={"measure": checked.prepared.measure, "frequency": checked.prepared.frequency},
-        practices=_count_ids(box.practices for box in scope.boxes),
-        providers=_count_ids(box.providers for box in scope.boxes),
-        boxes=len(scope.boxes),
-        members=meta.entries,
-        rows_fetched=meta.rows_fetched,
-        rows=meta.rows,
-        timings=dict(meta.timings),
-        reasons=checked.narrowed.reasons,
-        unusable_ids=checked.narrowed.unusable_ids,
+def _notes(judged: Judged) -> tuple[str, ...]:
+    """What an answer lacks that it would have if the directory were in order."""
+    return tuple(
+        f"organization {lost!r} has a defect in the directory, so its rows are left out"
+        for lost in judged.narrowed.lost_organizations
     )
 
 
-def _count_ids(families: Iterable[Ids]) -> int | None:
-    """How many ids some boxes name in all; None where one isn't restricted."""
-    found: set[str] = set()
-    for ids in families:
-        if isinstance(ids, All):
-            return None
-        found |= ids
-    return len(found)
+def _explain(judged: Judged, meta: Meta) -> Explanation:
+    explanation = explain(judged, meta.origin)
+    explanation.entries = meta.entries
+    explanation.rows_fetched = meta.rows_fetched
+    explanation.rows = meta.rows
+    explanation.timings = dict(meta.timings)
+    return explanation

@@ -19,16 +19,25 @@ from warmcube.entry.keys import Keys, Member, PartitionKeys, Version
 from warmcube.entry.manifest import Partition
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
-from warmcube.query.plan import LookupPlan, prove_members, prove_whole
+from warmcube.query.plan import LONG_SET, LookupPlan, prove_members, prove_whole
 from warmcube.store.api import Command, Reply, Store
 
-__all__ = ["Lookup", "PointerMoved", "check_pointer", "fetch_entries", "look_up"]
+__all__ = [
+    "CHUNK",
+    "Lookup",
+    "PointerMoved",
+    "Target",
+    "check_pointer",
+    "check_total",
+    "count_commands",
+    "fetch_entries",
+    "look_up",
+    "look_up_each",
+    "unpack_counts",
+]
 
 CHUNK: Final = 1000
 CHUNK_BYTES: Final = 4 << 20
-LONG_SET: Final = 4000
-"""A set, or a union, beyond this many members is read piece by piece, so that no command holds the
-server for more than a few milliseconds."""
 
 
 class PointerMoved(Exception):
@@ -60,44 +69,104 @@ def check_pointer(current: bytes | None, version: Version) -> None:
         raise PointerMoved
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One partition in which something is to be looked up.
+
+    Attributes:
+        own: its keys.
+        partition: what the manifest says of it.
+        plan: what to look up.
+        is_absent: whether the snapshot has no such partition: `partition` is another one then, and
+            all that is done is the same work.
+    """
+
+    own: PartitionKeys
+    partition: Partition
+    plan: LookupPlan
+    is_absent: bool = False
+
+
 async def look_up(
     store: Store,
     keys: Keys,
-    own: PartitionKeys,
     live: Version,
-    partition: Partition,
-    plan: LookupPlan,
+    target: Target,
     using: Seal,
+    *,
+    are_fetched: bool = True,
 ) -> Lookup:
     """Find the wanted entries of a partition, one trip where the sets aren't very long.
 
     Args:
         store: the store.
         keys: of the data source.
-        own: the partition's keys.
         live: the snapshot that the read was planned on.
-        partition: what its manifest says.
-        plan: what to look up.
+        target: where, and what.
         using: the seal.
+        are_fetched: whether the entries will be fetched, each of which proves itself.
 
     Raises:
         PointerMoved: another snapshot is live.
         Damage: what was found doesn't prove itself.
     """
-    if plan.whole:
-        return await _look_up_whole(store, keys, own, live, partition, using)
+    if target.plan.whole:
+        return await _look_up_whole(store, keys, live, target, using)
+    (found,) = await look_up_each(store, keys, live, [target], using, are_fetched=are_fetched)
+    return found
+
+
+async def look_up_each(
+    store: Store,
+    keys: Keys,
+    live: Version,
+    targets: Sequence[Target],
+    using: Seal,
+    *,
+    are_fetched: bool,
+) -> list[Lookup]:
+    """The same in several partitions, all in one trip; none of the plans is for a whole one."""
     commands: list[Command] = []
-    for family, largest in _families(plan, partition):
-        commands += [(b"SUNION", *part) for part in _unions(own, family, largest)]
-    unions = len(commands)
-    commands += _count_commands(own, plan.fields)
+    unions, ends = [], []
+    for target in targets:
+        before = len(commands)
+        for family, largest in _families(target.plan, target.partition):
+            commands += [(b"SUNION", *part) for part in _unions(target.own, family, largest)]
+        unions.append(len(commands) - before)
+        commands += count_commands(target.own, target.plan.fields)
+        ends.append(len(commands))
     commands.append((b"GET", keys.current))
     replies = await store.run(commands)
     check_pointer(replies[-1], live)
-    counts = _unpack_counts(own, plan.fields, replies[unions:-1], partition, using)
+    starts = (0, *ends)
+    return [
+        await _proven(store, target, replies[start:end], some, using, are_fetched=are_fetched)
+        for target, start, end, some in zip(targets, starts[:-1], ends, unions, strict=True)
+    ]
+
+
+async def _proven(
+    store: Store,
+    target: Target,
+    replies: Sequence[Reply],
+    unions: int,
+    using: Seal,
+    *,
+    are_fetched: bool,
+) -> Lookup:
+    """What one partition's replies say."""
+    own, partition, plan = target.own, target.partition, target.plan
+    if target.is_absent:
+        return Lookup({}, len(plan.fields), 1)
+    counts = unpack_counts(own, plan.fields, replies[unions:], partition, using)
     practices, providers, more = await _members(store, own, plan, partition, counts, replies)
     members = prove_members(
-        plan, counts, practices, providers, lambda members: fold(own.counts, members, using)
+        plan,
+        counts,
+        practices,
+        providers,
+        lambda members: fold(own.counts, members, using),
+        are_fetched=are_fetched,
     )
     return Lookup(members, len(plan.fields), 1 + more)
 
@@ -120,7 +189,8 @@ def _unions(own: PartitionKeys, fields: Sequence[bytes], largest: int) -> list[l
     return [sets[at : at + size] for at in range(0, len(sets), size)]
 
 
-def _count_commands(own: PartitionKeys, fields: Sequence[bytes]) -> list[Command]:
+def count_commands(own: PartitionKeys, fields: Sequence[bytes]) -> list[Command]:
+    """What reads some fields of a partition's counts, and its total."""
     wanted = (TOTAL, *fields)
     commands: list[Command] = [
         (b"HMGET", own.counts, *wanted[at : at + CHUNK]) for at in range(0, len(wanted), CHUNK)
@@ -129,16 +199,21 @@ def _count_commands(own: PartitionKeys, fields: Sequence[bytes]) -> list[Command
     return commands
 
 
-def _unpack_counts(
+def unpack_counts(
     own: PartitionKeys,
     fields: Sequence[bytes],
     replies: Sequence[Reply],
     partition: Partition,
     using: Seal,
 ) -> dict[bytes, SetCount]:
+    """What the replies to `count_commands` say; a field that isn't there has no members.
+
+    Raises:
+        Damage: they don't prove themselves.
+    """
     *values, length = replies
     packed = [value for chunk in values for value in chunk]
-    _check_total(unpack_total(own.counts, packed[0], using), length, partition)
+    check_total(unpack_total(own.counts, packed[0], using), length, partition)
     return {
         field: unpack_set(own.counts, field, value, using)
         for field, value in zip(fields, packed[1:], strict=True)
@@ -146,7 +221,12 @@ def _unpack_counts(
     }
 
 
-def _check_total(total: Total, fields: int, partition: Partition) -> None:
+def check_total(total: Total, fields: int, partition: Partition) -> None:
+    """Whether a partition's counts are whole.
+
+    Raises:
+        Damage: they aren't.
+    """
     if fields != total.fields:
         raise Damage(
             f"a partition's counts have {fields} fields where their total says {total.fields}"
@@ -183,19 +263,14 @@ async def _members(
 
 
 async def _look_up_whole(
-    store: Store,
-    keys: Keys,
-    own: PartitionKeys,
-    live: Version,
-    partition: Partition,
-    using: Seal,
+    store: Store, keys: Keys, live: Version, target: Target, using: Seal
 ) -> Lookup:
-    trips = 1
+    own, partition, trips = target.own, target.partition, 1
     long = partition.entries > LONG_SET
     first: list[Command] = [] if long else [(b"SMEMBERS", own.all)]
-    replies = await store.run([*first, *_count_commands(own, ()), (b"GET", keys.current)])
+    replies = await store.run([*first, *count_commands(own, ()), (b"GET", keys.current)])
     check_pointer(replies[-1], live)
-    _unpack_counts(own, (), replies[len(first) : -1], partition, using)
+    unpack_counts(own, (), replies[len(first) : -1], partition, using)
     if long:
         found, more = await _read_long_set(store, own.all)
         members, trips = list(found), trips + more

@@ -5,8 +5,9 @@ the box's other condition is applied to the members. Members of two sets of one 
 the same, so the sum of the counts is the size of the union.
 
 As many members as counted are all of them if each is an entry, which its fetch will prove. Members
-that the scope leaves out aren't fetched; so where there are such, the folds have to match as well.
-The whole partition's set has no fold, and is read for a scope that leaves nothing out.
+that the scope leaves out aren't fetched; so where there are such, the folds have to match as well,
+and likewise where only the ids are wanted. The whole partition's set has no fold, and is read for
+a scope that leaves nothing out, to fetch all of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from warmcube.entry.counts import SetCount
 from warmcube.entry.keys import Member, parse_member, practice_field, provider_field
@@ -21,7 +23,18 @@ from warmcube.entry.manifest import Partition
 from warmcube.errors import Damage
 from warmcube.model.scope import All, Ids, Scope
 
-__all__ = ["LookupPlan", "plan_lookup", "prove_members", "prove_whole"]
+__all__ = [
+    "LONG_SET",
+    "LookupPlan",
+    "fields_that_tell",
+    "plan_lookup",
+    "prove_members",
+    "prove_whole",
+]
+
+LONG_SET: Final = 4000
+"""A set, or a union, beyond this many members is read piece by piece, so that no command holds the
+server for more than a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +67,42 @@ def plan_lookup(scope: Scope, partition: Partition) -> LookupPlan:
     """
     if scope.is_everything:
         return LookupPlan(scope, whole=True)
+    # A provider's long set would take more trips the more practices of others are in it.
+    may_be_long = partition.largest_provider > LONG_SET
     practices: dict[bytes, None] = {}
     providers: dict[bytes, None] = {}
     for box in scope.boxes:
         by_practice = _expected(box.practices, partition.entries, partition.practices)
         by_provider = _expected(box.providers, partition.entries, partition.providers)
-        if by_practice <= by_provider:
+        if by_practice <= by_provider or (may_be_long and not isinstance(box.practices, All)):
             practices |= dict.fromkeys(_fields(box.practices, practice_field))
         else:
             providers |= dict.fromkeys(_fields(box.providers, provider_field))
     return LookupPlan(scope, tuple(practices), tuple(providers))
+
+
+def fields_that_tell(
+    scope: Scope, *, by: Literal["practice", "provider"] | None = None
+) -> tuple[bytes, ...] | None:
+    """Fields of ``counts`` that are there just where a partition has rows of a scope.
+
+    Args:
+        scope: neither empty nor everything.
+        by: whose ids the fields must name; None takes both families.
+
+    Returns:
+        None if the fields alone can't tell: where a box restricts both practices and providers,
+        or not those that the fields must name.
+    """
+    fields: dict[bytes, None] = {}
+    for box in scope.boxes:
+        if isinstance(box.providers, All) and by != "provider":
+            fields |= dict.fromkeys(_fields(box.practices, practice_field))
+        elif isinstance(box.practices, All) and by != "practice":
+            fields |= dict.fromkeys(_fields(box.providers, provider_field))
+        else:
+            return None
+    return tuple(fields)
 
 
 def _expected(ids: Ids, entries: int, distinct: int) -> float:
@@ -98,6 +137,8 @@ def prove_members(
     of_practices: Collection[bytes],
     of_providers: Collection[bytes],
     fold: Callable[[Collection[bytes]], int],
+    *,
+    are_fetched: bool = True,
 ) -> dict[bytes, Member]:
     """The wanted members of the looked-up sets.
 
@@ -107,6 +148,7 @@ def prove_members(
         of_practices: the union of those practices' sets that have a key of their own.
         of_providers: of those providers' sets.
         fold: of members, as their counts have it.
+        are_fetched: whether the entry of each will prove that it is one.
 
     Raises:
         Damage: if a member isn't of a set that was looked up, or they aren't all.
@@ -123,7 +165,7 @@ def prove_members(
         of_providers, counts, plan.providers, lambda member: provider_field(member.provider)
     )
     wanted = _within(found, plan.scope)
-    if len(wanted) < len(found):
+    if len(wanted) < len(found) or not are_fetched:
         _prove_fold(of_practices, counts, plan.practices, fold)
         _prove_fold(of_providers, counts, plan.providers, fold)
     return wanted

@@ -21,7 +21,7 @@ from warmcube.query.prepared import Aggregation, Limits, Ordering, PreparedQuery
 from warmcube.query.values import Span, parse_days, parse_value
 from warmcube.query.wording import shown
 
-__all__ = ["Limits", "PreparedQuery", "prepare"]
+__all__ = ["Limits", "PreparedQuery", "check_lists", "prepare", "role_text"]
 
 _LISTS: Final = ("in", "not_in")
 _NULL_TESTS: Final = ("is_null", "not_null")
@@ -45,10 +45,10 @@ def prepare(query: Query, schema: Schema, datasource: Datasource, limits: Limits
         LimitExceeded: naming the limit.
         InvalidQuery: anything else that is wrong with it.
     """
-    _check_lists(query, limits)
+    check_lists(query, limits)
     zone = ZoneInfo(datasource.time_zone)
-    measure = _role_text("measure", query.measure, datasource.roles.measure, schema)
-    frequency = _role_text("frequency", query.frequency, datasource.roles.frequency, schema)
+    measure = role_text("measure", query.measure, datasource.roles.measure, schema)
+    frequency = role_text("frequency", query.frequency, datasource.roles.frequency, schema)
     dates, conditions = _date_range(query, schema, datasource, zone)
     conditions += [_condition(item, schema, limits, zone) for item in query.where]
     group_by = _group_by(query, schema)
@@ -81,7 +81,13 @@ def _items(name: str, given: Any) -> Sequence[Any]:
     return given
 
 
-def _check_lists(query: Query, limits: Limits) -> None:
+def check_lists(query: Query, limits: Limits) -> None:
+    """Whether the lists of a query are lists, and not too long.
+
+    Raises:
+        InvalidQuery: one isn't.
+        LimitExceeded: one is.
+    """
     for name, ids in (("practices", query.practices), ("providers", query.providers)):
         if ids is not None:
             _check_length(name, len(_items(name, ids)), limits)
@@ -117,10 +123,16 @@ def unknown_column(name: Any, names: Iterable[str], what: str) -> UnknownColumn:
     )
 
 
-def _role_text(
+def role_text(
     role: str, given: str | int | Null | None, column: str | None, schema: Schema
 ) -> str | None:
-    """The canonical text of the measure or the frequency; None for rows without one."""
+    """The canonical text of the measure or the frequency; None for rows without one.
+
+    Raises:
+        MissingRole: it is given, and there is no such column.
+        InvalidQuery: it isn't given, and there is one.
+        InvalidFilter: it can't be read as the column's type.
+    """
     if column is None:
         if given is not None:
             raise MissingRole(

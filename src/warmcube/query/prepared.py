@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from warmcube.model.schema import ColumnType, Schema
 from warmcube.query.conditions import Condition
 
-__all__ = ["Aggregation", "Limits", "Ordering", "PreparedQuery"]
+__all__ = ["Aggregation", "Extent", "Limits", "Ordering", "PreparedQuery"]
+
+
+class Extent(Enum):
+    """What has to be read for an answer.
+
+    Attributes:
+        ROWS: the rows of the scope in one partition.
+        IDS: the practices, or the providers, that have such rows; the index sets tell.
+        PARTITIONS: the partitions that have rows of the scope; their index sets tell.
+    """
+
+    ROWS = "rows"
+    IDS = "ids"
+    PARTITIONS = "partitions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +80,9 @@ class PreparedQuery:
         limit: at most so many rows.
         output: the answer's columns; for the type of an average see `Aggregation`.
         limits: what was checked, and what the evaluation checks.
+        extent: what has to be read.
+        fixed: only for `Extent.PARTITIONS`, where `measure` and `frequency` say nothing: role and
+            canonical text of what must be so of a partition.
     """
 
     datasource: int
@@ -79,3 +97,5 @@ class PreparedQuery:
     limit: int | None
     output: Schema
     limits: Limits
+    extent: Extent = Extent.ROWS
+    fixed: tuple[tuple[str, str | None], ...] = ()

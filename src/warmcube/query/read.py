@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
+from xxhash import xxh3_64_intdigest
 
 from warmcube.entry.codec import (
     Block,
@@ -18,12 +20,14 @@ from warmcube.entry.codec import (
     no_rows,
     open_entries,
 )
-from warmcube.entry.keys import Member, PartitionName
+from warmcube.entry.keys import Keys, Member, PartitionName
+from warmcube.entry.manifest import Manifest, Partition
 from warmcube.entry.seal import Seal
 from warmcube.model.columns import ColumnData, Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
-from warmcube.query.lookup import check_pointer, fetch_entries, look_up
+from warmcube.query.inventory import KeyRole, find_ids, find_partitions
+from warmcube.query.lookup import Target, check_pointer, fetch_entries, look_up
 from warmcube.query.plan import plan_lookup
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.store.api import Store
@@ -37,7 +41,9 @@ class Reading:
 
     Attributes:
         table: the wanted columns of all rows in scope.
-        entries: how many entries (parts included) were fetched.
+        members: how many entries (parts included) lie in the scope.
+        entries: how many of them were fetched; none where the index sets told all.
+        rows: how many rows these hold.
         sets: how many index sets were looked up.
         trips: how many trips to the store it took.
         bytes: of the fetched values.
@@ -46,7 +52,9 @@ class Reading:
     """
 
     table: Table
+    members: int = 0
     entries: int = 0
+    rows: int = 0
     sets: int = 0
     trips: int = 0
     bytes: int = 0
@@ -84,23 +92,28 @@ class StoreReader:
             Damage: something in the store isn't whole, under an unchanged pointer or not.
             StoreError: the store.
         """
-        keys = self._snapshots.keys(datasource.id)
-        manifest = live.manifest
-        partition = manifest.partitions.get(name)
-        if partition is None or scope.is_empty:
-            (current,) = await self._store.run([(b"GET", keys.current)])
-            check_pointer(current, manifest.version)
+        keys, manifest = self._snapshots.keys(datasource.id), live.manifest
+        target = _target(keys, manifest, name, scope)
+        if target is None:
+            await self._check_pointer(keys, manifest)
             return Reading(_no_rows(manifest.schema, columns), trips=1)
         started = time.perf_counter()
-        own = keys.partition(name, str(partition.version))
-        plan = plan_lookup(scope, partition)
-        found = await look_up(self._store, keys, own, manifest.version, partition, plan, self._seal)
+        found = await look_up(self._store, keys, manifest.version, target, self._seal)
         looked_up = time.perf_counter()
+        timings = {"lookup": (looked_up - started) * 1000}
+        if not found.members:
+            # From here on a partition without own rows is as one that doesn't exist.
+            table = _no_rows(manifest.schema, columns)
+            return Reading(
+                table, sets=found.sets, trips=found.trips, whole=target.plan.whole, timings=timings
+            )
         names = sorted(found.members)
         members = [found.members[name] for name in names]
-        entry_keys, values, trips = await fetch_entries(self._store, own, names, partition)
+        entry_keys, values, trips = await fetch_entries(
+            self._store, target.own, names, target.partition
+        )
         fetched = time.perf_counter()
-        layout = manifest.layouts[partition.layout]
+        layout = manifest.layouts[target.partition.layout]
         block = open_entries(
             entry_keys,
             values,
@@ -113,19 +126,91 @@ class StoreReader:
                 await self._snapshots.dictionary(datasource, live, column.name)
         table = _decode(block, members, name, live, datasource, columns)
         done = time.perf_counter()
+        timings["fetch"] = (fetched - looked_up) * 1000
+        timings["decode"] = (done - fetched) * 1000
         return Reading(
             table,
+            members=len(names),
             entries=len(names),
+            rows=table.rows,
             sets=found.sets,
             trips=found.trips + trips,
             bytes=sum(len(value) for value in values if value is not None),
-            whole=plan.whole,
-            timings={
-                "lookup": (looked_up - started) * 1000,
-                "fetch": (fetched - looked_up) * 1000,
-                "decode": (done - fetched) * 1000,
-            },
+            whole=target.plan.whole,
+            timings=timings,
         )
+
+    async def read_ids(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        name: PartitionName,
+        scope: Scope,
+        column: str,
+    ) -> Reading:
+        """The practices, or the providers, that have rows of a scope; no entry is fetched.
+
+        Args:
+            datasource: which one.
+            live: the snapshot to read.
+            name: the partition.
+            scope: which practices and providers; may be empty.
+            column: the practice or the provider column; each id is one row of the table.
+
+        Raises:
+            PointerMoved: another snapshot is live by now.
+            Damage: something in the store isn't whole, under an unchanged pointer or not.
+            StoreError: the store.
+        """
+        keys, manifest = self._snapshots.keys(datasource.id), live.manifest
+        target = _target(keys, manifest, name, scope)
+        if target is None:
+            await self._check_pointer(keys, manifest)
+            return Reading(_no_rows(manifest.schema, [column]), trips=1)
+        started = time.perf_counter()
+        role: KeyRole = "practice" if column == datasource.roles.practice else "provider"
+        found = await find_ids(self._store, keys, manifest.version, target, role, self._seal)
+        ids = list(found.ids)
+        values = decode_ids(ids, np.ones(len(ids), np.int64), manifest.schema[column].type)
+        return Reading(
+            Table({column: values}, len(ids)),
+            members=found.members,
+            sets=found.sets,
+            trips=found.trips,
+            whole=found.whole,
+            timings={"lookup": (time.perf_counter() - started) * 1000},
+        )
+
+    async def read_partitions(
+        self, datasource: Datasource, live: LiveSnapshot, scope: Scope
+    ) -> tuple[tuple[PartitionName, ...], Reading]:
+        """The partitions that have rows of a scope, and how that was found; no entry is fetched.
+
+        Args:
+            datasource: which one.
+            live: the snapshot to read.
+            scope: which practices and providers; may be empty.
+
+        Raises:
+            PointerMoved: another snapshot is live by now.
+            Damage: something in the store isn't whole, under an unchanged pointer or not.
+            StoreError: the store.
+        """
+        keys, manifest = self._snapshots.keys(datasource.id), live.manifest
+        nothing = Table({}, 0)
+        if scope.is_empty:
+            await self._check_pointer(keys, manifest)
+            return (), Reading(nothing, trips=1)
+        started = time.perf_counter()
+        found = await find_partitions(self._store, keys, manifest, scope, self._seal)
+        timings = {"lookup": (time.perf_counter() - started) * 1000}
+        return found.names, Reading(
+            nothing, sets=found.sets, trips=found.trips, whole=found.whole, timings=timings
+        )
+
+    async def _check_pointer(self, keys: Keys, manifest: Manifest) -> None:
+        (current,) = await self._store.run([(b"GET", keys.current)])
+        check_pointer(current, manifest.version)
 
     @staticmethod
     def _codes(
@@ -142,6 +227,31 @@ class StoreReader:
             for member in members
         ]
         return np.array(codes, np.int64).reshape(-1, 2)
+
+
+def _target(keys: Keys, manifest: Manifest, name: PartitionName, scope: Scope) -> Target | None:
+    """Where to look; None where nothing is to be looked up.
+
+    A partition that the snapshot lacks is looked up like another one that it has, picked by the
+    name. So the work is that for some partition of which one has no rows, and tells nobody whether
+    this one exists.
+    """
+    partition = manifest.partitions.get(name)
+    is_absent = partition is None
+    if scope.is_empty:
+        return None
+    if partition is None:
+        if scope.is_everything or not manifest.partitions:
+            return None
+        partition = _like(manifest, name)
+    own = keys.partition(name, str(partition.version))
+    return Target(own, partition, plan_lookup(scope, partition), is_absent=is_absent)
+
+
+def _like(manifest: Manifest, name: PartitionName) -> Partition:
+    picked = xxh3_64_intdigest(repr((name.measure, name.frequency)).encode())
+    place = picked % len(manifest.partitions)
+    return next(islice(manifest.partitions.values(), place, None))
 
 
 def _is_integer(schema: Schema, role: str | None) -> bool:

@@ -108,6 +108,16 @@ class SourceSnapshot(Protocol):
             max_rows: at most one row more than this is read, so that an excess can be told.
         """
 
+    async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
+        """The partitions that have rows in `scope`, each once, in no order.
+
+        Args:
+            scope: which practices and providers; applied by the database.
+        """
+
+    async def fetch_owners(self) -> frozenset[tuple[str | None, str | None]]:
+        """Each practice with each of its providers, as canonical text; of all rows, for no user."""
+
 
 class Source(Protocol):
     """One configured database."""

@@ -20,7 +20,7 @@ from warmcube.source.duckdb_column import DuckdbColumn
 from warmcube.source.duckdb_files import Files
 from warmcube.source.duckdb_form import duckdb_batch
 from warmcube.source.select import Parameter, count_statement, table_statement
-from warmcube.source.slice import slice_statement
+from warmcube.source.slice import owners_statement, partitions_statement, slice_statement
 from warmcube.source.storage_form import storage_schema
 
 __all__ = ["DuckdbConnection", "DuckdbSnapshot", "translate"]
@@ -213,6 +213,22 @@ class DuckdbSnapshot:
             return pa.Table.from_batches(kept, empty.schema)
 
         return await self._connection.in_thread(read)
+
+    async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
+        statement = partitions_statement(self._relation, self._columns, self._datasource, scope)
+        if statement is None:
+            return []
+        found = await self._connection.in_thread(
+            lambda: self._connection.fetch(statement.sql, statement.parameters)
+        )
+        return [PartitionName(measure, frequency) for measure, frequency in found]
+
+    async def fetch_owners(self) -> frozenset[tuple[str | None, str | None]]:
+        statement = owners_statement(self._relation, self._columns, self._datasource)
+        found = await self._connection.in_thread(
+            lambda: self._connection.fetch(statement.sql, statement.parameters)
+        )
+        return frozenset((practice, provider) for practice, provider in found)
 
 
 def _seen(task: asyncio.Future[Any]) -> None:

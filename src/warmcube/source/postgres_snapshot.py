@@ -24,7 +24,7 @@ from warmcube.source.postgres_column import (
 from warmcube.source.postgres_connection import PostgresConnection
 from warmcube.source.postgres_form import postgres_batch
 from warmcube.source.select import count_statement, table_statement
-from warmcube.source.slice import slice_statement
+from warmcube.source.slice import owners_statement, partitions_statement, slice_statement
 from warmcube.source.storage_form import storage_schema
 
 __all__ = ["PostgresSnapshot", "in_thread"]
@@ -99,6 +99,22 @@ class PostgresSnapshot:
             if self.schema == before:
                 raise
             return await asyncio.to_thread(self._kept, raw, columns)
+
+    async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
+        statement = partitions_statement(self._table.sql, self._columns, self._datasource, scope)
+        if statement is None:
+            return []
+        found = await self._query(
+            lambda c: c.query(statement.sql, self._doing, statement.parameters)
+        )
+        names = zip(*(found.column(n).to_pylist() for n in range(2)), strict=True)
+        return [PartitionName(measure, frequency) for measure, frequency in names]
+
+    async def fetch_owners(self) -> frozenset[tuple[str | None, str | None]]:
+        statement = owners_statement(self._table.sql, self._columns, self._datasource)
+        found = await self._query(lambda c: c.query(statement.sql, self._doing))
+        practices, providers = (found.column(n).to_pylist() for n in range(2))
+        return frozenset(zip(practices, providers, strict=True))
 
     async def resolve(self, known: Schema | None) -> None:
         """Settle the schema, with a look at the table for numerics of unknown digits."""

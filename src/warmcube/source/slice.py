@@ -1,4 +1,4 @@
-"""The SQL that fetches one partition's rows within a scope. Pure: builds text and parameters."""
+"""The SQL that reads within a scope: rows, or names of partitions. Pure: builds texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from warmcube.source.api import DateRange
 from warmcube.source.names import quote
 from warmcube.source.select import Parameter, SelectColumn, Statement
 
-__all__ = ["slice_statement"]
+__all__ = ["owners_statement", "partitions_statement", "slice_statement"]
 
 
 @dataclass(slots=True)
@@ -48,14 +48,10 @@ def slice_statement(
     conditions = [
         _equals(columns.get(roles.measure or ""), partition.measure, parameters),
         _equals(columns.get(roles.frequency or ""), partition.frequency, parameters),
+        _within_scope(columns, datasource, scope, parameters),
     ]
-    practice, provider = columns.get(roles.practice or ""), columns.get(roles.provider or "")
-    boxes = [_inside(box, practice, provider, parameters) for box in scope.boxes]
-    possible = [box for box in boxes if box is not None]
-    if None in conditions or not possible:
+    if None in conditions:
         return None
-    if "TRUE" not in possible:
-        conditions.append("(" + " OR ".join(possible) + ")")
     if days is not None:
         date = columns.get(roles.date or "")
         if date is None:
@@ -67,6 +63,49 @@ def slice_statement(
     if max_rows is not None:
         sql += f" LIMIT {parameters.add(str(max_rows + 1))}::bigint"
     return Statement(sql, tuple(parameters.values))
+
+
+def partitions_statement(
+    table: str, columns: Mapping[str, SelectColumn], datasource: Datasource, scope: Scope
+) -> Statement | None:
+    """Measure and frequency of each partition with rows within a scope; None if there are none.
+
+    A role that the table lacks is NULL.
+    """
+    roles, parameters = datasource.roles, _Parameters()
+    inside = _within_scope(columns, datasource, scope, parameters)
+    if inside is None:
+        return None
+    keys = [columns.get(role or "") for role in (roles.measure, roles.frequency)]
+    names = ", ".join(column.text if column else "NULL::text" for column in keys)
+    sql = f"SELECT DISTINCT {names} FROM {table} WHERE {inside}"  # noqa: S608
+    return Statement(sql, tuple(parameters.values))
+
+
+def owners_statement(
+    table: str, columns: Mapping[str, SelectColumn], datasource: Datasource
+) -> Statement:
+    """Each practice with each of its providers; a role that the table lacks is NULL."""
+    roles = datasource.roles
+    keys = [columns.get(role or "") for role in (roles.practice, roles.provider)]
+    names = ", ".join(column.text if column else "NULL::text" for column in keys)
+    return Statement(f"SELECT DISTINCT {names} FROM {table}", ())  # noqa: S608
+
+
+def _within_scope(
+    columns: Mapping[str, SelectColumn],
+    datasource: Datasource,
+    scope: Scope,
+    parameters: _Parameters,
+) -> str | None:
+    """The condition that a row lies in a scope; None if none can."""
+    roles = datasource.roles
+    practice, provider = columns.get(roles.practice or ""), columns.get(roles.provider or "")
+    boxes = [_inside(box, practice, provider, parameters) for box in scope.boxes]
+    possible = [box for box in boxes if box is not None]
+    if not possible:
+        return None
+    return "TRUE" if "TRUE" in possible else "(" + " OR ".join(possible) + ")"
 
 
 def _equals(column: SelectColumn | None, value: str | None, parameters: _Parameters) -> str | None:

@@ -18,6 +18,7 @@ _READING: Final = frozenset(
         b"HGETALL",
         b"HLEN",
         b"HMGET",
+        b"HSCAN",
         b"MGET",
         b"PTTL",
         b"SCARD",

@@ -59,7 +59,8 @@ class Terminal:
             assert data, self._seen.decode()
             self._seen += data
         shown, _, self._seen = self._seen.partition(text.encode())
-        return (shown + text.encode()).decode()
+        # An echoed ^C may part the bytes of a character.
+        return (shown + text.encode()).decode(errors="replace")
 
     def end(self) -> int:
         """The exit status, once the program has ended."""

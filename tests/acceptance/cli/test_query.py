@@ -131,7 +131,7 @@ def test_explain(warmcube: Run) -> None:
     """Explain says what was looked up and why it was allowed; data stay alone on stdout."""
     words = ["query", *CHARGES, "--as", "north", "--explain"]
     shown = warmcube(*words, "--aggregate", "count").stdout.decode()
-    for part in ("index sets: ", "entries in scope, fetched: ", "role org_analyst gives", " ms"):
+    for part in ("lookup", "entries in scope: ", "role org_analyst gives", " ms"):
         assert part in shown
     apart = warmcube(*words, "--format", "csv")
     assert apart.stdout.startswith(b"measure,measure_type,")
@@ -211,3 +211,13 @@ def test_a_reader_that_has_enough(demo_config: Path, tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 1
+
+
+def test_an_audit_on_standard_output_spares_the_answer(warmcube: Run) -> None:
+    """What answers go through stays an answer; the lines go to standard error."""
+    asked = ("query", "1", "--as", "north", "--measure", "Charges", "--frequency", "Monthly")
+    finished = warmcube(*asked, "--format", "json", WARMCUBE_AUDIT__SINK="stdout")
+    assert finished.returncode == 0
+    assert json.loads(finished.stdout)
+    events = [json.loads(line)["event"] for line in finished.stderr.splitlines()]
+    assert events == ["directory_changed", "granted"]

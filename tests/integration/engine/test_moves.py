@@ -72,18 +72,18 @@ async def test_large_answers_leave_the_event_loop(
 async def test_explanations_tell_figures_of_the_whole_only_to_who_may_see_them(
     tmp_path: Path, redis_url: str, facts: str
 ) -> None:
-    """Trips and whole partitions follow from others' rows; cache:read shows them."""
+    """Trips, sets and whole partitions follow from others' rows; cache:read shows them."""
     access = ACCESS.replace('"cache:manage:all"', '"cache:read:all"')
     async with make_cache(tmp_path, redis_url, facts, access=access) as cache:
         await cache.warm(1)
         own = (await ask(cache, "north")).explanation
         assert own is not None
-        assert (own.trips, own.whole_partition) == (None, None)
-        assert (own.members, own.practices, own.index_sets) == (15, 3, 3)
+        assert (own.trips, own.whole_partition, own.index_sets) == (None, None, None)
+        assert (own.members, own.entries, own.practices) == (15, 15, 3)
         assert own.reasons
         whole = (await ask(cache, "root")).explanation
         assert whole is not None
-        assert (whole.trips, whole.whole_partition) == (2, True)
+        assert (whole.trips, whole.whole_partition, whole.index_sets) == (2, True, 1)
 
 
 async def test_a_stale_snapshot_serves_and_says_so(
@@ -146,14 +146,8 @@ async def test_two_deployments_share_a_server_by_namespace(
     assert (await ask(cache)).meta.origin == "store"
 
 
-async def test_what_this_version_cannot_do_is_said_at_the_start(
-    tmp_path: Path, redis_url: str, facts: str
-) -> None:
-    """A directory in a database, and a cluster, are configuration errors."""
-    more = '[directory]\nurl = "postgresql://u@h/d"\n'
-    with pytest.raises(ConfigError, match="directory"):
-        async with make_cache(tmp_path, redis_url, facts, more=more):
-            pass
+async def test_what_this_version_cannot_do_is_said_at_the_start(tmp_path: Path, facts: str) -> None:
+    """A cluster is a configuration error."""
     with pytest.raises(ConfigError, match="cluster"):
         async with make_cache(tmp_path, "redis+cluster://h:1/0", facts):
             pass

@@ -159,6 +159,13 @@ async def test_counts_and_slices_agree_with_the_scope(a_table: Callable[[str], S
                 assert sorted(got.column("n").to_pylist()) == [
                     n for n, m, p, v, _ in rows if m == measure and scope.allows(p, v)
                 ]
+        for scope in scopes:
+            named = await snapshot.fetch_partitions(scope)
+            assert len(named) == len(set(named))
+            assert {name.measure for name in named} == {
+                m for _, m, p, v, _ in rows if scope.allows(p, v)
+            }
+        assert await snapshot.fetch_owners() == {(p, v) for _, _, p, v, _ in rows}
         days = DateRange(date(2024, 1, 3), date(2024, 1, 4))
         name = PartitionName("m", "f")
         got = await snapshot.fetch_slice(name, EVERYTHING, ["n"], days)

@@ -81,6 +81,43 @@ def _literal(text: str | None) -> str:
     return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
 
 
+async def test_partitions_are_those_with_rows_in_scope(execute: Execute, source: Source) -> None:
+    """Each once, by canonical name, NULL and the empty text apart; none for nobody."""
+    rows: list[tuple[str | None, str | None, str | None, str | None]] = [
+        (m, f, p, v)
+        for m, p in (("m", "1"), ("M", "2"), ("", "1"), (None, "3"), ("n", None))
+        for f in ("f", None)
+        for v in ("5", None)
+        if (m, f) != ("M", None)
+    ]
+
+    execute(
+        "CREATE TABLE t (n integer, m text, f text, p integer, v integer)",
+        "INSERT INTO t (m, f, p, v) VALUES "
+        + ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in rows * 2),
+    )
+    scopes = [
+        Scope((Box(ALL, ALL),)),
+        NOTHING,
+        Scope((Box(_ids("1", "4", "x"), ALL),)),
+        Scope((Box(_ids("1"), _ids("5")), Box(ALL, _ids("6")))),
+        Scope((Box(_ids("x"), ALL),)),
+    ]
+    async with source.snapshot(a_datasource("t", ROLES)) as snapshot:
+        for scope in scopes:
+            found = await snapshot.fetch_partitions(scope)
+            assert len(found) == len(set(found))
+            assert set(found) == {PartitionName(m, f) for m, f, p, v in rows if scope.allows(p, v)}
+        assert await snapshot.fetch_owners() == {(p, v) for _, _, p, v in rows}
+    alone = Roles(measure=None, practice="p", provider="v", frequency=None, date=None, value="n")
+    async with source.snapshot(a_datasource("t", alone)) as snapshot:
+        assert await snapshot.fetch_partitions(scopes[2]) == [PartitionName(None, None)]
+        assert await snapshot.fetch_partitions(Scope((Box(_ids("4"), ALL),))) == []
+    unowned = Roles(measure="m", practice=None, provider="v", frequency=None, date=None, value="n")
+    async with source.snapshot(a_datasource("t", unowned)) as snapshot:
+        assert await snapshot.fetch_owners() == {(None, "5"), (None, None)}
+
+
 async def test_thousands_of_ids_fit_into_one_scope(
     execute: Execute, source: Source, ask: Ask
 ) -> None:

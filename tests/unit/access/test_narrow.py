@@ -11,6 +11,7 @@ import pytest
 from tests.support.access import INTEGER, NOW, TEXT, Request, ask, grant_of
 
 from warmcube.access.narrow import narrow, unknown_datasource
+from warmcube.access.standing import KeyTypes, stand
 from warmcube.errors import AccessDenied, InvalidFilter, MissingRole, UnknownDatasource
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.model.scope import ALL, Box, Scope
@@ -311,3 +312,36 @@ def test_what_comes_back() -> None:
     narrowed = ask(grant, Request())
     assert narrowed.grant is grant
     assert (narrowed.datasource, narrowed.purpose) == (1, "read")
+
+
+def test_what_a_filter_names_is_what_is_listed() -> None:
+    """Under an organization filter, only ids of that organization are listed as unusable."""
+    below = {"id": "below", "parent": "north", "practices": ["y"]}
+    records = {**RECORDS, "organizations": [*RECORDS["organizations"], below]}
+    grant = grant_of(records, "ana")
+    assert ask(grant, Request()).unusable_practices == ("0114", "11x", "y")
+    assert ask(grant, Request(organization="below")).unusable_practices == ("y",)
+    assert ask(grant, Request(organization="north")).unusable_practices == ("0114", "11x", "y")
+
+
+def test_a_request_is_to_read_unless_it_says_otherwise() -> None:
+    """What comes out says for which purpose, of which data source and under which grant."""
+    grant = grant_of(RECORDS, "root")
+    found = narrow(
+        grant,
+        datasource=Request().datasource,
+        practice_type=INTEGER,
+        provider_type=INTEGER,
+        now=NOW,
+    )
+    assert (found.grant, found.datasource, found.purpose) == (grant, 1, "read")
+
+
+def test_a_standing_is_worked_out_once() -> None:
+    """While a grant lasts, for one door, types and purpose; a query needn't do it again."""
+    grant = grant_of(RECORDS, "both")
+    datasource, types = Request().datasource, KeyTypes(INTEGER, INTEGER)
+    first = stand(grant, datasource, types, "read")
+    assert stand(grant, datasource, KeyTypes(INTEGER, INTEGER), "read") is first
+    assert stand(grant, datasource, KeyTypes(TEXT, INTEGER), "read") is not first
+    assert stand(grant_of(RECORDS, "both"), datasource, types, "read") is not first

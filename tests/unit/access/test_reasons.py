@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
 from tests.support.access import NOW, Request, ask, grant_of
-
-from warmcube.access.reasons import explain
 
 LATER = NOW + timedelta(days=1)
 
@@ -32,39 +29,6 @@ RECORDS: dict[str, Any] = {
         {"id": "pat", "roles": ["provider"], "organizations": ["empty"], "providers": [2, 1]},
     ],
 }
-
-
-def test_a_whole_grant() -> None:
-    """Role, permission, organization, practices: all of it, and JSON can hold it."""
-    assert json.loads(json.dumps(explain(grant_of(RECORDS, "root")))) == {
-        "user": "root",
-        "directory_version": "1",
-        "decided_at": "2026-01-01T12:00:00+00:00",
-        "valid_until": "2026-01-01T12:01:00+00:00",
-        "roles": [{"role": "admin", "organization": None, "expires": None}],
-        "rights": [
-            {
-                "because": [
-                    {
-                        "role": "admin",
-                        "permission": "analytics:read:all",
-                        "organization": None,
-                        "expires": None,
-                    }
-                ],
-                "organizations": "all",
-                "practices": "all",
-                "providers": "all",
-            }
-        ],
-        "permissions": ["cache:manage:all"],
-    }
-    ana = explain(grant_of(RECORDS, "ana"))
-    assert ana["roles"] == [
-        {"role": "analyst", "organization": "north", "expires": LATER.isoformat()}
-    ]
-    assert ana["rights"][0]["organizations"] == ["empty", "north"]
-    assert ana["rights"][0]["practices"] == ["101", "102", "103", "104", "105", "106", "107"]
 
 
 def test_sentences() -> None:

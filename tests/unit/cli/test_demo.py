@@ -14,6 +14,7 @@ from warmcube.cli.request import Format, Request
 from warmcube.demo.check import CheckReport, Mismatch
 from warmcube.demo.session import Demo
 from warmcube.model.request import Query
+from warmcube.query.asked import Asked
 from warmcube.warm.report import WarmReport
 
 
@@ -77,7 +78,9 @@ async def test_a_difference_is_status_1(
 @pytest.mark.parametrize("binary", [Format.PARQUET, Format.ARROW])
 def test_no_binary_on_a_terminal(monkeypatch: pytest.MonkeyPatch, binary: Format) -> None:
     """Formats that a terminal can't show are refused there, and only there."""
-    request = Request(query=Query(datasource=1), user="a", format=binary, explain=False)
+    request = Request(
+        asked=Asked(query=Query(datasource=1)), user="a", format=binary, explain=False
+    )
     check_format(request)
     monkeypatch.setattr("warmcube.cli.answer.is_terminal", lambda: True)
     with pytest.raises(Exception, match=f"--format {binary} is binary: send it to a file"):

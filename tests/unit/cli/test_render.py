@@ -168,6 +168,7 @@ def test_explanation_from_the_store() -> None:
         boxes=2,
         index_sets=2,
         members=12,
+        entries=12,
         bytes_fetched=4_000,
         rows_fetched=240,
         rows=24,
@@ -183,7 +184,7 @@ def test_explanation_from_the_store() -> None:
         "│   └── ids that the columns can't hold, and that grant nothing here: x1\n"
         "├── lookup\n"
         "│   ├── index sets: 2, one of them that of the whole partition\n"
-        "│   ├── entries in scope, fetched: 12 (4.0 kB)\n"
+        "│   ├── entries in scope: 12, fetched (4.0 kB)\n"
         "│   └── trips to the store: 2\n"
         "├── evaluated 240 rows, and answered with 24\n"
         "└── time\n"

@@ -12,6 +12,7 @@ from warmcube.cli.request import Format, Request
 from warmcube.cli.state import State
 from warmcube.cli.usage import ClickException, message_of
 from warmcube.model.request import Filter, Query
+from warmcube.query.asked import Asked
 
 
 def request_of(*words: str) -> Request:
@@ -29,7 +30,7 @@ def request_of(*words: str) -> Request:
 
 def conditions_of(*words: str) -> list[Filter]:
     """The conditions that these words mean."""
-    return list(request_of("1", "--as", "ana", *words).query.where)
+    return list(request_of("1", "--as", "ana", *words).asked.query.where)
 
 
 def error_of(*words: str) -> str:
@@ -42,7 +43,7 @@ def error_of(*words: str) -> str:
 def test_a_small_query() -> None:
     """What isn't said is no filter."""
     assert request_of("1", "--as", "ana", "--measure", "Charges") == Request(
-        query=Query(datasource=1, measure="Charges", where=[]),
+        asked=Asked(query=Query(datasource=1, measure="Charges", where=[])),
         user="ana",
         format=Format.TABLE,
         explain=False,
@@ -58,20 +59,22 @@ def test_every_option() -> None:
         "--format csv --explain --where c eq d 3"
     )
     assert request_of(*words.split()) == Request(
-        query=Query(
-            datasource=3,
-            measure="Charges",
-            frequency="Monthly",
-            organization="north",
-            practices=["101", "102"],
-            providers=["5"],
-            start="2024-01-01",
-            end="2024-12-31",
-            where=[Filter("c", "eq", "d")],
-            group_by=["a", "b"],
-            aggregate="sum",
-            order_by=["-a", "b"],
-            limit=7,
+        asked=Asked(
+            query=Query(
+                datasource=3,
+                measure="Charges",
+                frequency="Monthly",
+                organization="north",
+                practices=["101", "102"],
+                providers=["5"],
+                start="2024-01-01",
+                end="2024-12-31",
+                where=[Filter("c", "eq", "d")],
+                group_by=["a", "b"],
+                aggregate="sum",
+                order_by=["-a", "b"],
+                limit=7,
+            )
         ),
         user="ana",
         format=Format.CSV,
@@ -81,10 +84,10 @@ def test_every_option() -> None:
 
 def test_none_of_them_is_not_no_filter() -> None:
     """An empty list can be said, and stays an empty list."""
-    query = request_of("1", "--as", "ana", "--no-practice", "--no-provider").query
+    query = request_of("1", "--as", "ana", "--no-practice", "--no-provider").asked.query
     assert query.practices == []
     assert query.providers == []
-    query = request_of("1", "--as", "ana").query
+    query = request_of("1", "--as", "ana").asked.query
     assert query.practices is None
     assert query.providers is None
 
@@ -119,12 +122,12 @@ def test_conditions(words: list[str], conditions: list[Filter]) -> None:
 
 def test_an_option_may_have_any_value() -> None:
     """What stands after an option is its value, whatever it looks like."""
-    assert request_of("1", "--as", "ana", "--measure", "--where").query.measure == "--where"
+    assert request_of("1", "--as", "ana", "--measure", "--where").asked.query.measure == "--where"
 
 
 def test_words_after_two_dashes_are_no_options() -> None:
     """``--`` ends the options."""
-    assert request_of("--as", "ana", "--", "1").query.datasource == 1
+    assert request_of("--as", "ana", "--", "1").asked.query.datasource == 1
 
 
 @pytest.mark.parametrize(
@@ -163,5 +166,5 @@ def test_what_cannot_be_read(words: str, sentence: str) -> None:
 
 def test_rows_without_a_measure_can_be_asked_for() -> None:
     """NULL is named by options of its own, since any text may be a measure."""
-    query = request_of("1", "--as", "ana", "--null-measure", "--null-frequency").query
+    query = request_of("1", "--as", "ana", "--null-measure", "--null-frequency").asked.query
     assert (query.measure, query.frequency) == (NULL, NULL)

@@ -67,6 +67,14 @@ def test_defaults(folder: Path) -> None:
     }
     assert settings.directory_path == folder / "access.toml"
     assert settings.embedded_folder == folder / ".warmcube"
+    assert settings.audit.model_dump() == {
+        "sink": "file",
+        "path": None,
+        "url": None,
+        "table": "warmcube.audit",
+        "required": False,
+    }
+    assert settings.audit_path == folder / ".warmcube" / "audit.jsonl"
     assert settings.datasources == (
         Datasource(id=1, name="Practice analytics", source="main", table="ih.agg_app_measures"),
     )
@@ -119,6 +127,11 @@ def test_everything_can_be_said(folder: Path) -> None:
         value = false
         [directory]
         url = "postgresql://host/db"
+        [audit]
+        sink = "postgres"
+        url = "postgresql://u:hunter2@host/audit"
+        table = "security.audit"
+        required = true
         """,
     )
     assert settings.store.is_embedded
@@ -130,7 +143,13 @@ def test_everything_can_be_said(folder: Path) -> None:
     assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5]
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded
-    assert settings.directory_path is None
+    assert settings.directory.url is not None
+    assert settings.directory.url.get_secret_value().startswith("postgresql://")
+    assert settings.audit_path is None
+    assert settings.audit.url is not None
+    assert settings.audit.url.get_secret_value() == "postgresql://u:hunter2@host/audit"
+    assert (settings.audit.table, settings.audit.required) == ("security.audit", True)
+    assert "hunter2" not in repr(settings.audit)
     assert settings.datasource(0) == Datasource(
         id=0,
         name="n",
@@ -158,6 +177,8 @@ def test_the_environment_wins(folder: Path) -> None:
             "WARMCUBE_CACHE__MAX_POINTER_AGE": "0.25",
             "WARMCUBE_LIMITS__ROWS": "9",
             "WARMCUBE_STORE__URL": "unix:///run/redis.sock",
+            "WARMCUBE_AUDIT__PATH": "logs/audit.jsonl",
+            "WARMCUBE_AUDIT__REQUIRED": "yes",
             "WARMCUBE_SOURCES__MAIN__URL": "duckdb:///file.duckdb",
             "WARMCUBE_SOURCES__OTHER_ONE__URL": "postgresql://h/db",
             "WARMCUBE_DATASOURCES__0__TABLE": "s.t",
@@ -170,6 +191,8 @@ def test_the_environment_wins(folder: Path) -> None:
     assert (cache.ttl, cache.batch_size, cache.query_timeout) == (60, 7, 8)
     assert (cache.enabled, cache.metrics, cache.max_pointer_age) == (False, False, 0.25)
     assert settings.limits.rows == 9
+    assert settings.audit_path == folder / "logs" / "audit.jsonl"
+    assert settings.audit.required
     assert settings.store.url.get_secret_value() == "unix:///run/redis.sock"
     assert {name: s.url.get_secret_value() for name, s in settings.sources.items()} == {
         "main": "duckdb:///file.duckdb",
@@ -298,8 +321,8 @@ def test_all_problems_at_once(folder: Path) -> None:
         ),
         "environment variable WARMCUBE_STORE__ULR: sets no setting; did you mean 'url'?",
         (
-            "warmcube.toml: surprise: unknown table or key; expected one of cache, datasources, "
-            "directory, embedded, limits, sources, store"
+            "warmcube.toml: surprise: unknown table or key; expected one of audit, cache, "
+            "datasources, directory, embedded, limits, sources, store"
         ),
         (
             'warmcube.toml: store.url = "redis://:***@h:abc/0": expected a URL whose host and port '
@@ -372,6 +395,20 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("[limits]\nrows = 0", "limits.rows = 0: expected an integer above 0"),
         ("[directory]\npath = 'a'\nurl = 'postgresql://h/d'", "directory: has both path and url"),
         ("[directory]\nurl = 'embedded'", "expected a URL that begins with one of postgresql://"),
+        ("[audit]\nsink = 'syslog'", 'expected "file" or "stdout" or "postgres" or "none"'),
+        ("[audit]\nsink = 'postgres'", "audit.url: missing; sink = "),
+        (
+            "[audit]\nurl = 'postgresql://u:hunter2@h/d'",
+            'audit.url: is for sink = "postgres", and sink is "file"; leave it out, or set sink',
+        ),
+        (
+            "[audit]\nsink = 'postgres'\nurl = 'mysql://u:hunter2@h/d'",
+            'audit.url = "mysql://u:***@h/d": expected a URL that begins with one of postgresql://',
+        ),
+        ("[audit]\nsink = 'stdout'\npath = 'a'", 'audit.path: is for sink = "file", and sink is'),
+        ("[audit]\nsink = 'none'\ntable = 'a'", 'audit.table: is for sink = "postgres", and'),
+        ("[audit]\nsink = 'none'\nrequired = true", "audit.required = true: expected false: with"),
+        ("[audit]\nrequired = 1", "audit.required = 1: expected true or false"),
         ("[sources.'a b']\nurl = 'embedded'", "sources.a b: expected a name of letters"),
         ("[sources]\nx = 'postgresql://u:hunter2@h'", '"postgresql://u:***@h": expected a table'),
         ("[[datasources]]\nid = -1", "datasources[1].id = -1: expected an integer of at least 0"),

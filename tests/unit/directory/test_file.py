@@ -17,7 +17,7 @@ from warmcube.access.directory import (
     User,
 )
 from warmcube.access.permissions import PERMISSIONS
-from warmcube.directory.file import SETTLED_NS, DirectoryFile, open_file
+from warmcube.directory.file import SETTLED_NS, DirectoryFile
 from warmcube.errors import DirectoryError
 
 CONTRACT = """
@@ -69,7 +69,7 @@ def path(tmp_path: Path) -> Path:
 
 async def test_the_contract(path: Path) -> None:
     """Every field of the contract's file arrives."""
-    found = await open_file(path).read(None)
+    found = await DirectoryFile(path).read(None)
     assert found is not None
     assert found.defects == ()
     assert found.directory is not None
@@ -118,14 +118,14 @@ async def test_what_isnt_toml(path: Path, content: bytes, words: str) -> None:
     """A file that can't be read at all is one error that names the file and the line."""
     path.write_bytes(content)
     with pytest.raises(DirectoryError, match=words) as error:
-        await open_file(path).read(None)
+        await DirectoryFile(path).read(None)
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
 
 
 async def test_a_file_that_isnt_there(path: Path) -> None:
     """Says which file, and what to do; also when it vanishes later."""
-    file = open_file(path)
+    file = DirectoryFile(path)
     first = await file.read(None)
     assert first is not None
     assert first.directory is not None
@@ -202,4 +202,4 @@ async def test_when_a_file_has_settled(path: Path) -> None:
 
 def test_its_name(path: Path) -> None:
     """It is called what it was configured as."""
-    assert open_file(path).name == str(path)
+    assert DirectoryFile(path).name == str(path)

@@ -1,8 +1,17 @@
 """Keys: no value leaves its component, and no two tuples share a key."""
 
+import contextlib
+import itertools
+import string
+import unicodedata
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.crc import key_slot
+from tests.support.keys import ParsedKey, parse_key
+from tests.support.keys import parse_field as read_field
 
 from warmcube.entry.keys import (
     Keys,
@@ -12,6 +21,7 @@ from warmcube.entry.keys import (
     decode_component,
     encode_component,
     member_of,
+    parse_field,
     parse_member,
     practice_field,
     provider_field,
@@ -227,6 +237,7 @@ VERSION = b":v1-" + b"0" * 16
             b"xm:a:freq:b" + VERSION,
         ),
         *(b"snapshot" + VERSION, b"snapshot:1", b"snapshot:1-" + b"0" * 16 + b"\n"),
+        b"snapshot:01-" + b"0" * 16,
     ],
 )
 def test_a_foreign_master_item_is_damage(member: bytes) -> None:
@@ -247,3 +258,215 @@ def test_master_items_are_spelled_as_documented() -> None:
     }
     assert {format_item(item): item for item in items.values()} == items
     assert {member: parse_item(member) for member in items} == items
+
+
+@given(values)
+def test_a_field_names_its_practice_or_provider(value: str | None) -> None:
+    """What is read back from the fields of counts is what was put into them."""
+    assert parse_field(practice_field(value)) == ("practice", value)
+    assert parse_field(provider_field(value)) == ("provider", value)
+
+
+@pytest.mark.parametrize("field", [b"", b"total", b"q:1", b"p:%7e", b"p:a:b", b"prov:\xff", b"p"])
+def test_what_is_no_field_is_damage(field: bytes) -> None:
+    """Nothing but what was built is read; an empty id is one, a missing colon isn't."""
+    with pytest.raises(Damage):
+        parse_field(field)
+
+
+numbers = st.integers(0, 10**6)
+partitions = st.tuples(numbers, values, values, versions.map(str))
+meta = st.tuples(numbers, versions.map(str))
+names = values.filter(lambda value: value is not None)
+parsed_keys = st.one_of(
+    st.builds(
+        lambda of, practice, provider, part: ParsedKey("entry", (*of, practice, provider, part)),
+        *(partitions, values, values, st.integers(0, 10**6)),
+    ),
+    st.builds(ParsedKey, st.sampled_from(["all", "counts"]), partitions),
+    st.builds(
+        lambda kind, of, value: ParsedKey(kind, (*of, value)),
+        *(st.sampled_from(["practice", "provider"]), partitions, values),
+    ),
+    st.builds(
+        lambda kind, number: ParsedKey(kind, (number,)),
+        *(
+            st.sampled_from(
+                ["master", "current", "fence", "history", "last_warm", "published", "lock"]
+            ),
+            numbers,
+        ),
+    ),
+    st.builds(ParsedKey, st.sampled_from(["snapshot", "retired", "uses"]), meta),
+    st.builds(
+        lambda number, column, version, chunk: ParsedKey("dict", (number, column, version, chunk)),
+        *(numbers, names, versions.map(str), numbers),
+    ),
+    st.just(ParsedKey("reservations")),
+)
+"""Everything that a key can say."""
+
+namespaces = st.sampled_from(
+    ["", "app:", "cache:", "cache:meta:", "idx:", "lock:", "~", "%7B", ":"]
+) | st.text("".join(set(string.printable[:94]) - set("{}*?[]\\")), max_size=12)
+"""What the configuration allows; its own tests say so."""
+
+
+def build(of: ParsedKey, namespace: str = "") -> bytes:
+    """The key that says this."""
+    kind, components = of
+    number: Any = components[0] if components else 0
+    keys = Keys(namespace, number)
+    if kind in ("entry", "all", "counts", "practice", "provider"):
+        _, measure, frequency, version, *more = components
+        rest: Any = more
+        name: Any = (measure, frequency)
+        own = keys.partition(PartitionName(*name), str(version))
+        if kind == "entry":
+            return own.entry(member_of(*rest))
+        if kind in ("practice", "provider"):
+            return own.set({"practice": practice_field, "provider": provider_field}[kind](*rest))
+        return own.all if kind == "all" else own.counts
+    if kind == "dict":
+        rest = components[1:]
+        return keys.dictionary(*rest)
+    if kind in ("snapshot", "retired", "uses"):
+        of_version = {"snapshot": keys.manifest, "retired": keys.retired, "uses": keys.uses}
+        return of_version[kind](str(components[1]))
+    key: bytes = getattr(keys, {"published": "channel"}.get(kind, kind))
+    return key
+
+
+@given(parsed_keys, namespaces)
+def test_every_key_says_one_thing(of: ParsedKey, namespace: str) -> None:
+    """Read by a grammar of the test's own, a key of any kind gives what it was built from."""
+    assert parse_key(build(of, namespace), namespace) == of
+
+
+@given(parsed_keys, parsed_keys, namespaces, namespaces)
+def test_no_two_keys_are_the_same(one: ParsedKey, other: ParsedKey, here: str, there: str) -> None:
+    """Not even keys of different kinds, nor those of two deployments on one server."""
+    is_same = (one, here) == (other, there)
+    assert (build(one, here) == build(other, there)) == is_same
+    assert here == there or build(one, here) != build(one, there)
+
+
+@given(parsed_keys, parsed_keys, namespaces)
+def test_no_key_grows_into_another(one: ParsedKey, other: ParsedKey, namespace: str) -> None:
+    """Only a partition's own sets, and the further parts of an entry, lie below another key."""
+    if build(other, namespace).startswith(build(one, namespace) + b":"):
+        below = {"all": ("counts", "practice", "provider"), "entry": ("entry",)}
+        assert other.kind in below[one.kind]
+        assert other.components[: len(one.components) - (one.kind == "entry")] == (
+            one.components[:-1] if one.kind == "entry" else one.components
+        )
+
+
+@given(partitions, values, values, values, values)
+def test_what_lies_below_another_key(
+    of: tuple[Any, ...], one: str | None, other: str | None, third: str | None, fourth: str | None
+) -> None:
+    """Whatever practices and providers are called, no entry or set of one is below another's."""
+    keys = [
+        *(ParsedKey("entry", (*of, a, b, 0)) for a, b in ((one, other), (third, fourth))),
+        *(ParsedKey(kind, (*of, a)) for kind in ("practice", "provider") for a in (one, third)),
+        ParsedKey("counts", of),
+    ]
+    for left, right in itertools.permutations(map(build, keys), 2):
+        assert not right.startswith(left + b":")
+
+
+@given(parsed_keys)
+def test_keys_are_plain(of: ParsedKey) -> None:
+    """No blank, quote, glob or control character, and one pair of braces: the hash tag."""
+    key = build(of)
+    assert set(key) <= set(b"%~{}:._-" + string.ascii_letters.encode() + string.digits.encode())
+    assert (key.count(b"{"), key.count(b"}")) == (1, 1)
+
+
+def _text_or_none(component: str | int | None) -> str | None:
+    return None if component is None else str(component)
+
+
+@given(parsed_keys, namespaces)
+def test_a_key_lies_in_the_slot_of_its_partition(of: ParsedKey, namespace: str) -> None:
+    """As the cluster's own function hashes it; no name and no namespace can move it."""
+    number, *more = of.components or (None,)
+    if of.kind in ("entry", "all", "counts", "practice", "provider"):
+        measure, frequency = (encode_component(each) for each in map(_text_or_none, more[:2]))
+        tag = f"ds:{number}:m:{measure}:freq:{frequency}"
+    else:
+        tag = "reservations" if number is None else f"ds:{number}"
+    assert key_slot(build(of, namespace)) == key_slot(tag.encode())
+
+
+@given(values)
+def test_a_field_of_counts_says_one_thing(value: str | None) -> None:
+    """A practice, a provider and the total never share a field, whatever they are called."""
+    assert read_field(practice_field(value)) == ParsedKey("practice", (value,))
+    assert read_field(provider_field(value)) == ParsedKey("provider", (value,))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (None, "~"),
+        (None, ""),
+        ("~", "%7E"),
+        ("a", "A"),
+        ("ß", "ss"),
+        ("\u0130", "i"),
+        ("é", unicodedata.normalize("NFD", "é")),
+        ("\u212b", "\u00c5"),
+        ("ﬁ", "fi"),
+        ("\u200b", ""),
+        ("1", "\uff11"),
+        ("a", "a "),
+        ("a", "a\0"),
+        ("a:b", "a%3Ab"),
+        ("+", " "),
+    ],
+)
+def test_what_looks_alike_stays_apart(one: str | None, other: str | None) -> None:
+    """Neither case nor normalization form, no width and no blank make two names one."""
+    assert encode_component(one) != encode_component(other)
+    assert decode_component(encode_component(one)) == one
+    assert decode_component(encode_component(other)) == other
+
+
+def test_what_is_no_text_has_no_key() -> None:
+    """Half of a surrogate pair can't be in a key, instead of being replaced by something else."""
+    with pytest.raises(UnicodeEncodeError):
+        encode_component("a\ud800")
+
+
+alterations = st.tuples(
+    st.integers(0, 60),
+    st.integers(0, 2),
+    st.binary(max_size=2) | st.sampled_from([b"0", b"00", b"%", b"%41", b"%7e", b":", b"~"]),
+)
+
+
+def _alter(text: bytes, alteration: tuple[int, int, bytes]) -> bytes:
+    at, cut, put = alteration
+    return text[:at] + put + text[at + cut :]
+
+
+@given(values, values, st.integers(0, 99), alterations)
+def test_a_member_has_one_spelling(
+    practice: str | None, provider: str | None, part: int, alteration: tuple[int, int, bytes]
+) -> None:
+    """An altered member is damage or names something else; never the same by another spelling."""
+    altered = _alter(member_of(practice, provider, part), alteration)
+    with contextlib.suppress(Damage):
+        assert member_of(*parse_member(altered)) == altered
+
+
+@given(items, alterations)
+def test_a_master_item_has_one_spelling(
+    item: PartitionVersion | Chunks | Snapshot, alteration: tuple[int, int, bytes]
+) -> None:
+    """What clean-up crosses off is what it read."""
+    altered = _alter(format_item(item), alteration)
+    with contextlib.suppress(Damage):
+        assert format_item(parse_item(altered)) == altered

@@ -284,3 +284,11 @@ def test_a_long_dictionary_comes_in_chunks() -> None:
             unpack_chunks(wrong, 5000, digest)
     with pytest.raises(Damage, match="4999"):
         unpack_chunks(chunks, 4999, digest)
+
+
+def test_a_snapshot_is_as_old_as_its_oldest_partition() -> None:
+    """That is told of an answer without rows; an empty table was read when it was warmed."""
+    older = replace(PARTITION, as_of_ms=99)
+    partitions = {PartitionName("a", None): PARTITION, PartitionName("b", None): older}
+    assert replace(MANIFEST, partitions=partitions).as_of_ms == 99
+    assert replace(MANIFEST, partitions={}).as_of_ms == MANIFEST.warmed_ms

@@ -22,7 +22,14 @@ from warmcube.entry.manifest import Partition
 from warmcube.entry.seal import Checksum
 from warmcube.errors import Damage
 from warmcube.model.scope import ALL, Box, Ids, Scope
-from warmcube.query.plan import LookupPlan, plan_lookup, prove_members, prove_whole
+from warmcube.query.plan import (
+    LONG_SET,
+    LookupPlan,
+    fields_that_tell,
+    plan_lookup,
+    prove_members,
+    prove_whole,
+)
 
 KEY = b"counts"
 USING = Checksum()
@@ -30,7 +37,9 @@ SOME_PRACTICES = frozenset({"1", "2"})
 NAMES = ["1", "2", "3", "a b", ""]
 
 
-def a_partition(entries: int, practices: int, providers: int) -> Partition:
+def a_partition(
+    entries: int, practices: int, providers: int, largest_provider: int = 0
+) -> Partition:
     """A partition of which only these figures matter."""
     return Partition(
         version=Version(1, "0" * 16),
@@ -40,7 +49,7 @@ def a_partition(entries: int, practices: int, providers: int) -> Partition:
         practices=practices,
         providers=providers,
         largest_practice=0,
-        largest_provider=0,
+        largest_provider=largest_provider,
         entry_bytes=0,
         index_bytes=0,
         earliest=None,
@@ -117,6 +126,45 @@ def test_an_empty_partition_can_be_planned() -> None:
     assert plan_lookup(scope, a_partition(0, 0, 0)).practices == (b"p:1",)
 
 
+def test_a_providers_long_set_is_read_only_where_nothing_else_is() -> None:
+    """How long it is hangs on other people's practices, and so would the number of trips."""
+
+    def fields(boxes: list[tuple[Ids, Ids]], largest_provider: int) -> tuple[bytes, ...]:
+        partition = a_partition(100_000, 10, 1_000, largest_provider)
+        return plan_lookup(scope_of(*boxes), partition).fields
+
+    one: list[tuple[Ids, Ids]] = [(ids("1"), ids("1"))]
+    assert LONG_SET == 4000
+    assert fields(one, LONG_SET) == (b"prov:1",)
+    assert fields(one, LONG_SET + 1) == (b"p:1",)
+    assert fields([(ALL, ids("1"))], LONG_SET + 1) == (b"prov:1",)
+    assert fields([(ids("1"), ALL)], LONG_SET + 1) == (b"p:1",)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "either", "practice", "provider"),
+    [
+        ([(ids("2", "1"), ALL)], (b"p:1", b"p:2"), (b"p:1", b"p:2"), None),
+        ([(ALL, ids("2", "1"))], (b"prov:1", b"prov:2"), None, (b"prov:1", b"prov:2")),
+        ([(ids("1"), ids("1"))], None, None, None),
+        ([(ids("1"), ALL), (ALL, ids("1"))], (b"p:1", b"prov:1"), None, None),
+        ([(ids("1"), ALL), (ids("1", "2"), ids("1"))], None, None, None),
+        ([(ids("1"), ALL), (ids("1", "2"), ALL)], (b"p:1", b"p:2"), (b"p:1", b"p:2"), None),
+    ],
+)
+def test_fields_that_tell(
+    boxes: list[tuple[Ids, Ids]],
+    either: tuple[bytes, ...] | None,
+    practice: tuple[bytes, ...] | None,
+    provider: tuple[bytes, ...] | None,
+) -> None:
+    """Counts tell whether there are rows, and whose, unless a box restricts both families."""
+    scope = scope_of(*boxes)
+    assert fields_that_tell(scope) == either
+    assert fields_that_tell(scope, by="practice") == practice
+    assert fields_that_tell(scope, by="provider") == provider
+
+
 class Index:
     """A partition's index, as a warm writes it, with room for few members in a count."""
 
@@ -142,7 +190,9 @@ class Index:
             for member in self.sets[field]
         }
 
-    def prove(self, plan: LookupPlan, **tampered: Collection[bytes]) -> dict[bytes, Member]:
+    def prove(
+        self, plan: LookupPlan, *, are_fetched: bool = True, **tampered: Collection[bytes]
+    ) -> dict[bytes, Member]:
         """What a lookup makes of the index, or of what somebody made of it."""
         return prove_members(
             plan,
@@ -150,6 +200,7 @@ class Index:
             tampered.get("practices", self.union(plan.practices)),
             tampered.get("providers", self.union(plan.providers)),
             lambda members: fold(KEY, members, USING),
+            are_fetched=are_fetched,
         )
 
 
@@ -239,6 +290,9 @@ def test_a_member_in_the_place_of_a_wanted_one_is_left_to_its_fetch() -> None:
     """Where every member is wanted, each is fetched, and an entry that isn't there is damage."""
     forged = [*MEMBERS[:3], b"p:1:prov:9"]
     assert set(INDEX.prove(ONE, practices=forged)) == set(forged)
+    with pytest.raises(Damage, match=NEVER):
+        INDEX.prove(ONE, are_fetched=False, practices=forged)
+    assert set(INDEX.prove(ONE, are_fetched=False)) == set(MEMBERS[:4])
 
 
 def test_a_set_that_isnt_counted_has_no_members() -> None:

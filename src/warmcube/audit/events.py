@@ -1,0 +1,218 @@
+"""What is audited: one frozen dataclass for each kind of event.
+
+A field's annotation says what it is, and `warmcube.audit.schema` makes the JSON Schema of a line
+from these. No event holds a value of a row or of a condition, or a secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+
+from warmcube.audit.listed import EMPTY, Listed, id_of
+from warmcube.audit.reasons import BLOCKED, DenialReason, EmptyReason, denial_reason
+from warmcube.audit.request import Because, Request
+from warmcube.errors import WarmcubeError
+
+__all__ = [
+    "EVENTS",
+    "AuditEvent",
+    "BlockedFilter",
+    "Denied",
+    "DirectoryChanged",
+    "Dropped",
+    "EmptyGrant",
+    "Exported",
+    "Granted",
+    "Invalidated",
+    "Warmed",
+    "denial",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """Somebody is given rows."""
+
+    name: ClassVar[str] = "granted"
+
+    outcome: Annotated[Literal["allowed"], "what came of it"] = "allowed"
+    actor: Annotated[str, "who asked"]
+    subject: Annotated[str, "whose rights count"]
+    request: Request
+    because: Annotated[Listed[Because], "the rights that the grant rests on"] = EMPTY
+    directory: Annotated[str | None, "the version of the directory"] = None
+    origin: Annotated[str | None, "where the answer came from"] = None
+    snapshot: Annotated[str | None, "of which snapshot the answer is"] = None
+    rows: Annotated[int | None, "how many rows the answer has"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyGrant:
+    """Somebody may ask, and what they may see is nothing."""
+
+    name: ClassVar[str] = "empty_grant"
+
+    outcome: Annotated[Literal["empty"], "what came of it"] = "empty"
+    reason: Annotated[EmptyReason, "why there is nothing"]
+    actor: Annotated[str, "who asked"]
+    subject: Annotated[str, "whose rights count"]
+    request: Request
+    because: Annotated[Listed[Because], "the rights that the grant rests on"] = EMPTY
+    directory: Annotated[str | None, "the version of the directory"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    """Somebody is denied; several alike within a minute are one line after the first."""
+
+    name: ClassVar[str] = "denied"
+
+    outcome: Annotated[Literal["denied"], "what came of it"] = "denied"
+    reason: Annotated[DenialReason, "why"]
+    detail: Annotated[str | None, "what the reason leaves open"] = None
+    actor: Annotated[str | None, "who asked; null for several"]
+    subject: Annotated[str | None, "whose rights count; null for several, or if not known"]
+    request: Request
+    repeated: Annotated[int, "how many more like it this line stands for"] = 0
+    since: Annotated[datetime | None, "the time of the first, where it stands for several"] = None
+    subjects: Annotated[
+        Listed[str] | None, "the first of the users that it stands for, where they differ"
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedFilter(Denied):
+    """Somebody named an organization, a practice or a provider that isn't theirs to name."""
+
+    name: ClassVar[str] = "blocked_filter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """An export begins or ends; a stream has a line for both, with the same `export`."""
+
+    name: ClassVar[str] = "exported"
+
+    outcome: Annotated[
+        Literal["allowed", "done", "failed"], "allowed at the beginning; what came of it at the end"
+    ]
+    phase: Annotated[Literal["begin", "end"], "which end of the export"]
+    export: Annotated[str, "an id that the two lines of one export share"]
+    actor: Annotated[str, "who asked"]
+    subject: Annotated[str, "whose rights count"]
+    request: Request
+    because: Annotated[Listed[Because], "the rights that the grant rests on"] = EMPTY
+    directory: Annotated[str | None, "the version of the directory"] = None
+    format: Annotated[str | None, "such as csv"] = None
+    origin: Annotated[str | None, "where the answer came from"] = None
+    snapshot: Annotated[str | None, "of which snapshot it is"] = None
+    rows: Annotated[int | None, "how many rows went out, at the end"] = None
+    error: Annotated[str | None, "the kind of error that ended it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warmed:
+    """A data source was warmed, or was not."""
+
+    name: ClassVar[str] = "warmed"
+
+    outcome: Annotated[Literal["done", "failed"], "what came of it"]
+    actor: Annotated[str, "who asked"]
+    datasource: Annotated[int, "the id of the data source"]
+    forced: Annotated[bool, "whether to publish although most rows are gone"] = False
+    snapshot: Annotated[str | None, "the snapshot that is live now"] = None
+    rows: Annotated[int | None, "how many rows it holds"] = None
+    entries: Annotated[int | None, "how many entries it holds"] = None
+    seconds: Annotated[float | None, "how long it took"] = None
+    error: Annotated[str | None, "the kind of error that ended it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invalidated:
+    """A data source's snapshot was taken away, or could not be."""
+
+    name: ClassVar[str] = "invalidated"
+
+    outcome: Annotated[Literal["done", "failed"], "what came of it"]
+    actor: Annotated[str, "who asked"]
+    datasource: Annotated[int, "the id of the data source"]
+    was_live: Annotated[bool | None, "whether there was a snapshot"] = None
+    keys: Annotated[int | None, "how many keys were removed"] = None
+    error: Annotated[str | None, "the kind of error that ended it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryChanged:
+    """Another directory is in force, the one that is has defects, or it can't be read."""
+
+    name: ClassVar[str] = "directory_changed"
+
+    outcome: Annotated[Literal["done", "failed"], "failed if it isn't in force"]
+    actor: Annotated[str, "who runs the process that reads it"]
+    source: Annotated[str, "where it is kept"]
+    before: Annotated[str | None, "the version that was in force"] = None
+    after: Annotated[str | None, "the version that is in force now"] = None
+    users: Annotated[int | None, "how many users it has"] = None
+    organizations: Annotated[int | None, "how many organizations it has"] = None
+    roles: Annotated[int | None, "how many roles it has"] = None
+    defects: Annotated[Listed[str], "what is wrong with it"] = EMPTY
+    error: Annotated[str | None, "why it can't be read"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """Events were lost, since the sink took none for too long."""
+
+    name: ClassVar[str] = "dropped"
+
+    outcome: Annotated[Literal["failed"], "what came of it"] = "failed"
+    actor: Annotated[str, "always warmcube itself"] = "warmcube"
+    count: Annotated[int, "how many events"]
+    since: Annotated[datetime, "when the first of them happened"]
+
+
+AuditEvent: TypeAlias = (
+    Granted
+    | EmptyGrant
+    | Denied
+    | BlockedFilter
+    | Exported
+    | Warmed
+    | Invalidated
+    | DirectoryChanged
+    | Dropped
+)
+EVENTS: Final[tuple[type[AuditEvent], ...]] = (
+    Granted,
+    EmptyGrant,
+    Denied,
+    BlockedFilter,
+    Exported,
+    Warmed,
+    Invalidated,
+    DirectoryChanged,
+    Dropped,
+)
+"""All of them."""
+
+
+def denial(error: WarmcubeError, *, actor: str, subject: object, request: Request) -> Denied:
+    """The event of an error that denies: `AccessDenied`, `UnknownDatasource` or `DirectoryError`.
+
+    Args:
+        error: as it was raised.
+        actor: who asked.
+        subject: the user as named, or as the grant says; None if there is neither.
+        request: what for.
+    """
+    reason, detail = denial_reason(error)
+    kind = BlockedFilter if reason in BLOCKED else Denied
+    return kind(
+        reason=reason,
+        detail=detail,
+        actor=actor,
+        subject=None if subject is None else str(id_of(subject)),
+        request=request,
+    )

@@ -1,0 +1,66 @@
+"""From an event to the line of JSON that a sink is given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from warmcube.audit.events import EVENTS, AuditEvent
+from warmcube.audit.listed import Listed
+from warmcube.audit.request import Because, Condition, Request
+from warmcube.audit.text import escape, shorten
+
+__all__ = ["SCHEMA_VERSION", "Heading", "line_of"]
+
+SCHEMA_VERSION: Final = 1
+"""Grows when a field of a line changes its meaning or goes; not when one is added."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """What every line begins with."""
+
+    time: Annotated[datetime, "when it happened; of several, the last"]
+    event: Annotated[str, "what happened"]
+    schema: Annotated[int, "the version of this schema"] = SCHEMA_VERSION
+    probe: Annotated[bool, "a trial of warmcube prove, which shall alarm nobody"] = False
+    trail: Annotated[str, "drawn by each process that writes; sixteen hexadecimal digits"]
+    number: Annotated[int, "counts a trail's lines from 1; a gap is a line that is lost"]
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_NAMES: Final[dict[Any, tuple[str, ...]]] = {
+    kind: tuple(field.name for field in fields(kind))
+    for kind in (*EVENTS, Because, Condition, Heading, Request)
+}
+
+
+def line_of(event: AuditEvent, heading: Heading) -> bytes:
+    """One line, its end included: UTF-8, and every text in it cut and escaped."""
+    tree = _fields(heading)
+    for name, value in _fields(event).items():
+        if name == "request":
+            tree.update(value)
+        else:
+            tree[name] = value
+    return _ENCODER.encode(tree).encode() + b"\n"
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: _plain(getattr(record, name)) for name in _NAMES[type(record)]}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        return escape(shorten(str.__str__(value)))
+    if isinstance(value, Listed):
+        first = [_plain(each) for each in value.first]
+        return first if value.is_whole else {"first": first, "count": value.count}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return _fields(value)

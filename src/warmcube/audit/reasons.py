@@ -1,0 +1,78 @@
+"""The closed sets of reasons for which somebody is denied, or gets nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from warmcube.access.narrow import Narrowed
+from warmcube.errors import AccessDenied, DirectoryError, UnknownDatasource, WarmcubeError
+from warmcube.model.request import Query
+
+__all__ = ["BLOCKED", "DenialReason", "EmptyReason", "denial_reason", "empty_reason"]
+
+
+class DenialReason(StrEnum):
+    """Why somebody was denied: what `AccessDenied.reason` says, as one of few."""
+
+    UNKNOWN_USER = "unknown user"
+    INACTIVE_USER = "inactive user"
+    DEFECT = "defect in the directory"
+    NO_PERMISSION = "no read permission in force"
+    NO_READ = "no permission to read this data source"
+    NO_EXPORT = "no permission to export this data source"
+    UNKNOWN_DATASOURCE = "unknown data source"
+    ORGANIZATION_OUTSIDE = "organization outside the scope"
+    PRACTICE_OUTSIDE = "practice outside the scope"
+    PROVIDER_OUTSIDE = "provider outside the scope"
+    NO_GRANT = "no grant"
+    FOREIGN_GRANT = "foreign grant"
+    OUTDATED_GRANT = "grant outdated"
+    DIRECTORY_UNREADABLE = "directory unreadable"
+    OTHER = "other"
+
+
+BLOCKED: Final = frozenset(
+    {
+        DenialReason.ORGANIZATION_OUTSIDE,
+        DenialReason.PRACTICE_OUTSIDE,
+        DenialReason.PROVIDER_OUTSIDE,
+    }
+)
+"""Somebody named what isn't theirs."""
+
+
+class EmptyReason(StrEnum):
+    """Why a grant came to nothing."""
+
+    NAMED_NOTHING = "an empty list was named"
+    NO_PRACTICES = "no practices"
+    NO_PROVIDER = "no provider of one's own"
+    NOTHING_LEFT = "nothing is both granted and named"
+
+
+def denial_reason(error: WarmcubeError) -> tuple[DenialReason, str | None]:
+    """Which of the reasons an error stands for, and what it says beyond that."""
+    if isinstance(error, UnknownDatasource):
+        return DenialReason.UNKNOWN_DATASOURCE, None
+    if isinstance(error, DirectoryError):
+        return DenialReason.DIRECTORY_UNREADABLE, str(error)
+    text = error.reason if isinstance(error, AccessDenied) else type(error).__name__
+    known, _, detail = text.partition(": ")
+    try:
+        return DenialReason(known), detail or None
+    except ValueError:
+        return DenialReason.OTHER, text or None
+
+
+def empty_reason(query: Query, narrowed: Narrowed) -> EmptyReason:
+    """Why a narrowed grant without a box has none."""
+    for named in (query.practices, query.providers):
+        if named is not None and len(named) == 0:
+            return EmptyReason.NAMED_NOTHING
+    nothing: frozenset[str] = frozenset()
+    if all(reason.practices == nothing for reason in narrowed.reasons):
+        return EmptyReason.NO_PRACTICES
+    if all(nothing in (reason.practices, reason.providers) for reason in narrowed.reasons):
+        return EmptyReason.NO_PROVIDER
+    return EmptyReason.NOTHING_LEFT

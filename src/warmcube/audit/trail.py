@@ -1,0 +1,313 @@
+"""The trail: takes events without holding anybody up, and has a sink write them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Final
+
+from warmcube.audit.events import AuditEvent, Denied, Dropped
+from warmcube.audit.fold import Fold
+from warmcube.audit.line import Heading, line_of
+from warmcube.audit.sink import Sink
+from warmcube.errors import AuditError
+
+__all__ = ["Trail"]
+
+_BATCH: Final = 500  # lines of one write
+_MANY: Final = 20  # from so many on, lines are made in a thread
+_GATHER: Final = 0.05
+"""Seconds for which lines that nobody waits for are gathered, so that a write has many of them."""
+_FIRST_RETRY: Final = 0.1
+_LONGEST_RETRY: Final = 5.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    """An event on its way to the sink."""
+
+    event: AuditEvent
+    time: datetime
+    waiter: asyncio.Future[None] | None = None
+    line: bytes | None = None
+    error: Exception | None = None  # why there can be no line
+
+    @property
+    def weight(self) -> int:
+        """How many events it stands for."""
+        if isinstance(self.event, Dropped):
+            return self.event.count
+        return 1 + self.event.repeated if isinstance(self.event, Denied) else 1
+
+    def accept(self) -> None:
+        """Let who waits go on."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    def refuse(self, why: str) -> None:
+        """Tell who waits that there is no line."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_exception(_refusal(why))
+
+
+class Trail:
+    """What a process audits. All calls come from one event loop.
+
+    What happened anyway is noted: that never waits and never fails. What depends on being audited
+    is recorded: where `required`, that waits until the sink has the line, together with all others
+    that wait, and fails if it can't have it. While the sink fails, what waits is kept and tried
+    again, up to `queue_size`; what is lost beyond that is counted, and told when the sink works
+    again.
+
+    Args:
+        sink: None where nothing is audited.
+        required: no audit, no answer.
+        is_probe: mark all lines as trials.
+        clock: the time of events; aware.
+        monotonic: seconds that only grow.
+        queue_size: how many events may wait.
+        bound: how many seconds the sink may take.
+        report: told when the sink fails or events are lost, once for each news.
+    """
+
+    def __init__(
+        self,
+        sink: Sink | None,
+        *,
+        required: bool = False,
+        is_probe: bool = False,
+        clock: Callable[[], datetime] = _now,
+        monotonic: Callable[[], float] = time.monotonic,
+        queue_size: int = 10_000,
+        bound: float = 5.0,
+        report: Callable[[AuditError], None] | None = None,
+    ) -> None:
+        if required and sink is None:
+            raise ValueError("an audit that is required needs a sink")
+        self._sink = sink
+        self._required = required
+        self._is_probe = is_probe
+        self._clock = clock
+        self._monotonic = monotonic
+        self._queue_size = queue_size
+        self._bound = bound
+        self._report = report
+        self._id = secrets.token_hex(8)
+        self._number = 0
+        self._fold = Fold()
+        self._queue: deque[_Item] = deque()
+        self._dropped = 0
+        self._dropped_since: datetime | None = None
+        self._retry_in = _FIRST_RETRY
+        self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._is_closing = False
+        self.trouble: AuditError | None = None
+        """Why the sink takes nothing at present."""
+
+    def note(self, event: AuditEvent) -> None:
+        """Have an event written; denials are folded. Never waits, never fails."""
+        if self._sink is None or self._is_closing:
+            return
+        now = self._clock()
+        if isinstance(event, Denied):
+            for told in self._fold.add(event, self._monotonic(), now):
+                self._add(_Item(told.event, told.time))
+            self._start()  # the rest is due later
+        else:
+            self._add(_Item(event, now))
+
+    async def record(self, event: AuditEvent) -> None:
+        """Have an event written that an answer depends on.
+
+        Raises:
+            AuditError: only where it is required: the sink fails, takes too long, or too many
+                wait for it already.
+        """
+        if not self._required:
+            self.note(event)
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        item = _Item(event, self._clock(), waiter)
+        if self._is_closing or len(self._queue) >= self._queue_size:
+            why = "it is closed" if self._is_closing else f"{len(self._queue):,} events wait for it"
+            raise _refusal(why)
+        self._append(item)
+        try:
+            async with asyncio.timeout(self._bound):
+                await waiter
+        except TimeoutError:
+            raise _refusal(f"it didn't answer within {self._bound:g} s") from None
+
+    async def close(self) -> None:
+        """Write what is left, folded denials included, and close the sink."""
+        if self._is_closing:
+            return
+        for told in self._fold.close():
+            self._append(_Item(told.event, told.time))
+        self._is_closing = True
+        if self._task is not None:
+            self._wake.set()
+            self._hurry.set()
+            await asyncio.wait([self._task])
+        if self._sink is not None:
+            with suppress(TimeoutError):  # what hangs may hang on
+                async with asyncio.timeout(self._bound):
+                    await self._sink.close()
+
+    def _add(self, item: _Item) -> None:
+        """Put an event into the queue, or count it as lost."""
+        if len(self._queue) < self._queue_size:
+            self._append(item)
+        else:
+            self._lose(item, AuditError(f"{len(self._queue):,} audit events wait; more are lost"))
+
+    def _lose(self, item: _Item, trouble: AuditError) -> None:
+        if not self._dropped:
+            self._dropped_since = item.time
+            self._tell(trouble)
+        self._dropped += item.weight
+
+    def _append(self, item: _Item) -> None:
+        self._queue.append(item)
+        self._start()
+        if item.waiter is not None:
+            self._hurry.set()
+        if self.trouble is None or item.waiter is not None:  # else its time to try again will come
+            self._wake.set()
+
+    def _start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        """Write what comes, until closed."""
+        while True:
+            await self._wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER):
+                    await self._hurry.wait()
+            self._hurry.clear()
+            for told in self._fold.due(self._monotonic()):
+                self._add(_Item(told.event, told.time))
+            while self._queue and await self._write():
+                pass
+            if self._is_closing:
+                self._give_up()
+                return
+
+    async def _wait(self) -> None:
+        """Wait until there is something to do."""
+        due = self._fold.next_due
+        waits = [] if due is None else [due - self._monotonic()]
+        if self._queue:
+            waits.append(self._retry_in)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(waits, default=None)):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def _write(self) -> bool:
+        """Have the sink take the first of what waits; whether it did."""
+        if self._sink is None:  # pragma: no cover - nothing is taken in then
+            return False
+        batch = await self._batch()
+        try:
+            async with asyncio.timeout(self._bound) as deadline:
+                await self._sink.write([item.line for item in batch if item.line is not None])
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would see it
+            self._fail(batch, _trouble(error, self._bound if deadline.expired() else None))
+            return False
+        self._succeed(batch)
+        return True
+
+    async def _batch(self) -> list[_Item]:
+        """The first of what waits, with their lines; what none can be made of is lost."""
+        batch = list(islice(self._queue, _BATCH))
+        new = [item for item in batch if item.line is None]
+        if len(new) < _MANY:
+            self._make_lines(new)
+        else:
+            await asyncio.to_thread(self._make_lines, new)
+        for item in [item for item in batch if item.error is not None]:
+            self._queue.remove(item)
+            batch.remove(item)
+            trouble = AuditError(f"a {item.event.name} event can't be written: {item.error!r}")
+            self._lose(item, trouble)
+            item.refuse(str(trouble))
+        return batch
+
+    def _make_lines(self, items: Sequence[_Item]) -> None:
+        for item in items:
+            self._number += 1
+            heading = Heading(
+                time=item.time,
+                event=item.event.name,
+                probe=self._is_probe,
+                trail=self._id,
+                number=self._number,
+            )
+            try:
+                item.line = line_of(item.event, heading)
+            except Exception as error:  # noqa: BLE001 - one mistake may not stop the others
+                item.error = error
+
+    def _succeed(self, batch: Sequence[_Item]) -> None:
+        for item in batch:
+            self._queue.popleft()
+            item.accept()
+        self.trouble = None
+        self._retry_in = _FIRST_RETRY
+        if self._dropped and self._dropped_since is not None:
+            lost = Dropped(count=self._dropped, since=self._dropped_since)
+            self._queue.append(_Item(lost, self._clock()))
+            self._dropped = 0
+
+    def _fail(self, batch: Sequence[_Item], trouble: AuditError) -> None:
+        """Refuse those who wait; keep the rest for another try."""
+        for item in batch:
+            self._queue.popleft()
+            item.refuse(str(trouble))
+        self._queue.extendleft(item for item in reversed(batch) if item.waiter is None)
+        self._retry_in = min(2 * self._retry_in, _LONGEST_RETRY)
+        self._tell(trouble)
+        self.trouble = trouble
+
+    def _give_up(self) -> None:
+        lost = self._dropped + sum(item.weight for item in self._queue)
+        while self._queue:
+            self._queue.popleft().refuse("it is closed")
+        if lost:
+            self._tell(AuditError(f"{lost:,} audit events are lost: {self.trouble}"))
+
+    def _tell(self, trouble: AuditError) -> None:
+        if self._report is not None and str(trouble) != str(self.trouble):
+            with suppress(Exception):  # whatever it does, the audit goes on
+                self._report(trouble)
+
+
+def _trouble(error: Exception, expired: float | None) -> AuditError:
+    if expired is not None:
+        return AuditError(f"the audit's sink didn't answer within {expired:g} s; see to it")
+    if isinstance(error, AuditError):
+        return error
+    return AuditError(f"the audit's sink failed: {type(error).__name__}: {error}")
+
+
+def _refusal(why: str) -> AuditError:
+    return AuditError(
+        f"no answer, since it can't be audited ([audit] required = true): {why}; see to the "
+        "audit's sink, or ask again"
+    )
