@@ -39,13 +39,15 @@ class _OneModule(SourceFileLoader):
 
 
 def preload(tests: Iterable[str]) -> None:
-    """Import what tests need, and forget the project's own modules again: forks start faster.
+    """Run the tests as they are, and forget the project's own modules again.
+
+    What others they import stays, so that forks start faster.
 
     Raises:
-        RuntimeError: if the tests can't be collected.
+        RuntimeError: if one fails: then it would fail under every mutant, and notice nothing.
     """
-    if pytest.main([*_OPTIONS, "-qq", "--collect-only", *tests]) != 0:
-        raise RuntimeError("the tests can't be collected; run script/test")
+    if pytest.main([*_OPTIONS, "-x", *tests]) != 0:
+        raise RuntimeError("a test fails with nothing changed; run script/test")
     for name in list(sys.modules):
         if name.partition(".")[0] in ("warmcube", "conftest") or (
             name.startswith("tests.") and not name.startswith("tests.mutation")

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from tests.support.access import INTEGER, NOW, TEXT, Request, ask, grant_of
 
+from warmcube.access.decide import decide
+from warmcube.access.grant import Authority
 from warmcube.access.narrow import narrow, unknown_datasource
-from warmcube.access.standing import KeyTypes, stand
+from warmcube.access.standing import KeyTypes, require_open, stand
+from warmcube.access.survey import survey
 from warmcube.errors import AccessDenied, InvalidFilter, MissingRole, UnknownDatasource
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.model.scope import ALL, Box, Scope
@@ -345,3 +348,37 @@ def test_a_standing_is_worked_out_once() -> None:
     assert stand(grant, datasource, KeyTypes(INTEGER, INTEGER), "read") is first
     assert stand(grant, datasource, KeyTypes(TEXT, INTEGER), "read") is not first
     assert stand(grant_of(RECORDS, "both"), datasource, types, "read") is not first
+
+
+def test_what_a_defect_hides_is_listed() -> None:
+    """Organizations that would count here, below one's own or below the one that is named."""
+    odd = {"parent": "north", "practices": [""]}
+    records = {
+        **RECORDS,
+        "organizations": [
+            *RECORDS["organizations"],
+            {"id": "odd", **odd},
+            {"id": "also", **odd},
+            {"id": "coast", "parent": "north"},
+            {"id": "apart", "parent": "south", "practices": [""]},
+        ],
+    }
+    directory = survey(records, version="1").directory
+    assert directory is not None
+    ana, root = (decide(directory, user, NOW, authority=Authority()) for user in ("ana", "root"))
+    assert ask(ana, Request()).lost_organizations == ("also", "odd")
+    assert ask(ana, Request(organization="north")).lost_organizations == ("also", "odd")
+    assert ask(ana, Request(organization="coast")).lost_organizations == ()
+    assert ask(root, Request()).lost_organizations == ()
+    assert ask(root, Request(organization="north")).lost_organizations == ("also", "odd")
+    assert ask(root, Request(organization="south")).lost_organizations == ("apart",)
+
+
+def test_a_door_is_judged_before_anything_is_read() -> None:
+    """The same door as for a request: open, open within an organization, or not there."""
+    fin, ana = grant_of(RECORDS, "fin"), grant_of(RECORDS, "ana")
+    for grant in (fin, ana):
+        require_open(grant, Request().datasource)
+    require_open(fin, Request(door=frozenset({"finance"})).datasource)
+    with pytest.raises(UnknownDatasource, match="there is no data source 1;"):
+        require_open(ana, Request(door=frozenset({"finance"})).datasource)

@@ -578,3 +578,23 @@ def test_a_directory_without_a_name() -> None:
     assert str(error.value) == (
         "the directory: user: there is no such field; the fields are roles, organizations, users"
     )
+
+
+def test_a_repeated_id_hides_nothing_behind_it() -> None:
+    """The first of two counts, as one with a defect, and those after them are read."""
+    records = {
+        "organizations": [{"id": "a"}, {"id": "a", "practices": [1]}, {"id": "b"}],
+        "users": [{"id": "ana"}, {"id": "ana", "provider": 1}, {"id": "bob"}],
+    }
+    directory = survey(records, version="1").directory
+    assert directory is not None
+    assert dict(directory.organizations) == {
+        "a": Organization(id="a", name="a"),
+        "b": Organization(id="b", name="b"),
+    }
+    assert dict(directory.users) == {
+        "ana": User(id="ana", name="ana"),
+        "bob": User(id="bob", name="bob"),
+    }
+    assert directory.defective_organizations == {"a"}
+    assert directory.defective == {"ana"}

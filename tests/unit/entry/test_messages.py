@@ -13,7 +13,7 @@ import pytest
 from warmcube.entry.codec import decode_column, open_entries, pack_header
 from warmcube.entry.counts import unpack_set, unpack_total
 from warmcube.entry.dictionary import pack_chunks, packed_digest, unpack_chunks
-from warmcube.entry.keys import Version, decode_component, parse_member
+from warmcube.entry.keys import Version, decode_component, parse_field, parse_member
 from warmcube.entry.layout import Field, Layout, TextStorage
 from warmcube.entry.manifest import FORMAT, unpack_manifest
 from warmcube.entry.master import parse_item
@@ -68,6 +68,8 @@ CASES: list[tuple[Callable[[], Any], str]] = [
     (lambda: decode_component(b"%ff"), "a key component isn't canonically encoded (3 bytes)"),
     (lambda: Version.parse("x"), "a snapshot version can't be read"),
     (lambda: parse_member(b"p:1"), "an index member can't be read (3 bytes)"),
+    (lambda: parse_field(b"q:1"), "a field of a partition's counts can't be read (3 bytes)"),
+    (lambda: parse_field(b"p:a:b"), "a key component isn't canonically encoded (3 bytes)"),
     (lambda: parse_item(b"m:x"), "a member of the master set can't be read (3 bytes)"),
     (lambda: parse_item(b"\xff"), "a member of the master set can't be read (1 bytes)"),
     (lambda: unpack_total(b"k", None, USING), "the total of a partition is missing"),

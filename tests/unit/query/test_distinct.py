@@ -173,6 +173,27 @@ def test_a_column_called_count() -> None:
     assert found.output == a_schema(count=INTEGER, count_=BIGINT)
 
 
+def test_a_measure_column_called_count() -> None:
+    """Likewise where it needn't be read."""
+    schema = a_schema(count=TEXT)
+    found = prepare_asked(
+        Asked(query=Query(datasource=1), wanted="values", column="count"),
+        schema,
+        a_datasource(measure="count"),
+        LIMITS,
+    )
+    assert found.extent is Extent.PARTITIONS
+    assert found.aggregate == Aggregation("count", None, "count_", BIGINT)
+    assert found.output == a_schema(count=TEXT, count_=BIGINT)
+
+
+def test_rows_are_counted_not_their_values() -> None:
+    """A value column that holds NULLs, or none at all, makes no difference."""
+    datasource = a_datasource(measure="m", frequency="f", value="count")
+    found = asked("values", "kind", datasource, measure="a", frequency=1)
+    assert (found.aggregate, found.columns) == (COUNT, ("kind",))
+
+
 def test_conditions_are_kept() -> None:
     """As they are in any query."""
     found = asked("values", "kind", measure="a", frequency=1, where=[Filter("p", "gt", 5)])

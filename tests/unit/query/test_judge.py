@@ -154,9 +154,11 @@ def test_ids_are_read_as_their_columns_types() -> None:
 @pytest.mark.parametrize("kind", [list, tuple, set, frozenset])
 def test_long_lists_are_refused_before_they_are_judged(role: str, kind: type) -> None:
     """As many as the limit are allowed; one more is an error that names the limit."""
-    assert not judged("root", **{role: ["1", "2", "3"]}).narrowed.scope.is_empty
+    three: dict[str, Any] = {role: ["1", "2", "3"]}
+    four: dict[str, Any] = {role: kind(["1", "2", "3", "4"])}
+    assert not judged("root", **three).narrowed.scope.is_empty
     with pytest.raises(LimitExceeded) as caught:
-        judged("ana", **{role: kind(["1", "2", "3", "4"])})
+        judged("ana", **four)
     assert str(caught.value) == (
         f"{role} has 4 ids, more than [limits] list = 3; "
         "ask for fewer, or name an organization instead"

@@ -148,6 +148,7 @@ def test_a_providers_long_set_is_read_only_where_nothing_else_is() -> None:
         ([(ALL, ids("2", "1"))], (b"prov:1", b"prov:2"), None, (b"prov:1", b"prov:2")),
         ([(ids("1"), ids("1"))], None, None, None),
         ([(ids("1"), ALL), (ALL, ids("1"))], (b"p:1", b"prov:1"), None, None),
+        ([(ALL, ids("1")), (ids("1"), ALL)], (b"prov:1", b"p:1"), None, None),
         ([(ids("1"), ALL), (ids("1", "2"), ids("1"))], None, None, None),
         ([(ids("1"), ALL), (ids("1", "2"), ALL)], (b"p:1", b"p:2"), (b"p:1", b"p:2"), None),
     ],
@@ -191,7 +192,7 @@ class Index:
         }
 
     def prove(
-        self, plan: LookupPlan, *, are_fetched: bool = True, **tampered: Collection[bytes]
+        self, plan: LookupPlan, *, are_fetched: bool | None = None, **tampered: Collection[bytes]
     ) -> dict[bytes, Member]:
         """What a lookup makes of the index, or of what somebody made of it."""
         return prove_members(
@@ -200,7 +201,7 @@ class Index:
             tampered.get("practices", self.union(plan.practices)),
             tampered.get("providers", self.union(plan.providers)),
             lambda members: fold(KEY, members, USING),
-            are_fetched=are_fetched,
+            **({} if are_fetched is None else {"are_fetched": are_fetched}),
         )
 
 
@@ -290,6 +291,7 @@ def test_a_member_in_the_place_of_a_wanted_one_is_left_to_its_fetch() -> None:
     """Where every member is wanted, each is fetched, and an entry that isn't there is damage."""
     forged = [*MEMBERS[:3], b"p:1:prov:9"]
     assert set(INDEX.prove(ONE, practices=forged)) == set(forged)
+    assert set(INDEX.prove(ONE, are_fetched=True, practices=forged)) == set(forged)
     with pytest.raises(Damage, match=NEVER):
         INDEX.prove(ONE, are_fetched=False, practices=forged)
     assert set(INDEX.prove(ONE, are_fetched=False)) == set(MEMBERS[:4])
