@@ -88,19 +88,26 @@ def _files(patterns: Sequence[str], paths: Sequence[str]) -> list[str]:
     ]
 
 
-def _tests_of(file: str, tests: Sequence[str]) -> list[str]:
-    """The tests that mirror a source: its package's folder, or the files named from it."""
+def _tests_of(file: str, tests: Sequence[str]) -> list[list[str]]:
+    """The tests that mirror a source, in two rounds.
+
+    First those that are named from it, and those of messages, since most mutants don't get past
+    them; then all of the package.
+    """
     package = Path(file.replace("src/warmcube", "tests/unit")).parent
-    return [each for each in tests if Path(each).is_relative_to(package)]
+    mirrors = (package / f"test_{Path(file).stem}.py", package / "test_messages.py")
+    first = [str(each) for each in mirrors if each.exists()]
+    return [first, [each for each in tests if Path(each).is_relative_to(package)]]
 
 
 def _try_leftovers(files: Sequence[str], tests: Sequence[str], processes: int) -> list[Trial]:
-    work: list[tuple[Leftover, Sequence[str]]] = []
+    work: list[tuple[Leftover, list[list[str]]]] = []
     for file in files:
         source = Path(file).read_text(encoding="utf-8")
-        work += [(each, _tests_of(file, tests)) for each in leftovers(file, source)]
+        rounds = [each for each in _tests_of(file, tests) if each]
+        work += [(each, rounds) for each in leftovers(file, source)]
     print(f"{len(work)} changes that mutmut leaves out", flush=True)
-    preload(sorted({test for _, of in work for test in of}))
+    preload(sorted({test for _, rounds in work for test in rounds[-1]}))
     trials: list[Trial] = []
     for trial in try_leftovers(work, processes):
         trials.append(trial)

@@ -182,7 +182,7 @@ def red_tests(neuterings: Sequence[Neutering]) -> Iterator[tuple[Neutering, list
     preload(TESTS)
     for neutering in neuterings:
         with tempfile.NamedTemporaryFile("r+", suffix=".json") as file:
-            pid = run_apart(neutering.file, neutering.text(), TESTS, _Alarms(file.name))
+            pid = run_apart(neutering.file, neutering.text(), [TESTS], _Alarms(file.name))
             os.waitpid(pid, 0)
             failed: list[str] = json.loads(file.read() or "[]")
         yield neutering, sorted({name.partition("[")[0] for name in failed})

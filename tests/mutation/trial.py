@@ -56,15 +56,22 @@ def preload(tests: Iterable[str]) -> None:
 
 
 def try_leftovers(
-    work: Sequence[tuple[Leftover, Sequence[str]]], processes: int
+    work: Sequence[tuple[Leftover, Sequence[Sequence[str]]]], processes: int
 ) -> Iterator[Trial]:
-    """Run the tests of each leftover, some at a time."""
+    """Run the tests of each leftover, some at a time.
+
+    Args:
+        work: each with its tests in rounds, of which the first that fails is the last.
+        processes: how many run at once.
+    """
     running: dict[int, Leftover] = {}
     waiting = list(reversed(work))
     while waiting or running:
         while waiting and len(running) < processes:
-            leftover, tests = waiting.pop()
-            pid = run_apart(leftover.mutant.file, leftover.text, ("-x", *tests))
+            leftover, rounds = waiting.pop()
+            pid = run_apart(
+                leftover.mutant.file, leftover.text, [("-x", *tests) for tests in rounds]
+            )
             running[pid] = leftover
         pid, status = os.wait()
         done = running.pop(pid, None)
@@ -78,11 +85,17 @@ def _fate(status: int) -> Fate:
     return {0: Fate.SURVIVED, 5: Fate.UNTESTED}.get(os.WEXITSTATUS(status), Fate.KILLED)
 
 
-def run_apart(file: str, text: str, arguments: Sequence[str], *plugins: object) -> int:
-    """Start pytest in a process of its own, in which a source file has another text.
+def run_apart(file: str, text: str, rounds: Iterable[Sequence[str]], *plugins: object) -> int:
+    """Start a process in which a source file has another text, and pytest there.
+
+    Args:
+        file: the source.
+        text: what it holds there.
+        rounds: pytest's arguments, each time that it runs; a round that fails is the last.
+        plugins: of pytest.
 
     Returns:
-        its id; its exit status is pytest's.
+        the id of the process; its exit status is that of the last round.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -97,6 +110,9 @@ def run_apart(file: str, text: str, arguments: Sequence[str], *plugins: object) 
             os.dup2(nowhere, stream)
         name = file.removeprefix("src/").removesuffix(".py").replace("/", ".")
         sys.meta_path.insert(0, _OneModule(name, str(Path(file).absolute()), text))
-        code = int(pytest.main([*_OPTIONS, *arguments], plugins=list(plugins)))
+        for arguments in rounds:
+            code = int(pytest.main([*_OPTIONS, *arguments], plugins=list(plugins)))
+            if code:
+                break
     finally:
         os._exit(code)
