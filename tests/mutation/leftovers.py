@@ -149,11 +149,11 @@ def _is_reached(node: _Function) -> bool:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """What lies directly in a node, but for annotations, decorators, docstrings, `__all__`, and
-    the inside of f-strings, whose places `ast` knows only from Python 3.12 on.
+    """What lies directly in a node, but for annotations, decorators, docstrings, `__all__`, type
+    variables, and the inside of f-strings, whose places `ast` knows only from Python 3.12 on.
     """
     if isinstance(node, ast.JoinedStr) or (
-        isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        isinstance(node, ast.Assign) and ast.unparse(node).startswith(("__all__ =", "_T = TypeVar"))
     ):
         return
     for name, value in ast.iter_fields(node):

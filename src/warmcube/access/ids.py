@@ -25,7 +25,7 @@ _SHOWN: Final = 80
 
 def show(value: object) -> str:
     """A value as a message shows it: never long, and never failing."""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 256:
+    if isinstance(value, int) and value.bit_length() > 256:
         return f"an integer of {value.bit_length()} bits"
     if value is None or isinstance(value, str | int | float | bytes | UUID):
         text = repr(value)

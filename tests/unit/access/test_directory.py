@@ -84,3 +84,20 @@ def test_it_is_frozen() -> None:
         directory.organizations["o"] = None  # type: ignore[index]
     with pytest.raises(dataclasses.FrozenInstanceError):
         directory.version = "2"  # type: ignore[misc]
+
+
+def test_what_a_record_leaves_out() -> None:
+    """An organization or user of whom only the id is known has no name, and is active."""
+    assert Organization(id="a") == Organization(
+        id="a", name="", parent=None, practices=frozenset(), active=True
+    )
+    assert User(id="a") == User(
+        id="a", name="", roles=(), organizations=(), providers=(), active=True
+    )
+
+
+def test_a_directory_shows_what_it_was_made_of() -> None:
+    """And not what was worked out from that for speed."""
+    directory = Directory(version="1", roles={}, organizations={}, users={})
+    assert "_children" not in repr(directory)
+    assert "version='1'" in repr(directory)

@@ -35,6 +35,15 @@ def test_it_cant_be_constructed() -> None:
             Grant(**fields, token=token)
 
 
+def test_nothing_can_be_slipped_into_it() -> None:
+    """What it remembers for speed begins empty, whoever makes it."""
+    fields = _fields(grant_of(RECORDS, "ana"))
+    assert "memo" not in fields
+    assert grant_of(RECORDS, "ana").memo == {}
+    with pytest.raises(TypeError, match="memo"):
+        Grant(**fields, token=object(), memo={})
+
+
 def test_it_cant_be_changed_or_copied() -> None:
     """A grant stays in its process, as it was decided."""
     grant: Any = grant_of(RECORDS, "ana")

@@ -219,3 +219,20 @@ def test_a_value_is_shown_up_to_a_length() -> None:
     assert show("x" * 79) == "'" + "x" * 79 + "…"
     assert (show(True), show(None), show(1.5), show(b"x")) == ("True", "None", "1.5", "b'x'")
     assert (show([1]), show({})) == ("a list", "a dict")
+
+
+@pytest.mark.parametrize("at", range(36))
+def test_a_uuid_is_lower_case_throughout(at: int) -> None:
+    """One capital, or one character that is no hexadecimal digit, in any place is refused."""
+    plain = "abcdefab-cdef-abcd-efab-cdefabcdefab"
+    assert holds(plain, ColumnType(Kind.UUID))
+    for other in (plain[at].upper(), "g", "", "aa"):
+        changed = plain[:at] + other + plain[at + 1 :]
+        assert (holds(changed, ColumnType(Kind.UUID))) is (changed == plain)
+
+
+def test_whether_something_is_text_is_true_or_false() -> None:
+    """Nothing in between that somebody could write into an answer."""
+    assert is_text("") is True
+    assert is_text("a\0b") is False
+    assert is_text("\ud800") is False

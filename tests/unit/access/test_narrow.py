@@ -13,7 +13,7 @@ from tests.support.access import INTEGER, NOW, TEXT, Request, ask, grant_of
 from warmcube.access.decide import decide
 from warmcube.access.grant import Authority
 from warmcube.access.narrow import narrow, unknown_datasource
-from warmcube.access.standing import KeyTypes, require_open, stand
+from warmcube.access.standing import KeyTypes, require_open, stand, typed_ids
 from warmcube.access.survey import survey
 from warmcube.errors import AccessDenied, InvalidFilter, MissingRole, UnknownDatasource
 from warmcube.model.schema import ColumnType, Kind
@@ -382,3 +382,10 @@ def test_a_door_is_judged_before_anything_is_read() -> None:
     require_open(fin, Request(door=frozenset({"finance"})).datasource)
     with pytest.raises(UnknownDatasource, match="there is no data source 1;"):
         require_open(ana, Request(door=frozenset({"finance"})).datasource)
+
+
+def test_without_a_column_no_id_is_held() -> None:
+    """Ids of a role that the table lacks are all unusable; no restriction stays none."""
+    assert typed_ids(_ids("1", "x"), None) == (frozenset(), _ids("1", "x"))
+    assert typed_ids(_ids("1", "x"), INTEGER) == (_ids("1"), _ids("x"))
+    assert typed_ids(ALL, None) == (ALL, frozenset())

@@ -598,3 +598,22 @@ def test_a_repeated_id_hides_nothing_behind_it() -> None:
     }
     assert directory.defective_organizations == {"a"}
     assert directory.defective == {"ana"}
+
+
+@pytest.mark.parametrize("value", [["admin"], {"admin": 1}, 5, None, ("admin",)])
+def test_names_of_any_type_are_looked_up(value: Any) -> None:
+    """What can't be a name is a defect like a name that there isn't, not a crash."""
+    (role,) = survey(_user(roles=[{"role": value}]), version="1").defects
+    (organization,) = survey(_user(organizations=[value]), version="1").defects
+    assert role.place == "users[1].roles[0].role"
+    assert role.problem.startswith("there is no role ")
+    assert organization.place == "users[1].organizations[0]"
+    assert organization.problem.startswith("there is no organization ")
+
+
+def test_users_are_read_though_the_roles_cant_be() -> None:
+    """All that is wrong is listed, also where nothing can be made of the roles."""
+    records = {"roles": [], "users": [{"id": "bob", "roles": ["x"]}]}
+    found = survey(records, version="1")
+    assert found.directory is None
+    assert [each.place for each in found.defects] == ["roles", "users[0].roles[0]"]
