@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from warmcube.access.directory import Directory, Organization
+from warmcube.access.directory import Directory, Organization, User
 
 
 def _directory(*organizations: Organization) -> Directory:

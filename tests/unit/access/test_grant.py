@@ -41,7 +41,7 @@ def test_nothing_can_be_slipped_into_it() -> None:
     assert "memo" not in fields
     assert grant_of(RECORDS, "ana").memo == {}
     with pytest.raises(TypeError, match="memo"):
-        Grant(**fields, token=object(), memo={})
+        Grant(**(fields | {"token": object(), "memo": {}}))
 
 
 def test_it_cant_be_changed_or_copied() -> None:
