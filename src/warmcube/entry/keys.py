@@ -34,7 +34,7 @@ __all__ = [
 NULL_MARK: Final = "~"
 
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
-_ESCAPES: Final = tuple(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in range(256))
+_ESCAPES: Final = tuple(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in bytes(range(256)))
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]*\Z")
 _COMPONENT: Final = rb"((?:[A-Za-z0-9._-]|%[0-9A-F]{2})*|~)"
 _MEMBER: Final = re.compile(

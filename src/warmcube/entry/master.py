@@ -18,9 +18,10 @@ from warmcube.errors import Damage
 
 __all__ = ["Chunks", "MasterItem", "PartitionVersion", "Snapshot", "format_item", "parse_item"]
 
-_PARTITION: Final = re.compile(r"m:([^:]+|):freq:([^:]+|):v([^:]+)\Z")
-_CHUNKS: Final = re.compile(r"dict:([^:]+|):v([^:]+):(0|[1-9][0-9]{0,8})\Z")
-_SNAPSHOT: Final = re.compile(r"snapshot:([^:]+)\Z")
+# No component has a colon: what is taken for one and has is refused when it is decoded.
+_PARTITION: Final = re.compile(r"m:(.*):freq:(.*):v(.*)\Z")
+_CHUNKS: Final = re.compile(r"dict:(.*):v(.*):(0|[1-9][0-9]{0,8})\Z")
+_SNAPSHOT: Final = re.compile(r"snapshot:(.*)\Z")
 
 
 @dataclass(frozen=True, slots=True)

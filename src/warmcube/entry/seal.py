@@ -83,6 +83,6 @@ def unseal(using: Seal, key: bytes, value: bytes | None, what: str) -> memoryvie
     if value is None:
         raise Damage(f"{what} is missing")
     body = memoryview(value)[using.size :]
-    if len(value) < using.size or using(key, body) != value[: using.size]:
+    if using(key, body) != value[: using.size]:
         raise Damage(f"{what} fails its {using.name}")
     return body

@@ -88,6 +88,7 @@ def test_a_member_round_trips(practice: str | None, provider: str | None, part: 
         b"p:1",
         b"p:1:prov:2:part:0",
         b"p:1:prov:2:part:01",
+        b"p:1:prov:2:part:1234567890",
         b"p:1:prov:2:part:",
         b"p:1:prov:2\n",
         b"p:1:prov:2:prov:3",
@@ -267,7 +268,9 @@ def test_a_field_names_its_practice_or_provider(value: str | None) -> None:
     assert parse_field(provider_field(value)) == ("provider", value)
 
 
-@pytest.mark.parametrize("field", [b"", b"total", b"q:1", b"p:%7e", b"p:a:b", b"prov:\xff", b"p"])
+@pytest.mark.parametrize(
+    "field", [b"", b"total", b"q:1", b"p:%7e", b"p:a:b", b"prov:\xff", b"p", b"prov"]
+)
 def test_what_is_no_field_is_damage(field: bytes) -> None:
     """Nothing but what was built is read; an empty id is one, a missing colon isn't."""
     with pytest.raises(Damage):

@@ -205,6 +205,7 @@ def test_conditions_are_kept() -> None:
     [
         ("values", "gone", {"measure": "a", "frequency": 1}, UnknownColumn),
         ("values", None, {"measure": "a", "frequency": 1}, UnknownColumn),
+        ("values", None, {"measure": "a", "frequency": 1, "start": "2024-01-01"}, UnknownColumn),
         ("values", ["m"], {"measure": "a", "frequency": 1}, UnknownColumn),
         ("values", "kind", {}, InvalidQuery),
         ("values", "m", {"practices": [1, 2, 3, 4]}, LimitExceeded),
@@ -264,3 +265,9 @@ def test_only_the_partitions_that_were_asked_for() -> None:
     assert _rows(asked("measures", measure="a", frequency=2)) == [("a", 2)]
     assert _rows(asked("measures", measure="b", frequency=2)) == []
     assert _rows(asked("measures", datasource=a_datasource()), a_datasource()) == []
+
+
+def test_no_column_isnt_the_role_that_a_table_lacks() -> None:
+    """Whoever names no column gets an error, and not a measure that there isn't."""
+    with pytest.raises(UnknownColumn, match="no column None"):
+        asked("values", None, datasource=a_datasource())

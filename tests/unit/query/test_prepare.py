@@ -651,3 +651,21 @@ def test_lists_are_sequences() -> None:
     for right in (["a"], ("a",), {"a"}, frozenset({"a"})):
         (condition,) = _prepare(where=[Filter("kind", "in", right)]).conditions
         assert condition.spans == (Span("a", "a"),)
+
+
+class Everything:
+    """Is equal to whatever it is compared with."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+def test_a_column_is_named_by_text() -> None:
+    """What merely says that it equals a name is none."""
+    same: Any = Everything()
+    for asked in ({"where": [Filter(same, "eq", 1)]}, {"order_by": [Order(same)]}):
+        with pytest.raises(UnknownColumn):
+            _prepare(**asked)
