@@ -37,4 +37,7 @@ def write_all(descriptor: int, data: bytes) -> None:
         try:
             left = left[os.write(descriptor, left) :]
         except BlockingIOError:
-            select.select([], [descriptor], [])
+            # Not select(), which refuses descriptors from 1024 on.
+            room = select.poll()
+            room.register(descriptor, select.POLLOUT)
+            room.poll()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -190,8 +189,7 @@ class Authoriser:
         self._is_watching = False
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])  # however it ends, the source is closed
         await self._source.close()
 
     def _require_ours(self, grant: object) -> Grant:

@@ -85,8 +85,7 @@ class Listening:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     async def _listen_for_ever(self) -> None:
         failures = 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import resource
 import subprocess
 import sys
 
@@ -23,6 +25,28 @@ async def test_all_of_it_arrives(blocks: bool) -> None:
     """More than a pipe holds, and also where it was set not to block."""
     reading, writing = os.pipe()
     os.set_blocking(writing, blocks)
+    sink = StreamSink(writing)
+
+    def read() -> bytes:
+        with os.fdopen(reading, "rb") as file:
+            return file.read()
+
+    reader = asyncio.create_task(asyncio.to_thread(read))
+    await sink.write(LINES)
+    await sink.close()
+    os.close(writing)
+    assert await reader == b"".join(LINES)
+
+
+async def test_a_process_with_many_descriptors() -> None:
+    """Waiting for room in a pipe knows no greatest descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 2048:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+    reading, low = os.pipe()
+    writing = fcntl.fcntl(low, fcntl.F_DUPFD, 1024)
+    os.close(low)
+    os.set_blocking(writing, False)
     sink = StreamSink(writing)
 
     def read() -> bytes:
