@@ -140,12 +140,26 @@ class Answerer:
             AuditError: it has to be audited, and can't be.
         """
         try:
-            answer = await self._settle(asked, grant)
+            answer = await self._settle_under_a_grant_in_force(asked, grant)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
             raise
         await audit_answer(self._trail, answer.judged, answer.result.meta)
         return answer.result
+
+    async def _settle_under_a_grant_in_force(self, asked: Asked, grant: Grant) -> _Answer:
+        """Answer, and once more if the grant ended while the answer was read.
+
+        Raises:
+            AccessDenied: the right is gone, or rights change faster than can be read.
+        """
+        answer = await self._settle(asked, grant)
+        try:
+            self._authoriser.check(answer.judged.narrowed.grant)
+        except AccessDenied:
+            answer = await self._settle(asked, grant)
+            self._authoriser.check(answer.judged.narrowed.grant)
+        return answer
 
     async def _settle(self, asked: Asked, grant: Grant) -> _Answer:
         started = time.perf_counter()
