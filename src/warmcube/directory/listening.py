@@ -122,9 +122,14 @@ class Listening:
 
     async def _is_listening(self, session: Session) -> bool:
         asked = self._monotonic()
-        async with asyncio.timeout(PATIENCE):
-            cursor = await session.execute(_HEARTBEAT)
-            row = await cursor.fetchone()
+        # The driver takes up to ten seconds more to give up a statement on a silent connection.
+        late = asyncio.get_running_loop().call_later(PATIENCE, self._go_deaf)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                cursor = await session.execute(_HEARTBEAT)
+                row = await cursor.fetchone()
+        finally:
+            late.cancel()
         if row is None or row[0] is not True:
             return False
         self._heard_at = asked

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import tomllib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -278,6 +280,30 @@ async def test_a_lost_connection(filled: str) -> None:
     await until_denied(lambda: authoriser.renew(grant), 10)
     await wait_until(lambda: source._listening.is_hearing)
     assert await authoriser.authorize("root")
+    await authoriser.aclose()
+
+
+async def test_a_silent_listener(filled: str) -> None:
+    """A connection that is open and says nothing counts as deaf after its patience, not later.
+
+    The time-out is far below the ten seconds that the driver needs to give up the heartbeat.
+    """
+    source = database(filled)
+    authoriser = Authoriser(source, is_watching=True)
+    grant = await authoriser.authorize("north")
+    await wait_until(lambda: source._listening.is_hearing)
+    with psycopg.connect(filled, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE query LIKE '%pg_listening_channels%' AND pid <> pg_backend_pid()"
+        ).fetchone()
+        assert found is not None
+        os.kill(found[0], signal.SIGSTOP)
+        try:
+            connection.execute("DELETE FROM warmcube.user_roles WHERE user_id = 'north'")
+            await until_denied(lambda: authoriser.renew(grant), 5)
+        finally:
+            os.kill(found[0], signal.SIGCONT)
     await authoriser.aclose()
 
 
