@@ -73,7 +73,7 @@ class DirectoryKeeper:
             DirectoryError: a file can't express all of it, or the database.
         """
         async with self._session("reading the directory") as session:
-            rows = await read_rows(session, self._schema)
+            rows, _ = await read_rows(session, self._schema)
         return export_rows(rows, without_deleted=without_deleted)
 
     async def announce(self) -> None:
