@@ -23,7 +23,7 @@ from warmcube.prove.sample import choose_users
 from warmcube.prove.trial import DatasourceTrial
 from warmcube.prove.watch import Out, Watch
 
-__all__ = ["prove"]
+__all__ = ["name_those_unmet", "prove"]
 
 
 async def prove(
@@ -81,7 +81,7 @@ async def prove(
                 await trial.run()
     except Out as out:
         report.stopped = str(out)
-        _name_those_unmet(report, users)
+        name_those_unmet(report, users)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None:
@@ -93,7 +93,7 @@ async def prove(
     return report
 
 
-def _name_those_unmet(report: Report, users: Sequence[str]) -> None:
+def name_those_unmet(report: Report, users: Sequence[str]) -> None:
     """Say of which data sources not everybody was tried: what wasn't tried isn't proven."""
     for each in report.datasources:
         unmet = [user for user in users if user not in each.users or not each.users[user].cases]

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.support.caches import ACCESS, TABLE, execute, make_cache
+from tests.support.caches import ACCESS, TABLE, execute, make_cache, select
 from tests.support.directories import (
     SETTING,
     change,
@@ -216,6 +216,33 @@ async def test_a_revoked_right_ends_within_a_second(cache: AnalyticsCache, fille
     assert error.reason == "no read permission in force"
 
 
+async def test_a_read_that_outlives_its_right(cache: AnalyticsCache, filled: str) -> None:
+    """Whoever loses a right while the database is slow to answer gets no answer by it."""
+    await cache.invalidate(1)
+    grants = {user: await cache.authorize(user) for user in ("north", "root", "provider")}
+    with psycopg.connect(filled) as locking:
+        locking.execute("LOCK TABLE ih.facts IN ACCESS EXCLUSIVE MODE")
+        reads = {
+            user: asyncio.create_task(cache.query(CHARGES, grant)) for user, grant in grants.items()
+        }
+        waiting = (
+            "SELECT 1 FROM pg_locks WHERE relation = 'ih.facts'::regclass AND NOT granted LIMIT 1"
+        )
+        async with asyncio.timeout(10):
+            while not select(filled, waiting):  # noqa: ASYNC110 - another server's state
+                await asyncio.sleep(0.01)
+        change(
+            filled,
+            "DELETE FROM user_roles WHERE user_id = 'north'",
+            "UPDATE organizations SET name = 'other' WHERE id = 'south'",
+        )
+        await until_denied(lambda: _check(cache._authoriser, grants["north"]), 5)
+    with pytest.raises(AccessDenied):
+        await reads["north"]
+    assert len(await reads["root"]) == 362  # to whom the change means nothing
+    assert len(await reads["provider"]) == 18
+
+
 async def test_a_grant_that_only_waits_ends_too(cache: AnalyticsCache, filled: str) -> None:
     """Streams and jobs, which look at their grant and don't renew it, learn of the change."""
     grant = await cache.authorize("north")
@@ -328,6 +355,21 @@ async def test_where_nothing_is_delivered(filled: str, *, is_watching: bool) -> 
     change(filled, "DELETE FROM user_roles WHERE user_id = 'north'")
     error = await until_denied(lambda: authoriser.renew(grant), 5)
     assert error.reason == "no read permission in force"
+    await authoriser.aclose()
+
+
+async def test_tables_that_dont_announce(filled: str) -> None:
+    """Where a trigger is gone or disabled, a change is seen as where nothing is heard."""
+    change(filled, "ALTER TABLE user_roles DISABLE TRIGGER announce")
+    source = database(filled, unheard=0.5)
+    authoriser = Authoriser(source, is_watching=True)
+    grant = await authoriser.authorize("north")
+    assert source._listening.is_hearing
+    assert not source._listening.hears_all
+    change(filled, "DELETE FROM user_roles WHERE user_id = 'north'")
+    assert (await until_denied(lambda: authoriser.renew(grant), 5)).reason == (
+        "no read permission in force"
+    )
     await authoriser.aclose()
 
 

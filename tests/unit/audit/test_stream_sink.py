@@ -116,3 +116,30 @@ asyncio.run(main())
         [sys.executable, "-c", script], capture_output=True, timeout=60, check=False
     )
     assert (done.stdout, done.stderr) == (b"a\nb\n", b"")
+
+
+def test_a_pipe_that_nobody_reads_doesnt_keep_a_process() -> None:
+    """The audit gives up after its bound, and the interpreter doesn't wait for its thread."""
+    script = """
+import asyncio, os
+from tests.support.audit import a_grant
+from warmcube.audit.stream_sink import StreamSink
+from warmcube.audit.trail import Trail
+_, full = os.pipe()
+os.set_blocking(full, False)
+try:
+    while True:
+        os.write(full, b"x" * 65536)
+except BlockingIOError:
+    os.set_blocking(full, True)
+async def main():
+    trail = Trail(StreamSink(full), bound=0.1)
+    trail.note(a_grant())
+    await trail.close()
+asyncio.run(main())
+print("ended")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stdout, ended.returncode) == ("ended\n", 0)
