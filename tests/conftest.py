@@ -18,7 +18,7 @@ import coverage
 import pytest
 import redis
 from adbc_driver_postgresql import dbapi
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -36,6 +36,16 @@ _PURE = [
     ),
 ]
 _COVERAGE = (("everything", 95, None), ("the pure modules", 100, _PURE))
+
+
+# A mutant's fate must not depend on luck, and its smallest counterexample is of no interest.
+settings.register_profile(
+    "mutation",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -116,7 +116,7 @@ def narrow(  # noqa: PLR0913 - each is a thing that the decision hangs on, and a
     if named_organization is not None:
         below = _below(grant, named_organization, practice_type)
         filters.append(Box(below.practices, ALL))
-        unusable |= below.unusable
+        unusable = below.unusable
         lost_organizations = below.lost
     return Narrowed(
         grant=grant,

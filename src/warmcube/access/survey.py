@@ -159,19 +159,19 @@ def _read_organizations(whole: Record, defects: list[Defect]) -> dict[str, Organ
         report = Report(defects, organizations=[str(given)] if is_name(given) else ())
         record = Record(fields, place, _ORGANIZATION, report)
         name = record.name("id", is_required=True)
-        organization = Organization(
-            id=name or "",
-            name=record.name("name") or name or "",
-            parent=record.name("parent"),
-            practices=frozenset(record.distinct("practices", partial(_id, report))),
-            active=record.flag("active", default=True),
-        )
+        title = record.name("name")
+        parent = record.name("parent")
+        practices = frozenset(record.distinct("practices", partial(_id, report)))
+        active = record.flag("active", default=True)
         if name is None:
             continue
         if name in organizations:
             report(record.at("id"), f"{show(name)} is already the id of {places[name]}")
-        else:
-            organizations[name], places[name] = organization, place
+            continue
+        places[name] = place
+        organizations[name] = Organization(
+            id=name, name=title or name, parent=parent, practices=practices, active=active
+        )
     check_tree(
         organizations,
         places,

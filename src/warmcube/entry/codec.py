@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_digest
 
 from warmcube.entry.layout import Field, Layout, TextStorage, storage_dtype
 from warmcube.entry.seal import Seal, unseal
@@ -49,8 +49,7 @@ def id_code(canonical: str | None, *, is_integer: bool) -> int:
         return NULL_CODE
     if is_integer:
         return int(canonical)
-    digest = xxh3_64_intdigest(canonical.encode())
-    return digest - (1 << 64) if digest >= 1 << 63 else digest
+    return int.from_bytes(xxh3_64_digest(canonical.encode()), signed=True)
 
 
 def pack_header(practice_code: int, provider_code: int, rows: int) -> bytes:
@@ -113,14 +112,14 @@ def open_entries(
     ):
         raise Damage("an entry is somebody else's")
     rows_of = headers["rows"].astype(np.int64)
-    lengths = np.fromiter((len(body) for body in bodies), np.int64, len(bodies)) - size
+    lengths = [len(body) - size for body in bodies]
     ends = rows_of * width
     if layout.behind:
-        if np.any(lengths < ends):
+        if np.any(ends > lengths):
             raise Damage("an entry is shorter than its rows")
-        stops = (ends + size).tolist()
-        records = b"".join([body[size:stop] for body, stop in zip(bodies, stops, strict=True)])
-        texts = [body[stop:] for body, stop in zip(bodies, stops, strict=True)]
+        stopping = list(zip(bodies, (ends + size).tolist(), strict=True))
+        records = b"".join([body[size:stop] for body, stop in stopping])
+        texts = [body[stop:] for body, stop in stopping]
     else:
         if not np.array_equal(lengths, ends):
             raise Damage("an entry isn't as long as its rows")
@@ -176,7 +175,7 @@ def _decode_texts(block: Block, position: int, lengths: Array, valid: Array | No
     bounds = np.concatenate(([0], np.cumsum(block.rows_of))).tolist()
     spans = np.zeros((len(block.texts), len(behind)), np.int64)
     for at, other in enumerate(behind):
-        sums = np.concatenate(([0], np.cumsum(block.records[f"c{other}"], dtype=np.int64)))
+        sums = np.concatenate(([0], block.records[f"c{other}"])).cumsum()  # of int64
         spans[:, at] = np.diff(sums[bounds])
     if np.any(spans.sum(axis=1) != [len(text) for text in block.texts]):
         raise Damage("an entry's texts aren't as long as its rows say")
@@ -207,7 +206,7 @@ def decode_ids(ids: Sequence[str | None], rows_of: Array, type: ColumnType) -> C
         rows_of: how many rows each entry has.
         type: of the column.
     """
-    missing = np.fromiter((value is None for value in ids), np.bool_, len(ids))
+    missing = np.array([value is None for value in ids])
     valid = np.repeat(~missing, rows_of) if missing.any() else None
     return _repeat_ids(ids, rows_of, type, valid)
 
@@ -226,13 +225,12 @@ def _repeat_ids(
         codes = [known.setdefault(value or "", len(known)) for value in ids]
         values: Array = np.array(codes, np.int64)
         return ColumnData(type, np.repeat(values, rows_of), valid, list(known) or [""])
+    stored: list[Any]
     if type.kind is Kind.UUID:
-        raw = [bytes(16) if v is None else bytes.fromhex(v.replace("-", "")) for v in ids]
-        values = np.array(raw, "S16")
+        stored = [b"" if v is None else bytes.fromhex(v.replace("-", "")) for v in ids]
     else:
-        dtype: Any = {Kind.SMALLINT: np.int16, Kind.INTEGER: np.int32}.get(type.kind, np.int64)
-        values = np.array([0 if v is None else int(v) for v in ids], dtype)
-    return ColumnData(type, np.repeat(values, rows_of), valid)
+        stored = [0 if v is None else int(v) for v in ids]
+    return ColumnData(type, np.repeat(np.array(stored, storage_dtype(type)), rows_of), valid)
 
 
 def no_rows(type: ColumnType) -> ColumnData:

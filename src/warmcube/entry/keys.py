@@ -61,10 +61,8 @@ def decode_component(text: str | bytes) -> str | None:
     raw = text.encode() if isinstance(text, str) else text
     if raw == b"~":
         return None
-    try:
-        value = unquote_to_bytes(raw).decode()
-    except UnicodeDecodeError:
-        value = "~"
+    # What isn't UTF-8 becomes U+FFFD, whose encoding is another.
+    value = unquote_to_bytes(raw).decode(errors="replace")
     if encode_component(value).encode() != raw:
         raise Damage(f"a key component isn't canonically encoded ({len(raw)} bytes)")
     return value
@@ -87,7 +85,7 @@ class Version:
         Raises:
             Damage: if none does.
         """
-        found = _VERSION.match(text if isinstance(text, str) else text.decode("ascii", "replace"))
+        found = _VERSION.match(text if isinstance(text, str) else text.decode(errors="replace"))
         if found is None:
             raise Damage("a snapshot version can't be read")
         return cls(int(found[1]), found[2])
@@ -134,7 +132,7 @@ def parse_member(member: bytes) -> Member:
 class PartitionKeys:
     """The keys of one version of one partition; all lie in one cluster slot."""
 
-    __slots__ = ("all", "counts", "entry_prefix", "label", "set_prefix")
+    __slots__ = ("all", "counts", "entry_prefix", "set_prefix")
 
     def __init__(self, namespace: str, datasource: int, name: PartitionName, version: str) -> None:
         tag = (
@@ -146,7 +144,6 @@ class PartitionKeys:
         self.counts: Final = f"{base}:counts".encode()
         self.set_prefix: Final = f"{base}:".encode()
         self.entry_prefix: Final = f"{namespace}cache:{tag}:v{version}:".encode()
-        self.label: Final = f"{tag}:v{version}".encode()
 
     def entry(self, member: bytes) -> bytes:
         """The key of the entry that a member names."""

@@ -66,8 +66,9 @@ class Layout:
 
     Attributes:
         fields: the carried columns, in table order.
-        dtype: of one record; the bitmap is the field ``""``, a column is ``c<position>``, since
+        dtype: of one record; the bitmap is the field ``valid``, a column is ``c<position>``, since
             a column's name may be anything.
+        bits: by the names of the nullable columns, which bit is whose.
     """
 
     fields: tuple[Field, ...]

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from xxhash import xxh3_64_hexdigest
 
-from warmcube.entry.keys import PartitionName, Version
+from warmcube.entry.keys import PartitionName, Version, encode_component
 from warmcube.entry.layout import Field, Layout, TextStorage
 from warmcube.errors import Damage
 from warmcube.model.schema import Column, ColumnType, Datasource, Kind, Roles, Schema
@@ -162,7 +162,8 @@ def fingerprint(datasource: Datasource, schema: Schema) -> str:
 def pack_manifest(manifest: Manifest) -> bytes:
     """The manifest's stored form, without its seal."""
     names = sorted(
-        manifest.partitions, key=lambda n: (n.measure or "", n.frequency or "", n.measure is None)
+        manifest.partitions,
+        key=lambda n: (encode_component(n.measure), encode_component(n.frequency)),
     )
     document: dict[str, Any] = {
         "format": FORMAT,

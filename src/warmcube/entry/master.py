@@ -19,7 +19,7 @@ from warmcube.errors import Damage
 __all__ = ["Chunks", "MasterItem", "PartitionVersion", "Snapshot", "format_item", "parse_item"]
 
 _PARTITION: Final = re.compile(r"m:([^:]+|):freq:([^:]+|):v([^:]+)\Z")
-_CHUNKS: Final = re.compile(r"dict:([^:]+|):v([^:]+):(0|[1-9]\d{0,8})\Z")
+_CHUNKS: Final = re.compile(r"dict:([^:]+|):v([^:]+):(0|[1-9][0-9]{0,8})\Z")
 _SNAPSHOT: Final = re.compile(r"snapshot:([^:]+)\Z")
 
 
@@ -67,7 +67,7 @@ def parse_item(member: bytes) -> MasterItem:
     Raises:
         Damage: if nothing that `format_item` writes.
     """
-    text = member.decode("ascii", "replace")
+    text = member.decode(errors="replace")
     if found := _PARTITION.match(text):
         name = PartitionName(decode_component(found[1]), decode_component(found[2]))
         return PartitionVersion(name, Version.parse(found[3]))

@@ -56,7 +56,7 @@ class Mac:
 
     def __init__(self, secret: bytes) -> None:
         # BLAKE2b takes at most 64 bytes of key; a longer or shorter secret is digested to 64.
-        self._key = hashlib.blake2b(secret, digest_size=64, person=b"warmcube-mac").digest()
+        self._key = hashlib.blake2b(secret, person=b"warmcube-mac").digest()
 
     def __call__(self, key: bytes, body: Bytes) -> bytes:
         mac = hashlib.blake2b(len(key).to_bytes(4, "little"), key=self._key, digest_size=16)

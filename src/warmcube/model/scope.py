@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from typing import Final, TypeAlias
 
 __all__ = ["ALL", "NOTHING", "All", "Box", "Ids", "Scope", "intersect_ids"]
@@ -13,7 +13,7 @@ __all__ = ["ALL", "NOTHING", "All", "Box", "Ids", "Scope", "intersect_ids"]
 class All(Enum):
     """The type of ``ALL``: a different *type* from a set, so that no empty set means "all"."""
 
-    ALL = "all"
+    ALL = auto()
 
     def __repr__(self) -> str:
         return "ALL"

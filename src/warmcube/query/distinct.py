@@ -69,12 +69,8 @@ def _measures(
 ) -> PreparedQuery:
     roles = datasource.roles
     names = [name for name in (roles.measure, roles.frequency) if name is not None]
-    return dataclasses.replace(
-        _of_partitions(query, schema, datasource, limits),
-        columns=tuple(names),
-        order=tuple(Ordering(name, descending=False) for name in names),
-        output=Schema(tuple(schema[name] for name in names)),
-    )
+    output = Schema(tuple(schema[name] for name in names))
+    return _of_partitions(query, schema, datasource, limits, tuple(names), output)
 
 
 def _values(
@@ -83,13 +79,12 @@ def _values(
     roles = datasource.roles
     is_bare = query.start is None and query.end is None and not query.where
     if isinstance(column, str) and column in (roles.measure, roles.frequency) and is_bare:
+        count = _count(column)
+        output = Schema((schema[column], Column(count.name, count.type)))
         return dataclasses.replace(
-            _of_partitions(query, schema, datasource, limits),
-            columns=(column,),
+            _of_partitions(query, schema, datasource, limits, (column,), output),
             group_by=(column,),
-            aggregate=_count(column),
-            order=(Ordering(column, descending=False),),
-            output=_output(schema[column]),
+            aggregate=count,
         )
     grouped = dataclasses.replace(
         query, group_by=[column], aggregate="count", order_by=[Order(column)], limit=None
@@ -101,13 +96,17 @@ def _values(
         prepared,
         columns=tuple(name for name in schema.names if name in needed),
         aggregate=_count(column),
-        output=_output(schema[column]),
         extent=Extent.IDS if is_key and is_bare else Extent.ROWS,
     )
 
 
 def _of_partitions(
-    query: Query, schema: Schema, datasource: Datasource, limits: Limits
+    query: Query,
+    schema: Schema,
+    datasource: Datasource,
+    limits: Limits,
+    columns: tuple[str, ...],
+    output: Schema,
 ) -> PreparedQuery:
     check_lists(query, limits)
     roles = datasource.roles
@@ -121,12 +120,12 @@ def _of_partitions(
         frequency=None,
         conditions=(),
         dates=None,
-        columns=(),
+        columns=columns,
         group_by=(),
         aggregate=None,
-        order=(),
+        order=tuple(Ordering(name, descending=False) for name in columns),
         limit=None,
-        output=Schema(()),
+        output=output,
         limits=limits,
         extent=Extent.PARTITIONS,
         fixed=tuple(
@@ -140,7 +139,3 @@ def _of_partitions(
 def _count(column: str) -> Aggregation:
     """A count of rows: a table without a value column has values of other columns too."""
     return Aggregation("count", None, "count_" if column == "count" else "count", _COUNT)
-
-
-def _output(column: Column) -> Schema:
-    return Schema((column, Column(_count(column.name).name, _COUNT)))

@@ -12,6 +12,7 @@ a scope that leaves nothing out, to fetch all of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -107,7 +108,7 @@ def fields_that_tell(
 def _expected(ids: Ids, entries: int, distinct: int) -> float:
     """How many members the sets of some ids will have, if all sets are of one size."""
     if isinstance(ids, All):
-        return float("inf")
+        return math.inf
     return len(ids) * entries / max(1, distinct)
 
 

@@ -56,7 +56,7 @@ def prepare(query: Query, schema: Schema, datasource: Datasource, limits: Limits
     output = _output(schema, group_by, aggregate)
     needed = {condition.column for condition in conditions} | set(group_by)
     if aggregate is None:
-        needed |= set(schema.names)
+        needed = set(schema.names)
     elif aggregate.column is not None:
         needed.add(aggregate.column)
     return PreparedQuery(
@@ -116,7 +116,7 @@ def _column(name: Any, schema: Schema, what: str) -> Column:
 def unknown_column(name: Any, names: Iterable[str], what: str) -> UnknownColumn:
     """An error that says which columns there are, and which one was probably meant."""
     names = tuple(names)
-    close = difflib.get_close_matches(name, names, 1) if isinstance(name, str) else []
+    close = difflib.get_close_matches(name, names) if isinstance(name, str) else []
     meant = f' (did you mean "{close[0]}"?)' if close else ""
     return UnknownColumn(
         f"{what} has no column {shown(name)}{meant}; its columns are {', '.join(names)}"

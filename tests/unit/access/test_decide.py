@@ -164,6 +164,8 @@ def test_what_a_grant_says_of_itself() -> None:
         version="v7",
     )
     grant = decide(directory, "ana", NOW, authority=authority)
+    assert grant.actor == "library"
+    assert decide(directory, "ana", NOW, authority=authority, actor="job").actor == "job"
     assert (grant.user.id, grant.version, grant.decided_at) == ("ana", "v7", NOW)
     assert grant.authority is authority
     assert [(held.role, held.organization, held.organizations) for held in grant.roles] == [

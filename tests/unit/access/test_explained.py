@@ -10,6 +10,7 @@ import pytest
 from tests.support.access import NOW, grant_of
 
 from warmcube.access.decide import decide
+from warmcube.access.directory import Directory, RoleAssignment, User
 from warmcube.access.explained import explain_grant
 from warmcube.access.grant import Authority, Grant
 from warmcube.access.survey import survey
@@ -226,3 +227,74 @@ def test_what_a_defect_takes_away() -> None:
     assert explain_grant(_with_a_defect(), ()).lost_organizations == ("odd",)
     assert explain_grant(_with_a_defect(), (), "north").lost_organizations == ("odd",)
     assert explain_grant(_with_a_defect(), (), "coast").lost_organizations == ()
+
+
+def test_a_refusal_word_for_word() -> None:
+    """It is for whoever keeps the directory, and may say more than a user is told."""
+    with pytest.raises(AccessDenied) as caught:
+        _explained("ana", "south")
+    assert str(caught.value) == (
+        "user 'ana' may not filter by organization 'south': it is unknown, inactive, or outside "
+        "what the user may read"
+    )
+    assert caught.value.reason == "organization outside the scope"
+
+
+def test_a_role_that_there_isnt() -> None:
+    """In a directory that nobody checked it gives nothing, and breaks nothing."""
+    reader = grant_of(RECORDS, "root").directory.roles["admin"]
+    directory = Directory(
+        version="1",
+        roles={"admin": reader},
+        organizations={},
+        users={"ana": User(id="ana", roles=(RoleAssignment("admin"), RoleAssignment("gone")))},
+    )
+    grant = decide(directory, "ana", NOW, authority=Authority())
+    admin, gone = explain_grant(grant, ()).roles
+    assert admin.permissions == ("cache:manage:all",)
+    assert (gone.role, gone.in_force, gone.rights, gone.permissions) == ("gone", True, (), ())
+
+
+def test_a_filter_takes_from_each_right_what_lies_elsewhere() -> None:
+    """A right that reaches less than the filter names keeps its own reach."""
+    records = {
+        **RECORDS,
+        "users": [
+            {
+                "id": "two",
+                "roles": ["provider", {"role": "analyst", "organization": "coast"}],
+                "organizations": ["north"],
+                "provider": 7,
+            }
+        ],
+    }
+    own, *limited = [
+        right
+        for role in explain_grant(grant_of(records, "two"), (), "north").roles
+        for right in role.rights
+    ]
+    assert own.holdings is not None
+    assert [each.organization for each in own.holdings] == ["coast", "empty", "north"]
+    for right in limited:
+        assert right.holdings is not None
+        assert [each.organization for each in right.holdings] == ["coast"]
+
+
+def test_doors_that_several_roles_open() -> None:
+    """By all of them, or in all the organizations that they are held for."""
+    doors = frozenset({"keeper", "key"})
+    datasources = [Datasource(id=1, name="Doors", source="s", table="t", door=doors)]
+
+    def exists(*roles: Any) -> str:
+        users = [{"id": "x", "roles": ["analyst", *roles], "organizations": ["north"]}]
+        grant = grant_of({**RECORDS, "users": users}, "x")
+        return explain_grant(grant, datasources).datasources[0][2]
+
+    north, south, closed = (
+        {"role": "keeper", "organization": name} for name in ("north", "south", "closed")
+    )
+    assert exists("key", "keeper") == "by keeper, key"
+    assert exists(south, north) == "in north, south and below"
+    assert exists(south, closed) == "in south and below"
+    assert exists(closed) == "not for this user"
+    assert exists("key", north) == "by keeper, key"

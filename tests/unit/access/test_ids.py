@@ -197,3 +197,25 @@ def test_values_in_messages_are_short() -> None:
     assert show(True) == "True"
     assert show(b"x") == "b'x'"
     assert show([1]) == "a list"
+
+
+def test_a_directory_id_has_64_bits() -> None:
+    """Both ends are ids, and what lies beyond them isn't."""
+    assert directory_id(-(2**63)) == "-9223372036854775808"
+    assert directory_id(2**63 - 1) == "9223372036854775807"
+    for beyond in (-(2**63) - 1, 2**63):
+        with pytest.raises(DirectoryError):
+            directory_id(beyond)
+
+
+def test_a_value_is_shown_up_to_a_length() -> None:
+    """256 bits of an integer and 80 characters of the rest; other types by their names."""
+    assert show(1 << 256) == "an integer of 257 bits"
+    assert (
+        show((1 << 256) - 1)
+        == "115792089237316195423570985008687907853269984665640564039457584007913129639935"
+    )
+    assert show("x" * 78) == repr("x" * 78)
+    assert show("x" * 79) == "'" + "x" * 79 + "…"
+    assert (show(True), show(None), show(1.5), show(b"x")) == ("True", "None", "1.5", "b'x'")
+    assert (show([1]), show({})) == ("a list", "a dict")

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from tests.support.access import INTEGER, NOW, TEXT, Request, ask, grant_of
 
+from warmcube.access.decide import decide
+from warmcube.access.grant import Authority
 from warmcube.access.narrow import narrow, unknown_datasource
+from warmcube.access.standing import KeyTypes, require_open, stand
+from warmcube.access.survey import survey
 from warmcube.errors import AccessDenied, InvalidFilter, MissingRole, UnknownDatasource
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.model.scope import ALL, Box, Scope
@@ -311,3 +315,70 @@ def test_what_comes_back() -> None:
     narrowed = ask(grant, Request())
     assert narrowed.grant is grant
     assert (narrowed.datasource, narrowed.purpose) == (1, "read")
+
+
+def test_what_a_filter_names_is_what_is_listed() -> None:
+    """Under an organization filter, only ids of that organization are listed as unusable."""
+    below = {"id": "below", "parent": "north", "practices": ["y"]}
+    records = {**RECORDS, "organizations": [*RECORDS["organizations"], below]}
+    grant = grant_of(records, "ana")
+    assert ask(grant, Request()).unusable_practices == ("0114", "11x", "y")
+    assert ask(grant, Request(organization="below")).unusable_practices == ("y",)
+    assert ask(grant, Request(organization="north")).unusable_practices == ("0114", "11x", "y")
+
+
+def test_a_request_is_to_read_unless_it_says_otherwise() -> None:
+    """What comes out says for which purpose, of which data source and under which grant."""
+    grant = grant_of(RECORDS, "root")
+    found = narrow(
+        grant,
+        datasource=Request().datasource,
+        practice_type=INTEGER,
+        provider_type=INTEGER,
+        now=NOW,
+    )
+    assert (found.grant, found.datasource, found.purpose) == (grant, 1, "read")
+
+
+def test_a_standing_is_worked_out_once() -> None:
+    """While a grant lasts, for one door, types and purpose; a query needn't do it again."""
+    grant = grant_of(RECORDS, "both")
+    datasource, types = Request().datasource, KeyTypes(INTEGER, INTEGER)
+    first = stand(grant, datasource, types, "read")
+    assert stand(grant, datasource, KeyTypes(INTEGER, INTEGER), "read") is first
+    assert stand(grant, datasource, KeyTypes(TEXT, INTEGER), "read") is not first
+    assert stand(grant_of(RECORDS, "both"), datasource, types, "read") is not first
+
+
+def test_what_a_defect_hides_is_listed() -> None:
+    """Organizations that would count here, below one's own or below the one that is named."""
+    odd = {"parent": "north", "practices": [""]}
+    records = {
+        **RECORDS,
+        "organizations": [
+            *RECORDS["organizations"],
+            {"id": "odd", **odd},
+            {"id": "also", **odd},
+            {"id": "coast", "parent": "north"},
+            {"id": "apart", "parent": "south", "practices": [""]},
+        ],
+    }
+    directory = survey(records, version="1").directory
+    assert directory is not None
+    ana, root = (decide(directory, user, NOW, authority=Authority()) for user in ("ana", "root"))
+    assert ask(ana, Request()).lost_organizations == ("also", "odd")
+    assert ask(ana, Request(organization="north")).lost_organizations == ("also", "odd")
+    assert ask(ana, Request(organization="coast")).lost_organizations == ()
+    assert ask(root, Request()).lost_organizations == ()
+    assert ask(root, Request(organization="north")).lost_organizations == ("also", "odd")
+    assert ask(root, Request(organization="south")).lost_organizations == ("apart",)
+
+
+def test_a_door_is_judged_before_anything_is_read() -> None:
+    """The same door as for a request: open, open within an organization, or not there."""
+    fin, ana = grant_of(RECORDS, "fin"), grant_of(RECORDS, "ana")
+    for grant in (fin, ana):
+        require_open(grant, Request().datasource)
+    require_open(fin, Request(door=frozenset({"finance"})).datasource)
+    with pytest.raises(UnknownDatasource, match="there is no data source 1;"):
+        require_open(ana, Request(door=frozenset({"finance"})).datasource)

@@ -88,105 +88,218 @@ def _organization(**fields: Any) -> dict[str, Any]:
 
 
 OF_USERS: list[tuple[dict[str, Any], str, str]] = [
-    (_user(organisations=["north"]), "users[1].organisations", "there is no such field"),
-    (_user(name=""), "users[1].name", "'' isn't text, or is empty"),
-    (_user(active="yes"), "users[1].active", "'yes' isn't true or false"),
-    (_user(active=1), "users[1].active", "1 isn't true or false"),
-    (_user(roles="admin"), "users[1].roles", "'admin' isn't an array"),
-    (_user(roles=["admin", "admn"]), "users[1].roles[1]", "there is no role 'admn'"),
-    (_user(roles=[3]), "users[1].roles[0]", "3 isn't a role"),
-    (_user(roles=["admin", "admin"]), "users[1].roles[1]", "'admin' stands there twice"),
+    (
+        _user(organisations=["north"]),
+        "users[1].organisations",
+        (
+            "there is no such field; the fields are id, name, roles, organizations, "
+            "provider, providers, active"
+        ),
+    ),
+    (_user(name=""), "users[1].name", "'' isn't text, or is empty; write text"),
+    (_user(active="yes"), "users[1].active", "'yes' isn't true or false; write one of the two"),
+    (_user(active=1), "users[1].active", "1 isn't true or false; write one of the two"),
+    (_user(roles="admin"), "users[1].roles", "'admin' isn't an array; write [ … ]"),
+    (
+        _user(roles=["admin", "admn"]),
+        "users[1].roles[1]",
+        "there is no role 'admn'; name one that the directory has",
+    ),
+    (_user(roles=[3]), "users[1].roles[0]", "3 isn't a role; write its name, or {role = …}"),
+    (
+        _user(roles=["admin", "admin"]),
+        "users[1].roles[1]",
+        "'admin' stands there twice; write it once",
+    ),
     (
         _user(roles=[{"role": "admin"}, {"role": "admin", "expires": THEN}]),
         "users[1].roles[1]",
-        "a dict stands there twice",
+        "a dict stands there twice; write it once",
     ),
-    (_user(roles=[{}]), "users[1].roles[0].role", "there is no role None"),
-    (_user(roles=[{"role": "x"}]), "users[1].roles[0].role", "there is no role 'x'"),
+    (
+        _user(roles=[{}]),
+        "users[1].roles[0].role",
+        "there is no role None; name one that the directory has",
+    ),
+    (
+        _user(roles=[{"role": "x"}]),
+        "users[1].roles[0].role",
+        "there is no role 'x'; name one that the directory has",
+    ),
     (
         _user(roles=[{"role": "admin", "until": 1}]),
         "users[1].roles[0].until",
-        "the fields are role, organization, expires",
+        "there is no such field; the fields are role, organization, expires",
     ),
     (
         _user(roles=[{"role": "admin", "organization": "nort"}]),
         "users[1].roles[0].organization",
-        "there is no organization 'nort'",
+        "there is no organization 'nort'; name one that the directory has",
     ),
     (
         _user(roles=[{"role": "admin", "organization": None}]),
         "users[1].roles[0].organization",
-        "there is no organization None",
+        "there is no organization None; name one that the directory has",
     ),
     *(
         (
             _user(roles=[{"role": "admin", "expires": value}]),
             "users[1].roles[0].expires",
-            "isn't a date and time with an offset",
+            f"{shown} isn't a date and time with an offset; write 2027-01-01T00:00:00Z",
         )
-        for value in ("2027-01-01", THEN.replace(tzinfo=None), date(2027, 1, 1), 5, None)
+        for value, shown in (
+            ("2027-01-01", "'2027-01-01'"),
+            (THEN.replace(tzinfo=None), "a datetime"),
+            (date(2027, 1, 1), "a date"),
+            (5, "5"),
+            (None, "None"),
+        )
     ),
-    (_user(organizations=["gone"]), "users[1].organizations[0]", "there is no organization 'gone'"),
-    (_user(organizations=[1]), "users[1].organizations[0]", "there is no organization 1"),
+    (
+        _user(organizations=["gone"]),
+        "users[1].organizations[0]",
+        "there is no organization 'gone'; name one that the directory has",
+    ),
+    (
+        _user(organizations=[1]),
+        "users[1].organizations[0]",
+        "there is no organization 1; name one that the directory has",
+    ),
     (
         _user(organizations=["north", "north"]),
         "users[1].organizations[1]",
-        "'north' stands there twice",
+        "'north' stands there twice; write it once",
     ),
-    (_user(provider=1.5), "users[1].provider", "1.5 can't be an id"),
-    (_user(provider=""), "users[1].provider", "'' can't be an id"),
-    (_user(provider=1, providers=[]), "users[1].provider", "stands beside providers"),
-    (_user(providers=[True]), "users[1].providers[0]", "True can't be an id"),
-    (_user(providers=5), "users[1].providers", "5 isn't an array"),
-    (_user(providers=[{"practice": 1}]), "users[1].providers[0].provider", "None can't be an id"),
+    (
+        _user(provider=1.5),
+        "users[1].provider",
+        "1.5 can't be an id; write an integer of 64 bits, or text that isn't empty",
+    ),
+    (
+        _user(provider=""),
+        "users[1].provider",
+        "'' can't be an id; write an integer of 64 bits, or text that isn't empty",
+    ),
+    (
+        _user(provider=1, providers=[]),
+        "users[1].provider",
+        "stands beside providers; write one of the two",
+    ),
+    (
+        _user(providers=[True]),
+        "users[1].providers[0]",
+        "True can't be an id; write an integer of 64 bits, or text that isn't empty",
+    ),
+    (_user(providers=5), "users[1].providers", "5 isn't an array; write [ … ]"),
+    (
+        _user(providers=[{"practice": 1}]),
+        "users[1].providers[0].provider",
+        "None can't be an id; write an integer of 64 bits, or text that isn't empty",
+    ),
     (
         _user(providers=[{"practice": None, "provider": 1}]),
         "users[1].providers[0].practice",
-        "None can't be an id",
+        "None can't be an id; write an integer of 64 bits, or text that isn't empty",
     ),
     (
         _user(providers=[{"practise": 1, "provider": 1}]),
         "users[1].providers[0].practise",
-        "the fields are practice, provider",
+        "there is no such field; the fields are practice, provider",
     ),
-    (_user(providers=[5, {"provider": "5"}]), "users[1].providers[1]", "stands there twice"),
+    (
+        _user(providers=[5, {"provider": "5"}]),
+        "users[1].providers[1]",
+        "a dict stands there twice; write it once",
+    ),
     (
         {**GOOD, "users": [{"id": "bob"}, {"id": "bob"}]},
         "users[1].id",
-        "already the id of users[0]",
+        "'bob' is already the id of users[0]",
     ),
 ]
 
 OF_NOBODY: list[tuple[dict[str, Any], str, str]] = [
-    ({**GOOD, "users": [{"id": "bob"}, {"name": "x"}]}, "users[1].id", "is missing"),
-    ({**GOOD, "users": [{"id": 5}]}, "users[0].id", "5 isn't text, or is empty"),
-    ({**GOOD, "users": [{"id": ""}]}, "users[0].id", "'' isn't text, or is empty"),
-    ({**GOOD, "users": [{"id": "a\x00"}]}, "users[0].id", "isn't text, or is empty"),
-    ({"users": [], "organizations": [{}]}, "organizations[0].id", "is missing"),
-    ({"users": [], "roles": {"": []}}, "roles", "'' can't be the name of a role"),
+    (
+        {**GOOD, "users": [{"id": "bob"}, {"name": "x"}]},
+        "users[1].id",
+        "is missing; write text that isn't empty",
+    ),
+    ({**GOOD, "users": [{"id": 5}]}, "users[0].id", "5 isn't text, or is empty; write text"),
+    ({**GOOD, "users": [{"id": ""}]}, "users[0].id", "'' isn't text, or is empty; write text"),
+    (
+        {**GOOD, "users": [{"id": "a\x00"}]},
+        "users[0].id",
+        "'a\\x00' isn't text, or is empty; write text",
+    ),
+    (
+        {"users": [], "organizations": [{}]},
+        "organizations[0].id",
+        "is missing; write text that isn't empty",
+    ),
+    ({"users": [], "roles": {"": []}}, "roles", "'' can't be the name of a role; write text"),
 ]
 
 OF_ALL: list[tuple[dict[str, Any], str, str]] = [
-    ({**GOOD, "user": []}, "user", "the fields are roles, organizations, users"),
-    ({**GOOD, cast("str", 5): []}, "5", "there is no such field"),
-    ({"users": [], "roles": []}, "roles", "a list isn't a table"),
-    ({**GOOD, "users": {}}, "users", "a dict isn't an array"),
+    (
+        {**GOOD, "user": []},
+        "user",
+        "there is no such field; the fields are roles, organizations, users",
+    ),
+    (
+        {**GOOD, cast("str", 5): []},
+        "5",
+        "there is no such field; the fields are roles, organizations, users",
+    ),
+    ({"users": [], "roles": []}, "roles", "a list isn't a table; write [roles]"),
+    ({**GOOD, "users": {}}, "users", "a dict isn't an array; write [ … ]"),
     ({**GOOD, "users": ["bob"]}, "users[0]", "'bob' isn't a table; write [[users]]"),
-    ({"users": [], "organizations": {}}, "organizations", "a dict isn't an array"),
-    ({"users": [], "organizations": ["x"]}, "organizations[0]", "'x' isn't a table"),
+    ({"users": [], "organizations": {}}, "organizations", "a dict isn't an array; write [ … ]"),
+    (
+        {"users": [], "organizations": ["x"]},
+        "organizations[0]",
+        "'x' isn't a table; write [[organizations]]",
+    ),
 ]
 
 OF_ORGANIZATIONS: list[tuple[dict[str, Any], str, str]] = [
-    (_organization(id="north"), "organizations[3].id", "already the id of organizations[1]"),
-    (_organization(practises=[1]), "organizations[3].practises", "there is no such field"),
-    (_organization(name=3), "organizations[3].name", "3 isn't text"),
-    (_organization(active=0), "organizations[3].active", "0 isn't true or false"),
-    (_organization(practices=[1, "1"]), "organizations[3].practices[1]", "'1' stands there twice"),
-    (_organization(practices=[""]), "organizations[3].practices[0]", "'' can't be an id"),
-    (_organization(practices=1), "organizations[3].practices", "1 isn't an array"),
-    (_organization(parent=""), "organizations[3].parent", "'' isn't text"),
-    (_organization(parent="gone"), "organizations[3].parent", "there is no organization 'gone'"),
-    (_organization(parent="new"), "organizations[3].parent", "new → new is a loop"),
+    (
+        _organization(id="north"),
+        "organizations[3].id",
+        "'north' is already the id of organizations[1]",
+    ),
+    (
+        _organization(practises=[1]),
+        "organizations[3].practises",
+        "there is no such field; the fields are id, name, parent, practices, active",
+    ),
+    (_organization(name=3), "organizations[3].name", "3 isn't text, or is empty; write text"),
+    (
+        _organization(active=0),
+        "organizations[3].active",
+        "0 isn't true or false; write one of the two",
+    ),
+    (
+        _organization(practices=[1, "1"]),
+        "organizations[3].practices[1]",
+        "'1' stands there twice; write it once",
+    ),
+    (
+        _organization(practices=[""]),
+        "organizations[3].practices[0]",
+        "'' can't be an id; write an integer of 64 bits, or text that isn't empty",
+    ),
+    (_organization(practices=1), "organizations[3].practices", "1 isn't an array; write [ … ]"),
+    (_organization(parent=""), "organizations[3].parent", "'' isn't text, or is empty; write text"),
+    (
+        _organization(parent="gone"),
+        "organizations[3].parent",
+        "there is no organization 'gone'; name one that the directory has, or leave it out",
+    ),
+    (
+        _organization(parent="new"),
+        "organizations[3].parent",
+        "new → new is a loop; an organization lies below one other",
+    ),
 ]
 
 
@@ -197,7 +310,7 @@ def test_each_defect(records: dict[str, Any], place: str, problem: str) -> None:
     """Each mistake is one defect, with its place and what is wrong."""
     found = survey(records, version="1").defects
     assert [defect.place for defect in found] == [place]
-    assert problem in found[0].problem
+    assert found[0].problem == problem
     with pytest.raises(DirectoryError) as error:
         build_directory(records, version="1", source="access.toml")
     assert str(error.value) == f"access.toml: {found[0]}"
@@ -307,10 +420,20 @@ def test_places_by_id() -> None:
 @pytest.mark.parametrize(
     ("permissions", "place", "problem"),
     [
-        (["analytics:read:al"], "roles.faulty[0]", "there is no permission"),
-        (["x:y", "x:y"], "roles.faulty[1]", "stands there twice"),
-        ("analytics:read:all", "roles.faulty", "isn't an array"),
-        ([3], "roles.faulty[0]", "3 can't be a permission"),
+        (
+            ["analytics:read:al"],
+            "roles.faulty[0]",
+            (
+                "there is no permission 'analytics:read:al'; write one of analytics:read:all, "
+                "analytics:read:organization, analytics:read:own, analytics:export:all, "
+                "analytics:export:organization, analytics:export:own, cache:read:all, "
+                "cache:manage:all, directory:read:all, directory:manage:all, "
+                "dashboards:embed:organization"
+            ),
+        ),
+        (["x:y", "x:y"], "roles.faulty[1]", "'x:y' stands there twice; write it once"),
+        ("analytics:read:all", "roles.faulty", "'analytics:read:all' isn't an array; write [ … ]"),
+        ([3], "roles.faulty[0]", "3 can't be a permission; write text that isn't empty"),
     ],
 )
 def test_a_roles_defect_touches_those_who_have_it(
@@ -326,7 +449,7 @@ def test_a_roles_defect_touches_those_who_have_it(
     }
     found = survey(records, version="1")
     assert [(each.place, each.role) for each in found.defects] == [(place, "faulty")]
-    assert problem in found.defects[0].problem
+    assert found.defects[0].problem == problem
     assert found.directory is not None
     assert found.directory.defective == {"bob"}
 
@@ -398,3 +521,80 @@ def test_all_defects_come_at_once() -> None:
         "users[0].organizations[0] (user 'ana')",
         "users[1].id",
     ]
+
+
+def test_what_is_nameless_or_odd_hides_nothing_behind_it() -> None:
+    """The roles, organizations and users that follow are read, and so are their defects."""
+    records = {
+        "roles": {"": [], "fine": ["analytics:read:all"], "odd": [5]},
+        "organizations": [{}, {"id": "north"}, {"name": "x"}, {"id": "south", "active": 3}],
+        "users": [{}, {"id": "ana", "roles": ["fine"]}, {"id": 5}, {"id": "bob", "active": 3}],
+    }
+    found = survey(records, version="1")
+    assert [each.place for each in found.defects] == [
+        *("roles", "roles.odd[0]"),
+        *("organizations[0].id", "organizations[2].id", "organizations[3].active"),
+        *("users[0].id", "users[2].id", "users[3].active"),
+    ]
+    assert found.directory is not None
+    assert list(found.directory.roles) == ["fine", "odd"]
+    assert list(found.directory.organizations) == ["north", "south"]
+    assert list(found.directory.users) == ["ana", "bob"]
+    assert found.directory.defective == {"bob"}
+
+
+def test_what_is_refused_isnt_there() -> None:
+    """A user has no role, organization or provider that couldn't be read, in any of its forms."""
+    for fields in (
+        {"roles": ["gone"]},
+        {"roles": [{"role": "gone"}]},
+        {"roles": [{"role": None}]},
+        {"roles": [5]},
+        {"organizations": ["gone"]},
+        {"provider": 1.5},
+        {"providers": [1.5]},
+        {"providers": [{"practice": 1}]},
+        {"providers": [{"practice": 1.5, "provider": 1}]},
+        {"providers": [{"practice": None, "provider": 1}]},
+    ):
+        directory = survey(_user(**fields), version="1").directory
+        assert directory is not None
+        assert directory.users["bob"] == User(id="bob", name="bob")
+
+
+@pytest.mark.parametrize("given", [5, "", None, ["bob"], {"id": "bob"}, "a\x00"])
+def test_a_defect_is_of_a_user_only_by_a_readable_id(given: Any) -> None:
+    """Whatever stands there instead names nobody, and nothing breaks on it."""
+    (defect,) = survey({**GOOD, "users": [{"id": given}]}, version="1").defects
+    assert (defect.place, defect.user) == ("users[0].id", None)
+    (defect,) = survey({"organizations": [{"id": given}]}, version="1").defects
+    assert (defect.place, defect.organizations) == ("organizations[0].id", frozenset())
+
+
+def test_a_directory_without_a_name() -> None:
+    """What it is called where nobody says."""
+    with pytest.raises(DirectoryError) as error:
+        build_directory({"user": []}, version="1")
+    assert str(error.value) == (
+        "the directory: user: there is no such field; the fields are roles, organizations, users"
+    )
+
+
+def test_a_repeated_id_hides_nothing_behind_it() -> None:
+    """The first of two counts, as one with a defect, and those after them are read."""
+    records = {
+        "organizations": [{"id": "a"}, {"id": "a", "practices": [1]}, {"id": "b"}],
+        "users": [{"id": "ana"}, {"id": "ana", "provider": 1}, {"id": "bob"}],
+    }
+    directory = survey(records, version="1").directory
+    assert directory is not None
+    assert dict(directory.organizations) == {
+        "a": Organization(id="a", name="a"),
+        "b": Organization(id="b", name="b"),
+    }
+    assert dict(directory.users) == {
+        "ana": User(id="ana", name="ana"),
+        "bob": User(id="bob", name="bob"),
+    }
+    assert directory.defective_organizations == {"a"}
+    assert directory.defective == {"ana"}

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from warmcube.entry.codec import Block, decode_column, id_code, no_rows, open_entries, pack_header
+from warmcube.entry.codec import (
+    HEADER,
+    NULL_CODE,
+    Block,
+    decode_column,
+    id_code,
+    no_rows,
+    open_entries,
+    pack_header,
+)
 from warmcube.entry.layout import Field, Layout, TextStorage, storage_dtype
 from warmcube.entry.seal import Checksum, Mac, Seal, seal, unseal
 from warmcube.errors import Damage
@@ -130,6 +139,67 @@ def test_a_text_that_is_not_utf8_is_damage() -> None:
     block = open_one(Checksum(), b"key", seal(Checksum(), b"key", body))
     with pytest.raises(Damage, match="UTF-8"):
         decode_column(block, 2, lambda _: [])
+
+
+def test_entries_are_proven_pair_by_pair() -> None:
+    """A reply that lacks a value, or has one too many, is never matched up."""
+    value = seal(Checksum(), b"a", an_entry([7], ["t"]))
+    codes = np.array([[114, 5]])
+    for values in ([], [value, value]):
+        with pytest.raises(ValueError, match="zip"):
+            open_entries([b"a"], values, codes, LAYOUT, Checksum())
+
+
+@pytest.mark.parametrize("codes", [[[114, 5], [114, 5]], [[5, 114]], [[114, 6]], [[115, 5]]])
+def test_both_owners_must_be_the_members(codes: list[list[int]]) -> None:
+    """The practice and the provider of the header, each in its place."""
+    value = seal(Checksum(), b"a", an_entry([7], ["t"]))
+    with pytest.raises(Damage, match="somebody else"):
+        open_entries([b"a"], [value], np.array(codes), LAYOUT, Checksum())
+
+
+def test_records_without_texts_are_joined() -> None:
+    """Several entries of fixed width are one table, and have no texts."""
+    layout = Layout(LAYOUT.fields[1:2])
+    keys = [b"a", b"b", b"c"]
+    bodies = [
+        pack_header(1, -2, 2) + b"\1\0\0\0\2\0\0\0",
+        pack_header(-(1 << 63), 5, 0),
+        pack_header(3, (1 << 63) - 1, 1) + b"\3\0\0\0",
+    ]
+    values = [seal(Checksum(), key, body) for key, body in zip(keys, bodies, strict=True)]
+    codes = np.array([[1, -2], [-(1 << 63), 5], [3, (1 << 63) - 1]])
+    block = open_entries(keys, values, codes, layout, Checksum())
+    assert block.layout is layout
+    assert block.records["c0"].tolist() == [1, 2, 3]
+    assert block.rows_of.tolist() == [2, 0, 1]
+    assert block.texts == []
+
+
+def test_a_header_is_24_bytes_as_documented() -> None:
+    """Two signed codes, the number of rows, and zeros."""
+    assert pack_header(-2, 5, 3).hex(" ", 8) == "feffffffffffffff 0500000000000000 0300000000000000"
+    assert pack_header(1, NULL_CODE, 1 << 31).hex(" ", 8) == (
+        "0100000000000000 0000000000000080 0000008000000000"
+    )
+    assert HEADER.itemsize == 24
+    assert HEADER.names == ("practice", "provider", "rows", "zero")
+
+
+@pytest.mark.parametrize(
+    ("canonical", "is_integer", "code"),
+    [
+        (None, True, -(1 << 63)),
+        (None, False, -(1 << 63)),
+        ("114", True, 114),
+        ("-5", True, -5),
+        ("114", False, 15488461594104188238 - (1 << 64)),
+        ("b", False, 6294355645245719615),
+    ],
+)
+def test_codes_are_as_documented(canonical: str | None, is_integer: bool, code: int) -> None:
+    """The integer itself, xxh3-64 of a text, and the least int64 for NULL."""
+    assert id_code(canonical, is_integer=is_integer) == code
 
 
 def test_codes_tell_ids_apart() -> None:

@@ -16,7 +16,7 @@ from warmcube.entry.counts import (
     unpack_total,
 )
 from warmcube.entry.keys import member_of, parse_member, practice_field, provider_field
-from warmcube.entry.seal import Checksum, seal
+from warmcube.entry.seal import Checksum, seal, unseal
 from warmcube.errors import Damage
 
 USING = Checksum()
@@ -54,6 +54,34 @@ def test_a_provider_set_names_whole_members(
     assert member_from(provider_field(provider), by_provider) == member
 
 
+def test_counts_are_stored_as_documented() -> None:
+    """Up to 16 members stand in the count; of more their number and their fold."""
+    few = [b"%d" % number for number in range(INLINE_MEMBERS)]
+    assert INLINE_MEMBERS == 16
+    body = bytes(unseal(USING, b"k p:1", pack_set(b"k", b"p:1", few, USING), "it"))
+    assert body == b"16:0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"
+    many = [*few, b"16/2"]
+    members = [b"p:1:prov:%d" % number for number in range(16)] + [b"p:1:prov:16:part:2"]
+    folded = 0
+    for member in members:
+        folded ^= int.from_bytes(USING(b"k", member)[::-1])
+    body = bytes(unseal(USING, b"k p:1", pack_set(b"k", b"p:1", many, USING), "it"))
+    assert body == b"17#%x" % folded
+    assert fold(b"k", members, USING) == folded
+    assert fold(b"k", [], USING) == 0
+    total = pack_total(b"k", Total(entries=1, rows=2, practices=3, providers=4), USING)
+    assert unseal(USING, b"k total", total, "it") == b"".join(
+        bytes([number, *[0] * 7]) for number in (1, 2, 3, 4)
+    )
+
+
+def test_a_member_with_any_bytes_is_inlined() -> None:
+    """What the seal vouches for is split at its commas, and read to its end."""
+    body = b"2:a\nb,c"
+    found = unpack_set(b"k", b"p:1", seal(USING, b"k p:1", body), USING)
+    assert found == SetCount(2, (b"p:1:prov:a\nb", b"p:1:prov:c"), 0)
+
+
 def test_a_total_round_trips() -> None:
     """What is written last is read back, and says how many fields there must be."""
     total = Total(entries=5, rows=1 << 40, practices=3, providers=2)
@@ -77,7 +105,13 @@ def test_a_value_of_another_field_or_partition_is_damage() -> None:
             unpack_set(key, field, value, USING)
 
 
-@pytest.mark.parametrize("body", [b"", b"x", b"-1", b"2:5", b"1:5,6", b"0:5,6"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"x", b"-1", b"2:5", b"1:5,6", b"0:5,6", b"17", b":5", b"#ff"),
+        *(b"17#", b"17#FF", b"17#ff\n", b"17#ff:5", b"a7#ff"),
+    ],
+)
 def test_a_sealed_count_that_contradicts_itself_is_damage(body: bytes) -> None:
     """The number and the inlined members must fit each other."""
     with pytest.raises(Damage):

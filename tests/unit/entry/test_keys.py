@@ -28,6 +28,7 @@ from warmcube.entry.keys import (
 )
 from warmcube.entry.master import (
     Chunks,
+    MasterItem,
     PartitionVersion,
     Snapshot,
     format_item,
@@ -100,6 +101,25 @@ def test_a_foreign_member_is_damage(member: bytes) -> None:
         parse_member(member)
 
 
+def test_members_are_spelled_as_documented() -> None:
+    """The first part of an entry bears no number."""
+    assert member_of("114", "5") == b"p:114:prov:5"
+    assert member_of(None, "a b", 2) == b"p:~:prov:a%20b:part:2"
+    assert Member("1", "2") == parse_member(b"p:1:prov:2")
+    assert practice_field("a:b") == b"p:a%3Ab"
+    assert provider_field(None) == b"prov:~"
+
+
+def test_every_byte_has_its_escape() -> None:
+    """RFC 3986's unreserved characters stay, but for the tilde; all else is escaped by byte."""
+    plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+    for code in range(128):
+        expected = chr(code) if chr(code) in plain else f"%{code:02X}"
+        assert encode_component(chr(code)) == expected
+    assert encode_component(plain + "é") == plain + "%C3%A9"
+    assert encode_component("") == ""
+
+
 tuples = st.tuples(st.integers(0, 99), values, values, values, values)
 
 
@@ -142,6 +162,7 @@ def test_keys_are_spelled_as_documented() -> None:
     assert own.all == b"app:idx:{ds:7:m:A%2FR%20%7Bx%7D:freq:~}:v3-00000000000000ff"
     assert own.set(b"prov:5") == own.all + b":prov:5"
     assert own.counts == own.all + b":counts"
+    assert (keys.namespace, keys.datasource) == ("app:", 7)
     assert keys.master == b"app:idx:{ds:7}:master"
     assert keys.current == b"app:cache:meta:{ds:7}:current"
     assert keys.manifest("v") == b"app:cache:meta:{ds:7}:snapshot:v"
@@ -149,10 +170,22 @@ def test_keys_are_spelled_as_documented() -> None:
     assert keys.fence == b"app:cache:meta:{ds:7}:fence"
     assert keys.history == b"app:cache:meta:{ds:7}:history"
     assert keys.lock == b"app:lock:{ds:7}:warm"
+    assert keys.channel == b"app:cache:meta:{ds:7}:published"
+    assert keys.reservations == b"app:cache:meta:{reservations}"
+    assert keys.retired("v") == b"app:cache:meta:{ds:7}:retired:v"
+    assert keys.uses("v") == b"app:cache:meta:{ds:7}:uses:v"
     assert keys.dictionary("a:b", "v", 2) == b"app:cache:meta:{ds:7}:dict:a%3Ab:vv:2"
 
 
-@pytest.mark.parametrize("text", ["", "1", "0-0000000000000000", "1-xyz", "1-" + "0" * 15, b"\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "1", "0-0000000000000000", "01-0000000000000000", "1-xyz"),
+        *("1-" + "0" * 15, "1-" + "0" * 17, "1-" + "F" * 16, "1-" + "0" * 16 + "\n"),
+        *("1" * 19 + "-" + "0" * 16, "-" + "0" * 16, "1" + "0" * 16),
+        *(b"\xff", b"1-\xff" + b"0" * 16),
+    ],
+)
 def test_a_version_that_was_never_handed_out_is_damage(text: str | bytes) -> None:
     """A pointer holds a version or is damaged."""
     with pytest.raises(Damage):
@@ -169,18 +202,41 @@ items = (
 )
 
 
+@pytest.mark.parametrize("fence", [1, 10**17, 10**18 - 1])
+def test_a_version_is_read_as_it_is_printed(fence: int) -> None:
+    """As text and as bytes; versions are ordered by their fence."""
+    version = Version(fence, "00000000000000ff")
+    assert str(version) == f"{fence}-00000000000000ff"
+    assert Version.parse(str(version)) == Version.parse(str(version).encode()) == version
+    assert Version(9, "f" * 16) < Version(10, "0" * 16)
+
+
 @given(items)
 def test_a_master_item_round_trips(item: PartitionVersion | Chunks | Snapshot) -> None:
     """Clean-up finds back exactly what a warm noted down."""
     assert parse_item(format_item(item)) == item
 
 
+VERSION = b":v1-" + b"0" * 16
+
+
 @pytest.mark.parametrize(
     "member",
     [
-        *(b"", b"m:a:freq:b", b"x"),
-        b"dict:~:v1-" + b"0" * 16 + b":1",
-        b"dict:a:v1-" + b"0" * 16 + b":01",
+        *(b"", b"x", b"m:a:freq:b", b"dict:~" + VERSION + b":1", b"dict:a" + VERSION),
+        *(
+            b"dict:a" + VERSION + chunks
+            for chunks in (b":", b":x", b":01", b":1\n", b":1234567890")
+        ),
+        *(b"dict:a" + VERSION + ":٣".encode(), b"dict:a:b" + VERSION + b":1"),
+        *(b"m:a:freq:b" + VERSION + end for end in (b"0", b":", b"\n", b":1")),
+        *(b"m:a:freq:b:c" + VERSION, b"m:a:b:freq:c" + VERSION, b"m:%e9:freq:b" + VERSION),
+        *(
+            b"m:a:freq:" + "é".encode() + VERSION,
+            b"m:a:freq:\xff" + VERSION,
+            b"xm:a:freq:b" + VERSION,
+        ),
+        *(b"snapshot" + VERSION, b"snapshot:1", b"snapshot:1-" + b"0" * 16 + b"\n"),
         b"snapshot:01-" + b"0" * 16,
     ],
 )
@@ -188,6 +244,20 @@ def test_a_foreign_master_item_is_damage(member: bytes) -> None:
     """What no warm noted down isn't acted upon."""
     with pytest.raises(Damage):
         parse_item(member)
+
+
+def test_master_items_are_spelled_as_documented() -> None:
+    """What lies in the store; empty names and NULL are told apart."""
+    version = Version(1, "0" * 16)
+    items: dict[bytes, MasterItem] = {
+        b"m:a%20b:freq:~" + VERSION: PartitionVersion(PartitionName("a b", None), version),
+        b"m:~:freq:" + VERSION: PartitionVersion(PartitionName(None, ""), version),
+        b"dict:x%3Ay" + VERSION + b":0": Chunks("x:y", version, 0),
+        b"dict:" + VERSION + b":999999999": Chunks("", version, 999_999_999),
+        b"snapshot:" + VERSION[2:]: Snapshot(version),
+    }
+    assert {format_item(item): item for item in items.values()} == items
+    assert {member: parse_item(member) for member in items} == items
 
 
 @given(values)

@@ -1,17 +1,29 @@
 """Manifests and dictionaries: stored forms that are read back, or not believed."""
 
-import dataclasses
+from __future__ import annotations
+
 import json
 import zlib
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xxhash import xxh3_64_hexdigest
 
-from warmcube.entry.dictionary import CHUNK_BYTES, pack_chunks, packed_digest, unpack_chunks
+from warmcube.entry.dictionary import (
+    CHUNK_BYTES,
+    MAX_BYTES,
+    MAX_VALUES,
+    pack_chunks,
+    packed_digest,
+    unpack_chunks,
+)
 from warmcube.entry.keys import PartitionName, Version
 from warmcube.entry.layout import Field, Layout, TextStorage
 from warmcube.entry.manifest import (
+    FORMAT,
     ChunkRef,
     Dictionary,
     Manifest,
@@ -87,6 +99,104 @@ def test_a_manifest_round_trips() -> None:
     assert found.schema["measure_value"].type.source_type == "numeric"
 
 
+def document_of(manifest: Manifest) -> Any:
+    """What lies in the store."""
+    return json.loads(zlib.decompress(pack_manifest(manifest)))
+
+
+def test_the_stored_form_of_format_2() -> None:
+    """What other processes read: whoever changes it must raise ``FORMAT``."""
+    version = "7-00000000000000ff"
+    partition = [version, {"measure_value": 10**17}, 0, 3, 9, 2, 3, 2, 1, 100, 20, None, 5, 123]
+    assert FORMAT == 2
+    assert document_of(MANIFEST) == {
+        "format": 2,
+        "version": version,
+        "source": "main",
+        "table": "ih.t",
+        "fingerprint": "88aadbb28c41941d",
+        "columns": [
+            ["measure", "text", 0, 0, "text"],
+            ["measure_value", "numeric", 38, 4, "numeric"],
+        ],
+        "roles": {
+            "measure": "measure",
+            "practice": "practice_uid",
+            "provider": "provider_uid",
+            "frequency": "frequency",
+            "date": "date_index",
+            "value": "measure_value",
+        },
+        "layouts": [
+            [
+                ["note", "text", 0, 0, "", True, "behind"],
+                ["measure_value", "numeric", 38, 4, "numeric", False, None],
+            ]
+        ],
+        "partitions": [["é:{}", "Monthly", partition], [None, None, partition]],
+        "dictionaries": {"note": [[[version, 2]], 70, "00ff"]},
+        "seal": "checksum",
+        "owners": [2, None],
+        "times": [1, 2, 3],
+    }
+
+
+def test_the_stored_form_is_small() -> None:
+    """JSON without blanks, compressed at the fastest level."""
+    packed = pack_manifest(MANIFEST)
+    assert packed[:2] == b"\x78\x01"
+    assert b", " not in zlib.decompress(packed)
+    assert b": " not in zlib.decompress(packed)
+
+
+def test_equal_manifests_are_stored_alike() -> None:
+    """Partitions stand in the order of their encoded names, in whatever order they were warmed."""
+    names = [
+        PartitionName(measure, frequency)
+        for measure in ("", "1", "a b", "a", None)
+        for frequency in ("", "1", "m", None)
+    ]
+    expected = [[name.measure, name.frequency] for name in names]
+    expected[8:16] = [*expected[12:16], *expected[8:12]]  # "a" comes before "a%20b"
+    for order in (names, names[::-1]):
+        manifest = replace(MANIFEST, partitions=dict.fromkeys(order, PARTITION))
+        assert [each[:2] for each in document_of(manifest)["partitions"]] == expected
+
+
+def test_the_owners_are_told_apart() -> None:
+    """Practices and providers, each perhaps unknown."""
+    for practices, providers in ((None, 3), (2, None), (4, 5)):
+        manifest = replace(MANIFEST, practices=practices, providers=providers)
+        found = unpack_manifest(pack_manifest(manifest))
+        assert found is not None
+        assert (found.practices, found.providers) == (practices, providers)
+
+
+def test_a_fingerprint_is_the_same_in_every_process() -> None:
+    """Of source, table, roles, and the columns' names, kinds and database types."""
+    assert fingerprint(DATASOURCE, SCHEMA) == "88aadbb28c41941d"
+    finer = Schema(
+        (SCHEMA.columns[0], Column("measure_value", ColumnType(Kind.NUMERIC, 20, 9, "numeric")))
+    )
+    assert fingerprint(DATASOURCE, finer) == fingerprint(DATASOURCE, SCHEMA)
+    for columns in (
+        (SCHEMA.columns[1], SCHEMA.columns[0]),
+        (SCHEMA.columns[0], Column("value", SCHEMA.columns[1].type)),
+        (SCHEMA.columns[0], Column("measure_value", ColumnType(Kind.BIGINT, 38, 4, "numeric"))),
+        (SCHEMA.columns[0], Column("measure_value", ColumnType(Kind.NUMERIC, 38, 4, "money"))),
+    ):
+        assert fingerprint(DATASOURCE, Schema(columns)) != fingerprint(DATASOURCE, SCHEMA)
+
+
+@pytest.mark.parametrize("numbers", [11, 13])
+def test_a_partition_with_a_number_too_few_or_too_many_is_damage(numbers: int) -> None:
+    """Numbers are never taken for their neighbours."""
+    document = document_of(MANIFEST)
+    document["partitions"][0][2][2:] = range(numbers)
+    with pytest.raises(Damage, match="ValueError"):
+        unpack_manifest(zlib.compress(json.dumps(document).encode()))
+
+
 def test_an_unknown_format_is_cold_not_a_crash() -> None:
     """A later version's manifest isn't guessed at."""
     document = json.loads(zlib.decompress(pack_manifest(MANIFEST)))
@@ -134,6 +244,33 @@ def test_a_dictionary_round_trips(values: list[str]) -> None:
     assert unpack_chunks(chunks, len(values), packed_digest(chunks)) == values
 
 
+def test_a_dictionary_is_stored_as_documented() -> None:
+    """Each value as its length in bytes and its UTF-8; the digest is of all chunks joined."""
+    chunks = pack_chunks(["a", "", "é"])
+    assert chunks == [b"\1\0\0\0a\0\0\0\0\2\0\0\0\xc3\xa9"]
+    assert packed_digest([b"ab", b"c"]) == xxh3_64_hexdigest(b"abc")
+    assert pack_chunks([]) == []
+    assert (MAX_VALUES, MAX_BYTES, CHUNK_BYTES) == (65_536, 4 * 1024 * 1024, 256 * 1024)
+
+
+def test_a_chunk_ends_when_it_is_full() -> None:
+    """At 256 KiB exactly, lengths counted in, and never with an empty one behind."""
+    half = "x" * (CHUNK_BYTES // 2 - 4)
+    less = half[1:]
+    assert list(map(len, pack_chunks([half, half]))) == [CHUNK_BYTES]
+    assert list(map(len, pack_chunks([half, half] * 2))) == [CHUNK_BYTES] * 2
+    assert len(pack_chunks([half, less])) == 1
+    assert [len(chunk) for chunk in pack_chunks([half, less, ""])] == [CHUNK_BYTES + 3]
+    assert [len(chunk) for chunk in pack_chunks([half, half, half, less, ""])] == [
+        CHUNK_BYTES,
+        CHUNK_BYTES + 3,
+    ]
+    assert [len(chunk) for chunk in pack_chunks([half, half, less, "", "z"])] == [
+        CHUNK_BYTES,
+        CHUNK_BYTES // 2 - 1 + 4 + 5,
+    ]
+
+
 def test_a_long_dictionary_comes_in_chunks() -> None:
     """No chunk is much larger than it should be, and a lost, swapped or added one is damage."""
     values = [f"{number:06}" * 40 for number in range(5000)]
@@ -151,7 +288,7 @@ def test_a_long_dictionary_comes_in_chunks() -> None:
 
 def test_a_snapshot_is_as_old_as_its_oldest_partition() -> None:
     """That is told of an answer without rows; an empty table was read when it was warmed."""
-    older = dataclasses.replace(PARTITION, as_of_ms=99)
+    older = replace(PARTITION, as_of_ms=99)
     partitions = {PartitionName("a", None): PARTITION, PartitionName("b", None): older}
-    assert dataclasses.replace(MANIFEST, partitions=partitions).as_of_ms == 99
-    assert dataclasses.replace(MANIFEST, partitions={}).as_of_ms == MANIFEST.warmed_ms
+    assert replace(MANIFEST, partitions=partitions).as_of_ms == 99
+    assert replace(MANIFEST, partitions={}).as_of_ms == MANIFEST.warmed_ms
