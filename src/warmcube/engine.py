@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -173,7 +174,7 @@ class AnalyticsCache:
             report = await self._warmer.warm(
                 wanted, self._sources[wanted.source], force=force, progress=progress
             )
-        except WarmcubeError as error:
+        except (WarmcubeError, asyncio.CancelledError) as error:
             self._trail.note(warmed(outcome="failed", error=type(error).__name__))
             raise
         self._trail.note(
@@ -320,7 +321,7 @@ class AnalyticsCache:
         invalidated = partial(Invalidated, actor=actor, datasource=datasource)
         try:
             outcome = await invalidate(self._store, self._keys(wanted.id), actor)
-        except WarmcubeError as error:
+        except (WarmcubeError, asyncio.CancelledError) as error:
             self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
             raise
         self._trail.note(invalidated(outcome="done", was_live=outcome.was_live, keys=outcome.keys))

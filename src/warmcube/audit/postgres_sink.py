@@ -48,11 +48,11 @@ class PostgresSink:
             await self._insert_once(texts)
         except DRIVER_ERRORS as error:
             if is_new:
-                raise self._error(error) from error
+                raise self._error(error) from None
             try:  # a connection that lay idle may have been cut
                 await self._insert_once(texts)
             except DRIVER_ERRORS as second:
-                raise self._error(second) from second
+                raise self._error(second) from None
 
     async def close(self) -> None:
         """See `Sink`."""

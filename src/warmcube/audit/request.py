@@ -23,9 +23,7 @@ __all__ = [
     "request_of",
 ]
 
-RequestAction: TypeAlias = Literal[
-    "authorize", "query", "export", "values", "measures", "explain", "stats", "warm", "invalidate"
-]
+RequestAction: TypeAlias = Literal["authorize", "query", "export", "values", "measures", "explain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -198,7 +198,7 @@ async def _check(settings: Settings, *, with_data: bool) -> list[Finding]:
         stack.push_async_callback(source.close)
         found = await source.read(None)
         if found is None:
-            raise DirectoryError(f"{source.name} holds no directory")
+            raise DirectoryError(f"{source.name} holds no directory; write one")
         unread: list[Finding] = []
         keys: dict[int, DatasourceKeys] = {}
         if with_data and found.directory is not None:

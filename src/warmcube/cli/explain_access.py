@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from typing import Annotated
@@ -10,13 +9,15 @@ from typing import Annotated
 import typer
 
 from warmcube.access.explained import ExplainedGrant, explain_grant
+from warmcube.audit.events import Granted, denial
+from warmcube.audit.request import Request
 from warmcube.cli.console import say, say_error, stdout
 from warmcube.cli.render_access import access_tree
-from warmcube.cli.state import not_empty, operator, run, state_of
+from warmcube.cli.state import STDERR, not_empty, operator, run, state_of
 from warmcube.config import Settings, load
 from warmcube.directory.authoriser import Authoriser
 from warmcube.errors import AccessDenied
-from warmcube.opening import open_directory
+from warmcube.opening import open_directory, open_trail
 
 __all__ = ["explain_access"]
 
@@ -51,7 +52,20 @@ def explain_access(
 
 
 async def _explain(settings: Settings, user: str, organization: str | None) -> ExplainedGrant:
+    trail = open_trail(settings, stdout=STDERR)
     authoriser = Authoriser(open_directory(settings))
-    async with contextlib.aclosing(authoriser):
+    request = Request(action="explain", organization=organization)
+    try:
         grant = await authoriser.authorize(user, actor=operator())
-        return explain_grant(grant, settings.datasources, organization)
+        explained = explain_grant(grant, settings.datasources, organization)
+        await trail.record(
+            Granted(actor=operator(), subject=user, request=request, directory=grant.version)
+        )
+    except AccessDenied as error:
+        trail.note(denial(error, actor=operator(), subject=user, request=request))
+        raise
+    else:
+        return explained
+    finally:
+        await authoriser.aclose()
+        await trail.close()

@@ -96,11 +96,11 @@ def prove(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
 def _prove(settings: Settings, options: Options, output: _Output) -> int:
     if output.html is not None:
-        _write(output.html, "")  # that it can be written is known before the work, not after it
+        _draft(output.html, "")  # that it can be written is known before the work, not after it
     with proving(is_wanted=not output.as_json) as progress:
         report = run(run_proof(settings, options, actor=operator(), progress=progress))
     if output.html is not None:
-        _write(output.html, html_page(report))
+        _draft(output.html, html_page(report)).replace(output.html)
     if output.as_json:
         say(json.dumps(report.as_json(), indent=2))
     else:
@@ -115,10 +115,13 @@ def exit_status(report: Report) -> int:
     return 0 if report.is_clean else 1
 
 
-def _write(file: Path, text: str) -> None:
+def _draft(file: Path, text: str) -> Path:
+    """Write beside a file that is there, which stays as it is until the new one is whole."""
+    draft = file.with_name(f".{file.name}.draft")
     try:
-        file.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"--html {file} can't be written: {error.strerror or error}; name another file"
         ) from None
+    return draft

@@ -75,6 +75,12 @@ def _column(value: Any) -> Any:
     return value
 
 
+def _identifier(name: str) -> str:
+    if len(name.encode()) > 63:  # Postgres would cut it, and say so to nobody
+        raise ValueError("at most 63 bytes")
+    return name
+
+
 def _namespace(text: str) -> str:
     # A brace would move the cluster hash tag that every key carries, and so part a partition.
     if any(character in "{}*?[]\\" or not "!" <= character <= "~" for character in text):
@@ -272,7 +278,7 @@ class DirectorySection(Section):
         description="the Postgres database that holds them instead; directly, not through a "
         "pooler, so that changes are heard of at once",
     )
-    schema_name: Name = Field(
+    schema_name: Annotated[Name, AfterValidator(_identifier)] = Field(
         default="warmcube",
         description="the schema of the directory's tables in that database",
     )

@@ -72,7 +72,8 @@ class Settings:
         for datasource in self.datasources:
             if datasource.id == id:
                 return datasource
-        raise UnknownDatasource(f"there is no data source {id}")
+        known = ", ".join(f"{each.id} ({each.name})" for each in self.datasources)
+        raise UnknownDatasource(f"there is no data source {id}; name one of {known}")
 
 
 def datasource_of(section: DatasourceSection) -> Datasource:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from warmcube.errors import AccessDenied, DirectoryError
 
 __all__ = ["Authoriser", "DirectorySource"]
 
+WATCH_AGAIN_SECONDS: Final = 1.0
 RECHECK: Final = timedelta(seconds=1)
 """How old the last look for news may be when a grant is used again."""
 
@@ -111,6 +111,8 @@ class Authoriser:
         self._looked = float("-inf")  # when the last look began that came to its end
         self._begun = 0  # looks
         self._finished = 0  # the number of the last look that came to its end
+        self._failed = 0  # the number of the last look that gave nothing to go by
+        self._failure: DirectoryError | None = None
         self._looking = asyncio.Lock()
         self.trouble: DirectoryError | None = None
         """What is wrong with the directory at present."""
@@ -190,8 +192,7 @@ class Authoriser:
         self._is_watching = False
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])  # however it ends, the source is closed
         await self._source.close()
 
     def _require_ours(self, grant: object) -> Grant:
@@ -224,10 +225,16 @@ class Authoriser:
             return self._in_force
         asked = self._begun
         async with self._looking:
+            if self._failed > asked and self._failure is not None:
+                raise DirectoryError(str(self._failure))  # of a look that began after they asked
             if self._in_force is None or self._finished <= asked:
                 self._begun += 1
                 began = self._monotonic()
-                self._in_force = await self._read(self._in_force, began)
+                try:
+                    self._in_force = await self._read(self._in_force, began)
+                except DirectoryError as error:
+                    self._failed, self._failure = self._begun, error
+                    raise
                 self._looked, self._finished = began, self._begun
                 if self._is_watching and self._watching is None:
                     self._watching = asyncio.create_task(self._watch())
@@ -235,8 +242,17 @@ class Authoriser:
 
     async def _watch(self) -> None:
         while True:
-            await self._source.wait_for_news()
-            await self._look(timedelta())
+            try:
+                await self._source.wait_for_news()
+                await self._look(timedelta())
+            except Exception as error:  # noqa: BLE001 - else nobody would watch any more
+                self._fail(
+                    DirectoryError(
+                        f"{self._source.name} couldn't be watched ({type(error).__name__}); "
+                        "it is tried again"
+                    )
+                )
+                await asyncio.sleep(WATCH_AGAIN_SECONDS)
 
     async def _read(self, before: _InForce | None, began: float) -> _InForce:
         try:

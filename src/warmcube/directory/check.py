@@ -148,13 +148,14 @@ def _odd_providers(directory: Directory, place: str, keys: DatasourceKeys) -> It
         if practice is not None and provider is not None:
             practices_of.setdefault(provider, set()).add(practice)
     for user in directory.users.values():
-        for provider in _bare(user):
+        for provider in {each.provider: None for each in user.providers}:
             if keys.provider_type is not None and not holds(provider, keys.provider_type):
                 yield Finding(
                     f"users[{user.id!r}]",
                     f"is provider {show(provider)}, which the provider column of {place} can't "
                     f"hold ({keys.provider_type}): it grants nothing there",
                 )
+        for provider in _bare(user):
             home = directory.practices_of(directory.subtree(user.organizations))
             there = practices_of.get(provider, set()) & home
             if len(there) > 1:

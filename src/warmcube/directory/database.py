@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from psycopg import sql
 
@@ -36,6 +36,17 @@ def _statements() -> Mapping[str, str]:
 
 
 _STATEMENTS: Final = _statements()
+
+
+_T = TypeVar("_T")
+_ENDING: Final[set[asyncio.Future[Any]]] = set()
+"""Reads that nobody waits for any more; kept, so that they come to their end."""
+
+
+def _end(task: asyncio.Future[Any]) -> None:
+    _ENDING.discard(task)
+    if not task.cancelled():
+        task.exception()
 
 
 class DirectoryDatabase:
@@ -86,27 +97,47 @@ class DirectoryDatabase:
         await self._listening.begin()
         began = self._monotonic()
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                session = await open_session(self._url)
-                async with session:
-                    rows = await read_rows(session, self._schema)
+            rows, is_announced = await self._within(READ_SECONDS, self._read())
         except DRIVER_ERRORS as error:
             raise DirectoryError(
                 f"{self.name}, schema {self._schema!r}, can't be read: {tell(error, self._url)}; "
                 "check that it is up, that `warmcube directory init` has made the tables, and that "
                 "this user may SELECT from them"
             ) from None
-        self._listening.settle(began)
+        self._listening.settle(began, is_announced=is_announced)
         found = await asyncio.to_thread(version_of, rows)
         if found == version:
             return None
         return await asyncio.to_thread(survey_rows, rows, version=found)
 
+    async def _read(self) -> tuple[DirectoryRows, bool]:
+        async with await open_session(self._url) as session:
+            return await read_rows(session, self._schema)
+
+    @staticmethod
+    async def _within(seconds: float, work: Coroutine[Any, Any, _T]) -> _T:
+        """Wait so long and no longer: a driver that is cancelled may wait for a silent server.
+
+        Raises:
+            TimeoutError: it isn't done; it ends in the background.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait([task], timeout=seconds)
+        finally:
+            if not task.done():
+                task.cancel()
+                _ENDING.add(task)
+                task.add_done_callback(_end)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+
     def is_due(self, looked: float, within: float) -> bool:
         """Whether to read again: at news, or at half the age at which it no longer counts."""
         del within  # nothing is asked for that the database wouldn't tell by itself
         age = self._monotonic() - looked
-        if self._listening.is_hearing and self._listening.doubt_at < float("inf"):
+        if self._listening.hears_all and self._listening.doubt_at < float("inf"):
             return age >= LEAST_SECONDS
         return age >= self._interval
 
@@ -124,15 +155,18 @@ class DirectoryDatabase:
 
     @property
     def _interval(self) -> float:
-        return (self._max_age if self._listening.is_hearing else self._max_age_unheard) / 2
+        return (self._max_age if self._listening.hears_all else self._max_age_unheard) / 2
 
 
-async def read_rows(session: Session, schema: str) -> DirectoryRows:
+async def read_rows(session: Session, schema: str) -> tuple[DirectoryRows, bool]:
     """All tables, as they stood at one moment.
 
     Args:
         session: in no transaction.
         schema: of the tables.
+
+    Returns:
+        the rows, and whether each table has its trigger that announces changes.
     """
     quoted = sql.Identifier(schema)
     statements = {
@@ -140,9 +174,11 @@ async def read_rows(session: Session, schema: str) -> DirectoryRows:
     }
     await session.execute(_BEGIN)
     await session.execute(statements.pop("lock"))
+    cursor = await session.execute(statements.pop("announced"), [schema])
+    is_announced = await cursor.fetchone() == (True,)
     tables: dict[str, Any] = {}
     for name, statement in statements.items():
         cursor = await session.execute(statement)
         tables[name] = await cursor.fetchall()
     await session.execute("COMMIT")
-    return DirectoryRows(**tables)
+    return DirectoryRows(**tables), is_announced

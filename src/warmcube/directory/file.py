@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import stat
 import time
 import tomllib
 from collections.abc import Callable
@@ -83,6 +84,10 @@ class DirectoryFile:
                 version,
             ):
                 return None
+            if not stat.S_ISREG(self._path.stat().st_mode):
+                raise DirectoryError(
+                    f"{self.name} can't be read: it isn't a regular file; name one that is"
+                )
             with self._path.open("rb") as file:
                 status = os.fstat(file.fileno())
                 content = file.read()

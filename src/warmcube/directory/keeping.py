@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from warmcube.access.survey import build_directory
 from warmcube.directory.database import read_rows
@@ -15,6 +15,9 @@ from warmcube.postgres.session import DRIVER_ERRORS, Session, open_session, tell
 from warmcube.postgres.url import PostgresUrl
 
 __all__ = ["DirectoryKeeper"]
+
+LOCK_SECONDS: Final = 30
+"""How long to wait for whoever else is writing the directory."""
 
 
 class DirectoryKeeper:
@@ -70,7 +73,7 @@ class DirectoryKeeper:
             DirectoryError: a file can't express all of it, or the database.
         """
         async with self._session("reading the directory") as session:
-            rows = await read_rows(session, self._schema)
+            rows, _ = await read_rows(session, self._schema)
         return export_rows(rows, without_deleted=without_deleted)
 
     async def announce(self) -> None:
@@ -86,6 +89,7 @@ class DirectoryKeeper:
     async def _session(self, doing: str) -> AsyncIterator[Session]:
         try:
             async with await open_session(self._url) as session:
+                await session.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'".encode())
                 yield session
         except DRIVER_ERRORS as error:
             raise DirectoryError(

@@ -53,8 +53,9 @@ class Listening:
         self._news = asyncio.Event()
         self._heard_at = float("-inf")
         self._news_at = float("-inf")
+        self._is_announced = True
         self.is_hearing = False
-        """Whether every change is heard of as it is committed."""
+        """Whether what is announced is heard."""
         self.doubt_at = float("-inf")
         """From when on there may be changes that no read has seen; infinity: there are none."""
 
@@ -66,11 +67,22 @@ class Listening:
             self._task.add_done_callback(lambda _: self._tried.set())
         await self._tried.wait()
 
-    def settle(self, began: float) -> None:
-        """Know that a read that began then has seen all changes before."""
+    @property
+    def hears_all(self) -> bool:
+        """Whether every change is announced, and heard."""
+        return self.is_hearing and self._is_announced
+
+    def settle(self, began: float, *, is_announced: bool = True) -> None:
+        """Know that a read that began then has seen all changes before.
+
+        Args:
+            began: when it began.
+            is_announced: whether the tables announce their changes, as it found.
+        """
+        self._is_announced = is_announced
         self._news.clear()
         self.doubt_at = float("inf")
-        if not self.is_hearing:
+        if not self.hears_all:
             self.doubt_at = began
         elif self._news_at >= began:
             self.doubt_at = began
@@ -85,8 +97,7 @@ class Listening:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
 
     async def _listen_for_ever(self) -> None:
         failures = 0
@@ -123,9 +134,14 @@ class Listening:
 
     async def _is_listening(self, session: Session) -> bool:
         asked = self._monotonic()
-        async with asyncio.timeout(PATIENCE):
-            cursor = await session.execute(_HEARTBEAT)
-            row = await cursor.fetchone()
+        # The driver takes up to ten seconds more to give up a statement on a silent connection.
+        late = asyncio.get_running_loop().call_later(PATIENCE, self._go_deaf)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                cursor = await session.execute(_HEARTBEAT)
+                row = await cursor.fetchone()
+        finally:
+            late.cancel()
         if row is None or row[0] is not True:
             return False
         self._heard_at = asked

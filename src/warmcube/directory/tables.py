@@ -90,9 +90,9 @@ async def insert_records(
     rows = _rows(records)
     async with session.transaction():
         await session.execute("SET CONSTRAINTS ALL DEFERRED")
-        await session.execute(
-            _composed(f"LOCK TABLE {', '.join(f'{{schema}}.{t}' for t in TABLES)}", schema)
-        )
+        # Others who write wait; processes that read the directory meanwhile read the one before.
+        tables = ", ".join(f"{{schema}}.{table}" for table in TABLES)
+        await session.execute(_composed(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE", schema))
         for table in reversed(TABLES):
             if replace:
                 await session.execute(_composed(f"DELETE FROM {{schema}}.{table}", schema))  # noqa: S608 - our own names

@@ -159,9 +159,9 @@ class Report:
 
     @property
     def has_proven(self) -> bool:
-        """Whether anything was judged in full, and everything asked for was judged at all."""
-        judged = sum(each.tally.cases - each.tally.leaks_only for each in self.datasources)
-        return judged > 0 and not self.problems
+        """Whether something of each data source was judged in full, as everybody that was meant."""
+        is_judged = all(each.tally.cases > each.tally.leaks_only for each in self.datasources)
+        return bool(self.datasources) and is_judged and not self.problems
 
     @property
     def is_clean(self) -> bool:

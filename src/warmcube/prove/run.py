@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from warmcube.prove.sample import choose_users
 from warmcube.prove.trial import DatasourceTrial
 from warmcube.prove.watch import Out, Watch
 
-__all__ = ["prove"]
+__all__ = ["name_those_unmet", "prove"]
 
 
 async def prove(
@@ -78,19 +79,26 @@ async def prove(
             await gate.run(actor)
             for trial in trials:
                 await trial.run()
-            if await _records(settings) != records:
-                report.void = (
-                    "the directory changed meanwhile, so nothing of this counts: run it again"
-                )
     except Out as out:
         report.stopped = str(out)
+        name_those_unmet(report, users)
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
         report.stopped = "interrupted"
+    if report.stopped != "interrupted" and await _records(settings) != records:
+        report.void = "the directory changed meanwhile, so nothing of this counts: run it again"
     report.seconds = watch.elapsed
     return report
+
+
+def name_those_unmet(report: Report, users: Sequence[str]) -> None:
+    """Say of which data sources not everybody was tried: what wasn't tried isn't proven."""
+    for each in report.datasources:
+        unmet = [user for user in users if user not in each.users or not each.users[user].cases]
+        if unmet and each.problem is None:
+            each.problem = f"the time was over before {len(unmet):,} of {len(users):,} users' turn"
 
 
 def _users(records: Records, options: Options, report: Report) -> list[str]:

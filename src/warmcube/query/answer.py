@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -55,8 +55,10 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer, and the judgement that it stands on."""
+    """An answer, and what it stands on: the request, the schema, and its judgement by that."""
 
+    request: _Request
+    schema: Schema
     judged: Judged
     result: Result
 
@@ -140,12 +142,47 @@ class Answerer:
             AuditError: it has to be audited, and can't be.
         """
         try:
-            answer = await self._settle(asked, grant)
+            answer = await self._settle_by_rights_in_force(asked, grant)
+            await audit_answer(self._trail, answer.judged, answer.result.meta)
+            await self._require_due(answer)  # the audit may have taken its time
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
             raise
-        await audit_answer(self._trail, answer.judged, answer.result.meta)
         return answer.result
+
+    async def _settle_by_rights_in_force(self, asked: Asked, grant: Grant) -> _Answer:
+        """Answer, and once more if rights have changed so that the answer would be another.
+
+        Raises:
+            AccessDenied: the right is gone, or rights change faster than can be read.
+        """
+        for _ in range(2):
+            answer = await self._settle(asked, grant)
+            if await self._is_still_due(answer):
+                return answer
+        raise AccessDenied(
+            "rights have changed while this was read, twice; ask again", reason="grant outdated"
+        )
+
+    async def _require_due(self, answer: _Answer) -> None:
+        if not await self._is_still_due(answer):
+            raise AccessDenied(
+                "rights have changed while this was audited; ask again", reason="grant outdated"
+            )
+
+    async def _is_still_due(self, answer: _Answer) -> bool:
+        """Whether the rights in force now give the same rows.
+
+        Raises:
+            AccessDenied: they give none.
+        """
+        judged = answer.judged
+        grant = judged.narrowed.grant
+        renewed = await self._authoriser.renew(grant)
+        if renewed is grant:
+            return True
+        again = replace(answer.request, grant=renewed)
+        return self._judge(again, answer.schema).narrowed.scope == judged.narrowed.scope
 
     async def _settle(self, asked: Asked, grant: Grant) -> _Answer:
         started = time.perf_counter()
@@ -270,7 +307,7 @@ class Answerer:
             explanation.index_sets = reading.sets
             explanation.whole_partition = reading.whole
             explanation.trips = reading.trips
-        return _Answer(judged, Result(table, meta, explanation))
+        return _Answer(request, manifest.schema, judged, Result(table, meta, explanation))
 
     async def _from_database(
         self, request: _Request, known: Schema | None, unavailable: _Unavailable
@@ -282,7 +319,8 @@ class Answerer:
             judged = self._judge(request, schema)
             rows = await _fetch(read, judged, datasource)
             if read.schema != schema:  # a numeric has more digits than were known
-                judged = self._judge(request, read.schema)
+                schema = read.schema
+                judged = self._judge(request, schema)
             as_of, milliseconds = read.as_of, read.milliseconds
         timings = {"fetch": milliseconds}
         table = await self._evaluate(rows, judged.prepared, timings)
@@ -298,7 +336,7 @@ class Answerer:
         )
         explanation = _explain(judged, meta)
         explanation.why_database = why
-        return _Answer(judged, Result(table, meta, explanation))
+        return _Answer(request, schema, judged, Result(table, meta, explanation))
 
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:

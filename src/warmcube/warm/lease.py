@@ -97,9 +97,10 @@ class Lease:
         trace: TracebackType | None,
     ) -> None:
         if self._task is not None:
+            # It ends by this even where a driver swallows the cancellation.
+            self._lost = self._lost or "its lease was given back"
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
         with contextlib.suppress(StoreError):  # it ends by itself
             await asyncio.shield(self._store.script("release", [self._keys.lock], [self._value]))
 

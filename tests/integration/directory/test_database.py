@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import tomllib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,8 +13,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.support.caches import ACCESS, TABLE, execute, make_cache
+from tests.support.caches import ACCESS, TABLE, execute, make_cache, select
 from tests.support.directories import (
+    SETTING,
     change,
     database,
     fill,
@@ -30,7 +33,10 @@ from warmcube.access.survey import survey
 from warmcube.config import load
 from warmcube.directory.authoriser import Authoriser
 from warmcube.directory.file import DirectoryFile
+from warmcube.directory.tables import insert_records
 from warmcube.errors import AccessDenied, DirectoryError
+from warmcube.postgres.session import open_session
+from warmcube.postgres.url import PostgresUrl
 
 MORE = """
 [[users]]
@@ -210,6 +216,33 @@ async def test_a_revoked_right_ends_within_a_second(cache: AnalyticsCache, fille
     assert error.reason == "no read permission in force"
 
 
+async def test_a_read_that_outlives_its_right(cache: AnalyticsCache, filled: str) -> None:
+    """Whoever loses a right while the database is slow to answer gets no answer by it."""
+    await cache.invalidate(1)
+    grants = {user: await cache.authorize(user) for user in ("north", "root", "provider")}
+    with psycopg.connect(filled) as locking:
+        locking.execute("LOCK TABLE ih.facts IN ACCESS EXCLUSIVE MODE")
+        reads = {
+            user: asyncio.create_task(cache.query(CHARGES, grant)) for user, grant in grants.items()
+        }
+        waiting = (
+            "SELECT 1 FROM pg_locks WHERE relation = 'ih.facts'::regclass AND NOT granted LIMIT 1"
+        )
+        async with asyncio.timeout(10):
+            while not select(filled, waiting):  # noqa: ASYNC110 - another server's state
+                await asyncio.sleep(0.01)
+        change(
+            filled,
+            "DELETE FROM user_roles WHERE user_id = 'north'",
+            "UPDATE organizations SET name = 'other' WHERE id = 'south'",
+        )
+        await until_denied(lambda: _check(cache._authoriser, grants["north"]), 5)
+    with pytest.raises(AccessDenied):
+        await reads["north"]
+    assert len(await reads["root"]) == 362  # to whom the change means nothing
+    assert len(await reads["provider"]) == 18
+
+
 async def test_a_grant_that_only_waits_ends_too(cache: AnalyticsCache, filled: str) -> None:
     """Streams and jobs, which look at their grant and don't renew it, learn of the change."""
     grant = await cache.authorize("north")
@@ -229,18 +262,33 @@ async def test_a_moved_organization(cache: AnalyticsCache, filled: str) -> None:
     assert seen == {101, 102}
 
 
-async def test_another_schemas_changes_are_no_news(filled: str) -> None:
+async def test_another_schemas_changes_are_no_news(
+    filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A directory of another schema in the same database doesn't make this one be read."""
     await fill(filled, DIRECTORY, "other")
     source = database(filled)
     authoriser = Authoriser(source)
     await authoriser.authorize("root")
+    told: list[str] = []
+    monkeypatch.setattr(source._listening, "_tell_news", lambda: told.append("news"))
     with psycopg.connect(filled) as connection:
         connection.execute("DELETE FROM other.users")
+    # Notifications come in the order of their commits, so the first that counts is this one.
     change(filled, "DELETE FROM user_roles WHERE user_id = 'root'")
-    await wait_until(lambda: source._listening.doubt_at < float("inf"))
-    assert await until_denied(lambda: authoriser.authorize("root"), 1)
+    await wait_until(lambda: bool(told))
+    assert told == ["news"]
     await authoriser.aclose()
+
+
+async def test_an_import_keeps_nobody_from_reading(filled: str) -> None:
+    """While it fills the tables, processes go on reading the directory that was there."""
+    before = await keeper(filled).write_out(without_deleted=False)
+    session = await open_session(PostgresUrl.parse(filled, SETTING))
+    async with session, session.transaction(force_rollback=True):
+        await insert_records(session, "warmcube", tomllib.loads(ACCESS), replace=True)
+        async with asyncio.timeout(10):
+            assert await keeper(filled).write_out(without_deleted=False) == before
 
 
 async def test_a_lost_connection(filled: str) -> None:
@@ -259,6 +307,30 @@ async def test_a_lost_connection(filled: str) -> None:
     await until_denied(lambda: authoriser.renew(grant), 10)
     await wait_until(lambda: source._listening.is_hearing)
     assert await authoriser.authorize("root")
+    await authoriser.aclose()
+
+
+async def test_a_silent_listener(filled: str) -> None:
+    """A connection that is open and says nothing counts as deaf after its patience, not later.
+
+    The time-out is far below the ten seconds that the driver needs to give up the heartbeat.
+    """
+    source = database(filled)
+    authoriser = Authoriser(source, is_watching=True)
+    grant = await authoriser.authorize("north")
+    await wait_until(lambda: source._listening.is_hearing)
+    with psycopg.connect(filled, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE query LIKE '%pg_listening_channels%' AND pid <> pg_backend_pid()"
+        ).fetchone()
+        assert found is not None
+        os.kill(found[0], signal.SIGSTOP)
+        try:
+            connection.execute("DELETE FROM warmcube.user_roles WHERE user_id = 'north'")
+            await until_denied(lambda: authoriser.renew(grant), 5)
+        finally:
+            os.kill(found[0], signal.SIGCONT)
     await authoriser.aclose()
 
 
@@ -283,6 +355,21 @@ async def test_where_nothing_is_delivered(filled: str, *, is_watching: bool) -> 
     change(filled, "DELETE FROM user_roles WHERE user_id = 'north'")
     error = await until_denied(lambda: authoriser.renew(grant), 5)
     assert error.reason == "no read permission in force"
+    await authoriser.aclose()
+
+
+async def test_tables_that_dont_announce(filled: str) -> None:
+    """Where a trigger is gone or disabled, a change is seen as where nothing is heard."""
+    change(filled, "ALTER TABLE user_roles DISABLE TRIGGER announce")
+    source = database(filled, unheard=0.5)
+    authoriser = Authoriser(source, is_watching=True)
+    grant = await authoriser.authorize("north")
+    assert source._listening.is_hearing
+    assert not source._listening.hears_all
+    change(filled, "DELETE FROM user_roles WHERE user_id = 'north'")
+    assert (await until_denied(lambda: authoriser.renew(grant), 5)).reason == (
+        "no read permission in force"
+    )
     await authoriser.aclose()
 
 

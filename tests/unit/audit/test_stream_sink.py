@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import resource
 import subprocess
 import sys
 
@@ -23,6 +25,28 @@ async def test_all_of_it_arrives(blocks: bool) -> None:
     """More than a pipe holds, and also where it was set not to block."""
     reading, writing = os.pipe()
     os.set_blocking(writing, blocks)
+    sink = StreamSink(writing)
+
+    def read() -> bytes:
+        with os.fdopen(reading, "rb") as file:
+            return file.read()
+
+    reader = asyncio.create_task(asyncio.to_thread(read))
+    await sink.write(LINES)
+    await sink.close()
+    os.close(writing)
+    assert await reader == b"".join(LINES)
+
+
+async def test_a_process_with_many_descriptors() -> None:
+    """Waiting for room in a pipe knows no greatest descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 2048:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+    reading, low = os.pipe()
+    writing = fcntl.fcntl(low, fcntl.F_DUPFD, 1024)
+    os.close(low)
+    os.set_blocking(writing, False)
     sink = StreamSink(writing)
 
     def read() -> bytes:
@@ -92,3 +116,30 @@ asyncio.run(main())
         [sys.executable, "-c", script], capture_output=True, timeout=60, check=False
     )
     assert (done.stdout, done.stderr) == (b"a\nb\n", b"")
+
+
+def test_a_pipe_that_nobody_reads_doesnt_keep_a_process() -> None:
+    """The audit gives up after its bound, and the interpreter doesn't wait for its thread."""
+    script = """
+import asyncio, os
+from tests.support.audit import a_grant
+from warmcube.audit.stream_sink import StreamSink
+from warmcube.audit.trail import Trail
+_, full = os.pipe()
+os.set_blocking(full, False)
+try:
+    while True:
+        os.write(full, b"x" * 65536)
+except BlockingIOError:
+    os.set_blocking(full, True)
+async def main():
+    trail = Trail(StreamSink(full), bound=0.1)
+    trail.note(a_grant())
+    await trail.close()
+asyncio.run(main())
+print("ended")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.stdout, ended.returncode) == ("ended\n", 0)

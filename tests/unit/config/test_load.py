@@ -394,6 +394,10 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("[store]\nnamespace = '{a}'", "expected printable ASCII without spaces, braces"),
         ("[limits]\nrows = 0", "limits.rows = 0: expected an integer above 0"),
         ("[directory]\npath = 'a'\nurl = 'postgresql://h/d'", "directory: has both path and url"),
+        (
+            f"[directory]\nurl = 'postgresql://h/d'\nschema_name = '{'ä' * 32}'",
+            "expected at most 63 bytes",
+        ),
         ("[directory]\nurl = 'embedded'", "expected a URL that begins with one of postgresql://"),
         ("[audit]\nsink = 'syslog'", 'expected "file" or "stdout" or "postgres" or "none"'),
         ("[audit]\nsink = 'postgres'", "audit.url: missing; sink = "),

@@ -52,6 +52,7 @@ class _Source:
         self.is_closed = False
         self.records: Mapping[str, Any] = GOOD
         self.broken: str | None = None
+        self.mistake: Exception | None = None
         self.reads = 0
         self.asked: list[str | None] = []
         self.gate: asyncio.Event | None = None  # holds reads back
@@ -64,6 +65,8 @@ class _Source:
             self.again.set()
         self.asked.append(version)
         records, broken = self.records, self.broken
+        if self.mistake is not None:
+            raise self.mistake
         if self.gate is not None:
             self.waiting.set()
             await self.gate.wait()
@@ -332,6 +335,44 @@ async def test_watching(world: _World) -> None:
     world.source.news.set()
     await asyncio.sleep(0)
     assert world.source.reads == 2
+
+
+async def test_watching_outlives_a_mistake(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong is told, and somebody goes on watching."""
+    monkeypatch.setattr("warmcube.directory.authoriser.WATCH_AGAIN_SECONDS", 0)
+    authoriser = world.another(is_watching=True)
+    grant = await authoriser.authorize("ana")
+    world.source.mistake = ZeroDivisionError()
+    world.source.news.set()
+    while not world.reported:  # noqa: ASYNC110 - told from another task
+        await asyncio.sleep(0)
+    assert world.reported == [
+        "the test's directory couldn't be watched (ZeroDivisionError); it is tried again"
+    ]
+    world.source.mistake, world.source.records = None, WITHOUT_ANA
+    world.source.news.set()
+    while world.source.reads < 3:  # noqa: ASYNC110 - likewise
+        await asyncio.sleep(0)
+    with pytest.raises(AccessDenied):
+        await authoriser.renew(grant)
+    await authoriser.aclose()
+
+
+async def test_many_share_a_first_look_that_fails(world: _World) -> None:
+    """They don't try one after the other; who asks later tries anew."""
+    world.source.broken = "it can't be reached"
+    world.source.gate = asyncio.Event()
+    first = asyncio.create_task(world.authoriser.authorize("ana"))
+    await world.source.waiting.wait()
+    later = [asyncio.create_task(world.authoriser.authorize("ana")) for _ in range(50)]
+    await asyncio.sleep(0)
+    world.source.gate.set()
+    failed = await asyncio.gather(first, *later, return_exceptions=True)
+    assert {str(each) for each in failed} == {"it can't be reached"}
+    assert {type(each) for each in failed} == {DirectoryError}
+    assert world.source.reads == 2
+    world.source.broken = None
+    assert await world.authoriser.authorize("ana")
 
 
 async def test_closing_what_never_watched(world: _World) -> None:

@@ -139,6 +139,19 @@ def test_each_oddity(records: dict[str, Any], place: str, problem: str) -> None:
     assert not any(each.is_defect for each in _found(records))
 
 
+def test_bound_providers_that_a_column_cant_hold() -> None:
+    """They grant nothing there either, and are listed."""
+    records = _with_user(
+        roles=["own"], organizations=["north"], providers=[{"practice": 101, "provider": "x"}]
+    )
+    assert [each.problem for each in _found(records)] == [
+        (
+            "is provider 'x', which the provider column of data source 1 can't hold (integer): it "
+            "grants nothing there"
+        )
+    ]
+
+
 def test_practices_in_no_organization() -> None:
     """Rows that nobody's organization has; an inactive organization doesn't count."""
     pairs = PAIRS | {(str(practice), "1") for practice in range(200, 213)}

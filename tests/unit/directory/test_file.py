@@ -134,7 +134,7 @@ async def test_a_file_that_isnt_there(path: Path) -> None:
         with pytest.raises(DirectoryError, match=r"can't be read: No such file.*check that it is"):
             await file.read(version)
     path.mkdir()
-    with pytest.raises(DirectoryError, match="can't be read: Is a directory"):
+    with pytest.raises(DirectoryError, match="can't be read: it isn't a regular file"):
         await file.read(None)
 
 

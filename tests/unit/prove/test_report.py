@@ -66,6 +66,9 @@ def test_verdicts() -> None:
     report.datasources[0].problem = "it is cold"
     assert (report.verdict, report.is_clean) == ("not proven", False)
     report = a_report()
+    report.datasources += a_report(leaks_only=10).datasources
+    assert (report.verdict, report.is_clean) == ("not proven", False)
+    report = a_report()
     report.void = "the directory changed"
     assert (report.verdict, report.is_clean) == ("not proven", False)
 

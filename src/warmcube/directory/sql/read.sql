@@ -4,6 +4,18 @@ LOCK TABLE {schema}.organizations, {schema}.organization_practices, {schema}.rol
     {schema}.role_permissions, {schema}.users, {schema}.user_organizations, {schema}.user_roles,
     {schema}.user_providers IN ACCESS SHARE MODE
 
+-- name: announced
+-- Whether all eight tables have their trigger, and none is disabled.
+SELECT count(DISTINCT c.relname) = 8
+FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND t.tgname = 'announce' AND t.tgenabled IN ('O', 'A')
+    AND c.relname IN (
+        'organizations', 'organization_practices', 'roles', 'role_permissions', 'users',
+        'user_organizations', 'user_roles', 'user_providers'
+    )
+
 -- name: organizations
 SELECT id::text, name::text, parent_id::text, active, deleted_at IS NOT NULL
 FROM {schema}.organizations ORDER BY 1, 2, 3, 4, 5
