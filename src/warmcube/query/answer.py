@@ -34,6 +34,8 @@ from warmcube.source.api import Source
 
 __all__ = ["AnswerSettings", "Answerer"]
 
+ATTEMPTS: Final = 3
+"""How often a read is begun anew when rights change under it."""
 LARGE: Final = 50_000
 """From so many rows on, evaluation leaves the event loop."""
 
@@ -142,33 +144,27 @@ class Answerer:
             AuditError: it has to be audited, and can't be.
         """
         try:
-            answer = await self._settle_by_rights_in_force(asked, grant)
-            await audit_answer(self._trail, answer.judged, answer.result.meta)
-            await self._require_due(answer)  # the audit may have taken its time
+            return await self._answer_by_rights_in_force(asked, grant)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
             raise
-        return answer.result
 
-    async def _settle_by_rights_in_force(self, asked: Asked, grant: Grant) -> _Answer:
-        """Answer, and once more if rights have changed so that the answer would be another.
+    async def _answer_by_rights_in_force(self, asked: Asked, grant: Grant) -> Result:
+        """Answer, and once more if rights have changed meanwhile so that it would be another.
 
         Raises:
             AccessDenied: the right is gone, or rights change faster than can be read.
         """
-        for _ in range(2):
+        for _ in range(ATTEMPTS):
             answer = await self._settle(asked, grant)
             if await self._is_still_due(answer):
-                return answer
+                await audit_answer(self._trail, answer.judged, answer.result.meta)
+                if await self._is_still_due(answer):  # the audit may have taken its time
+                    return answer.result
         raise AccessDenied(
-            "rights have changed while this was read, twice; ask again", reason="grant outdated"
+            f"rights have changed while this was read, {ATTEMPTS} times; ask again",
+            reason="grant outdated",
         )
-
-    async def _require_due(self, answer: _Answer) -> None:
-        if not await self._is_still_due(answer):
-            raise AccessDenied(
-                "rights have changed while this was audited; ask again", reason="grant outdated"
-            )
 
     async def _is_still_due(self, answer: _Answer) -> bool:
         """Whether the rights in force now give the same rows.
