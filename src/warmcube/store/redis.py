@@ -43,6 +43,7 @@ class RedisStore:
             max_connections=CONNECTIONS,
             timeout=None,
             socket_connect_timeout=timeout,
+            socket_timeout=None,  # `_exchange` has the deadline; their `wait_for` swallows a Ctrl-C
             retry=Retry(NoBackoff(), 0),
             decode_responses=False,
         )

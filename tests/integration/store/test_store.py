@@ -53,6 +53,22 @@ async def test_a_cancelled_read_is_nobody_elses(store: Store) -> None:
         assert await store.run([(b"GET", b"k")]) == [b"v"]
 
 
+async def test_a_cancellation_is_never_swallowed(store: Store) -> None:
+    """Not even one that comes before the trip begins, as Ctrl-C does while Python computes."""
+    await store.run([(b"SET", b"k", b"v")])
+
+    async def cancelled() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await store.run([(b"GET", b"k")])
+
+    for _ in range(3):
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(cancelled())
+        assert await store.run([(b"GET", b"k")]) == [b"v"]
+
+
 async def test_what_takes_too_long_is_unavailable(store: Store) -> None:
     """A trip has its own deadline, and the next one isn't disturbed."""
     with pytest.raises(StoreUnavailable, match="in time"):
