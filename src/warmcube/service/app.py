@@ -17,6 +17,7 @@ from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
 from warmcube.service.context import Identify, Service
+from warmcube.service.defects import DefectProblems
 from warmcube.service.documents import VERSION
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.problems import Problem, problem_of, problem_response
@@ -60,6 +61,7 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
     for routes in api_routes(service):
         app.include_router(routes)
     add_problem_handlers(app)
+    app.add_middleware(DefectProblems)
     section = settings.service
     if section.cors_origins:
         app.add_middleware(
@@ -88,7 +90,6 @@ def add_problem_handlers(app: FastAPI) -> None:
         WarmcubeError: _warmcube_error,
         HTTPException: _http_error,
         ClientDisconnect: _gone,
-        Exception: _defect,
     }
     for kind, handle in handlers.items():
         app.add_exception_handler(kind, handle)
@@ -111,9 +112,3 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
     return problem_response(Problem(status=400, detail="the request broke off"))
-
-
-async def _defect(_request: Request, error: Exception) -> Response:
-    _LOG.error("a defect: %s", type(error).__name__, exc_info=error)
-    detail = "the service failed; its log says why, under the request id"
-    return problem_response(Problem(status=500, detail=detail))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
@@ -116,10 +117,15 @@ def parameters(request: Request, known: Collection[str] = ()) -> dict[str, str]:
     Raises:
         InvalidQuery: they aren't so.
     """
-    if not request.url.query:
+    raw: bytes = request.scope["query_string"]
+    if not raw:
         return {}
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidQuery("the parameters aren't UTF-8; percent-encode their UTF-8") from None
     found: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in pairs:
         if name not in known:
             are = f"; the parameters are {', '.join(known)}" if known else "; there are none here"
             raise InvalidQuery(f"there is no parameter {shown(name)}{are}")

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pyarrow as pa
 import pytest
+from fastapi import FastAPI
 from tests.support.caches import select
 from tests.support.services import as_user, query_of
 
@@ -210,6 +211,7 @@ async def test_an_empty_list_is_nothing(client: httpx.AsyncClient) -> None:
         ("/api/query", "missing"),
         ("/api/query?q={}&q={}", "twice"),
         ("/api/query?q={}&x=1", "no parameter"),
+        ("/api/query?q=%ff", "UTF-8"),
         ("/api/datasources?x=1", "there are none here"),
         ("/api/datasources/01/measures", "whole number"),
     ],
@@ -268,3 +270,18 @@ async def test_the_document_is_openapi_3_1(client: httpx.AsyncClient) -> None:
     assert document["openapi"].startswith("3.1")
     assert document["info"]["version"] == "1.0.0"
     assert "/api/query" in document["paths"]
+
+
+async def test_a_defect_is_told_without_its_traceback(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 in the shape of all errors, under the same headers; what it was is in the log only."""
+
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret of the inside")
+
+    monkeypatch.setattr(app.state.service.cache, "query", fail)
+    answered = await client.post("/api/query", json=query_of(), headers=as_user("north"))
+    assert (answered.status_code, answered.json()["status"]) == (500, 500)
+    assert "secret" not in answered.text
+    assert answered.headers["x-content-type-options"] == "nosniff"
