@@ -74,7 +74,8 @@ async def test_each_user_gets_exactly_their_rows(
         rows = data.get("rows")
         if form == "columns":
             columns = data["columns"]
-            rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values())]
+            values = zip(*columns.values(), strict=True)
+            rows = [dict(zip(columns, row, strict=True)) for row in values]
     assert told(rows) == expected(facts, user)
     assert meta["rows"] == len(rows)
     assert meta["rows_fetched"] == len(rows)
