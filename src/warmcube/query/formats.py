@@ -20,15 +20,7 @@ from warmcube.model.schema import Kind
 from warmcube.query.result import Result
 from warmcube.query.textform import texts
 
-__all__ = [
-    "WRITERS",
-    "json_column",
-    "to_arrow_stream",
-    "to_csv",
-    "to_json",
-    "to_parquet",
-    "to_terminal",
-]
+__all__ = ["WRITERS", "to_arrow_stream", "to_csv", "to_json", "to_parquet", "to_terminal"]
 
 _NEEDS_QUOTES: Final = re.compile(r'[",\r\n]|^$')
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -43,7 +35,7 @@ def to_json(result: Result) -> bytes:
     ``"Infinity"`` and ``"-Infinity"``; dates and timestamps are ISO 8601, instants with
     ``+00:00`` (outside the years 1 to 9999: Postgres's text).
     """
-    columns = [json_column(column) for column in result.table.columns.values()]
+    columns = [_json_column(column) for column in result.table.columns.values()]
     if not len(result):
         return b"[]\n"
     names = [json.dumps(name, ensure_ascii=False) for name in result.columns]
@@ -54,18 +46,10 @@ def to_json(result: Result) -> bytes:
     return ("[" + ",\n".join(rows) + "]\n").encode()
 
 
-def json_column(column: ColumnData, *, exact_as_text: bool = False) -> list[str]:
-    """A column's values as JSON.
-
-    Args:
-        column: the values.
-        exact_as_text: whether numerics are texts, which no reader rounds.
-    """
+def _json_column(column: ColumnData) -> list[str]:
     kind = column.type.kind
-    if exact_as_text and kind is Kind.NUMERIC:
-        encode: Callable[[str], str] = _json_text
-    elif kind.is_number:
-        encode = _json_number
+    if kind.is_number:
+        encode: Callable[[str], str] = _json_number
     elif kind is Kind.BOOLEAN:
         encode = str
     elif kind.is_instant:

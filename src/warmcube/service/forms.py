@@ -6,14 +6,14 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, cast
 
 import orjson
 
 from warmcube.errors import InvalidQuery, LimitExceeded
 from warmcube.query.explain import Explanation
 from warmcube.query.formats import to_arrow_stream
-from warmcube.query.jsonform import columns_json, rows_json
+from warmcube.query.jsonform import Decimals, columns_json, rows_json
 from warmcube.query.result import Meta, Result
 from warmcube.query.wording import shown
 from warmcube.service.strict import one_of
@@ -24,7 +24,6 @@ __all__ = [
     "MEDIA_TYPES",
     "META_HEADER",
     "Body",
-    "Decimals",
     "Form",
     "encode",
     "form_of",
@@ -32,8 +31,6 @@ __all__ = [
     "meta_header",
     "meta_json",
 ]
-
-Decimals: TypeAlias = Literal["string", "number"]
 
 FORMATS: Final = ("rows", "columns", "arrow", "csv", "parquet")
 FORM_FIELDS: Final = ("format", "decimals", "explain")
@@ -94,7 +91,6 @@ def form_of(given: Mapping[str, Any]) -> Form:
     form = Form(
         format=one_of("format", given.get("format"), FORMATS, "rows"),
         decimals=cast(
-            "Decimals",
             one_of("decimals", given.get("decimals"), ("string", "number"), "string"),
         ),
         explain=bool(explain),
