@@ -91,6 +91,7 @@ def form_of(given: Mapping[str, Any]) -> Form:
     form = Form(
         format=one_of("format", given.get("format"), FORMATS, "rows"),
         decimals=cast(
+            "Decimals",
             one_of("decimals", given.get("decimals"), ("string", "number"), "string"),
         ),
         explain=bool(explain),
