@@ -1,1 +1,1 @@
-"""Who somebody is: tokens, sessions, and signing in. What they may is the directory's matter."""
+"""Who asks: identities from tokens and sessions. What they may is the directory's to say."""

@@ -35,7 +35,9 @@ class SessionAuthenticator:
             StoreError: the store.
         """
         _, session = await self.session(method, headers)
-        return Identity(session.user, session.user, "session", session.ends)
+        return Identity(
+            user=session.user, actor=session.user, method="session", valid_until=session.ends
+        )
 
     async def session(self, method: str, headers: Headers) -> tuple[str, Session]:
         """The session of a request, and its token.

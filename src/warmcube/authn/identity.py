@@ -1,4 +1,4 @@
-"""`Identity`: who sends a request, and how that is known."""
+"""Who somebody is, as far as their credentials say."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ __all__ = ["Identity", "Method"]
 Method: TypeAlias = Literal["token", "session", "embedded"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who sends a request; what they may is for the directory to say.
+    """Who asks.
 
     Attributes:
-        user: the id in the directory.
-        actor: who asks, for the audit.
-        method: how that is known.
-        valid_until: Unix seconds up to which it may be relied on; None where nothing ends it.
+        user: their id in the directory, which alone says what they may.
+        actor: who asks for them, for the audit.
+        method: how they were recognised; ``embedded`` by the application around the engine.
+        valid_until: Unix seconds from which on their credentials are over; None if never.
     """
 
     user: str
