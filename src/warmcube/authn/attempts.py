@@ -81,6 +81,10 @@ class Attempts:
             )
         return Attempt(tuple(keys))
 
+    def counted(self, address: str) -> Attempt:
+        """An attempt from this address that `begin` counted in an earlier request."""
+        return Attempt((self._key("address", network_of(address)),))
+
     async def settle(self, attempt: Attempt, *, is_success: bool) -> None:
         """Take back an attempt that was no failure.
 

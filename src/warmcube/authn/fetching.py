@@ -88,7 +88,9 @@ class Fetcher:
                 f"the identity provider can't be reached at {place}: {type(error).__name__}"
             ) from error
         if response.is_redirect:
-            raise IdentityUnavailable(f"the identity provider redirects {place}, which isn't followed")
+            raise IdentityUnavailable(
+                f"the identity provider redirects {place}, which isn't followed"
+            )
         try:
             found = json.loads(content)
         except (ValueError, RecursionError):

@@ -21,9 +21,10 @@ from urllib.parse import quote_plus
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
+from warmcube.authn.attempts import Attempts, Pace
+from warmcube.authn.fetching import Fetcher
 from warmcube.authn.id_token import Expected, claims_of, kid_of, user_of
 from warmcube.authn.provider import Endpoints, Provider
-from warmcube.authn.fetching import Fetcher
 from warmcube.errors import IdentityUnavailable, InvalidQuery, Unauthenticated
 from warmcube.store.api import Store
 
@@ -32,6 +33,7 @@ __all__ = ["LOGIN_SECONDS", "Client", "OidcLogin", "Returned", "Started", "local
 LOGIN_SECONDS: Final = 600
 """How long a login at the provider may take."""
 
+_PACE: Final = Pace(per_address=100, memory=LOGIN_SECONDS)
 _PATH: Final = re.compile(r"/(?![/\\])[!#-\[\]-~]{0,499}", re.ASCII)
 _CODE: Final = re.compile(r"[a-z_]{1,50}", re.ASCII)
 _LONGEST: Final = 4096
@@ -101,10 +103,11 @@ class OidcLogin:
         fetcher: exchanges codes there.
         store: where logins under way are kept.
         prefix: what their keys begin with.
+        pace: how many logins one address may begin and not end.
         clock: Unix seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is wired from
+    def __init__(
         self,
         client: Client,
         provider: Provider,
@@ -112,6 +115,7 @@ class OidcLogin:
         store: Store,
         prefix: bytes,
         *,
+        pace: Pace = _PACE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
@@ -119,18 +123,22 @@ class OidcLogin:
         self._fetcher = fetcher
         self._store = store
         self._prefix = prefix + b"oidc:"
+        self._attempts = Attempts(store, self._prefix, pace)
         self._clock = clock
 
-    async def start(self, path: str) -> Started:
+    async def start(self, path: str, address: str) -> Started:
         """Begin a login.
 
         Args:
             path: where to go when it is done, from `local_path`.
+            address: of the client.
 
         Raises:
+            TooManyAttempts: too many logins were begun from this address, and not ended.
             IdentityUnavailable: the provider.
             StoreError: the store.
         """
+        await self._attempts.begin(address)
         endpoints = await self._provider.endpoints()
         state, nonce, browser = (secrets.token_urlsafe(32) for _ in range(3))
         verifier = secrets.token_urlsafe(48)
@@ -151,12 +159,15 @@ class OidcLogin:
         )
         return Started(url=str(url), browser=browser)
 
-    async def finish(self, answer: Mapping[str, str], browser: str | None) -> Returned:
+    async def finish(
+        self, answer: Mapping[str, str], browser: str | None, address: str
+    ) -> Returned:
         """End a login with what the provider sent the browser back with.
 
         Args:
             answer: the parameters ``state``, ``code``, ``error`` and ``iss``, each at most once.
             browser: what the browser kept.
+            address: of the client.
 
         Raises:
             Unauthenticated: it isn't the end of a login that this browser began, or the provider
@@ -185,9 +196,9 @@ class OidcLogin:
         )
         keys = await self._provider.keys(kid_of(id_token))
         claims = claims_of(id_token, keys, expected)
-        return Returned(
-            user=user_of(claims, self._client.claim, self._client.prefix), path=record["path"]
-        )
+        user = user_of(claims, self._client.claim, self._client.prefix)
+        await self._attempts.settle(self._attempts.counted(address), is_success=True)
+        return Returned(user=user, path=record["path"])
 
     async def _taken(self, state: str, browser: str | None) -> dict[str, str]:
         """The record of a login, which is gone from here on, whatever comes of it."""
@@ -208,9 +219,7 @@ class OidcLogin:
         if issuer != self._provider.issuer:
             raise _broken("comes from another identity provider")
 
-    async def _exchanged(
-        self, endpoints: Endpoints, code: str, verifier: str
-    ) -> dict[str, Any]:
+    async def _exchanged(self, endpoints: Endpoints, code: str, verifier: str) -> dict[str, Any]:
         client = self._client
         form = {
             "grant_type": "authorization_code",

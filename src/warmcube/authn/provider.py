@@ -62,8 +62,10 @@ def endpoints_of(document: Mapping[str, Any], issuer: str) -> Endpoints:
     found: dict[str, str] = {}
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
         url = document.get(name)
-        if not isinstance(url, str) or not is_trustworthy(url) or (
-            is_loopback(url) and not is_loopback(issuer)
+        if (
+            not isinstance(url, str)
+            or not is_trustworthy(url)
+            or (is_loopback(url) and not is_loopback(issuer))
         ):
             raise IdentityUnavailable(
                 f"the identity provider's discovery document has no {name} by https"

@@ -5,6 +5,7 @@ The five names of the contract stand for themselves (``CACHE_TTL``, …); every 
 
     WARMCUBE_STORE__URL             [store] url
     WARMCUBE_SOURCES__MAIN__URL     [sources.main] url
+    WARMCUBE_AUTH__OIDC__ISSUER     [auth.oidc] issuer
     WARMCUBE_DATASOURCES__0__TABLE  the first [[datasources]] table
     WARMCUBE_DATASOURCES__0__COLUMNS__PROVIDER=false
 """
@@ -19,6 +20,7 @@ from typing import Any, Final, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from warmcube.config.auth_sections import AuthSection
 from warmcube.config.problems import KeyPath, expected, kind_of, nearest
 from warmcube.config.secret import masked
 from warmcube.config.sections import (
@@ -49,6 +51,7 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "directory": DirectorySection,
     "audit": AuditSection,
     "service": ServiceSection,
+    "auth": AuthSection,
 }
 """The tables of the file that stand once."""
 
@@ -119,8 +122,8 @@ def _path_of(variable: str, raw: Mapping[str, Any]) -> KeyPath | None:
     section, *keys = variable.removeprefix(_PREFIX).lower().split("__")
     if not keys and _KUBERNETES.fullmatch(variable):
         return None
-    if section in SECTIONS and len(keys) == 1:
-        return (section, keys[0])
+    if section in SECTIONS and (len(keys) == 1 or (section == "auth" and len(keys) == 2)):
+        return (section, *keys)
     if section == "sources" and len(keys) == 2 and keys[0]:
         return ("sources", _source_name(keys[0], raw), keys[1])
     if section == "datasources" and len(keys) >= 2 and re.fullmatch(r"0|[1-9]\d{0,3}", keys[0]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
@@ -23,6 +24,7 @@ from warmcube.service.headers import SecurityHeaders
 from warmcube.service.problems import Problem, problem_of, problem_response
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.query import query_routes
+from warmcube.service.routes.session import session_routes
 
 __all__ = ["add_problem_handlers", "api_routes", "create_app"]
 
@@ -44,7 +46,10 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with cache:
+        async with cache, AsyncExitStack() as stack:
+            service.sign_in = open_sign_in(settings, cache.store)
+            if service.sign_in is not None:
+                stack.push_async_callback(service.sign_in.close)
             yield
 
     app = FastAPI(
@@ -60,6 +65,8 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
     app.state.service = service
     for routes in api_routes(service):
         app.include_router(routes)
+    if settings.auth.local is not None or settings.auth.oidc is not None:
+        app.include_router(session_routes(service))
     add_problem_handlers(app)
     describe(app)
     app.add_middleware(DefectProblems)
