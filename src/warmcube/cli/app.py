@@ -16,6 +16,7 @@ from warmcube.cli.directory import directory
 from warmcube.cli.explain_access import explain_access
 from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
+from warmcube.cli.password import password
 from warmcube.cli.prove import prove
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
@@ -42,6 +43,7 @@ app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
 app.command(cls=WhereCommand)(prove)
+app.command(cls=WhereCommand)(password)
 app.add_typer(directory, name="directory")
 app.command("explain-access", cls=WhereCommand)(explain_access)
 
