@@ -342,14 +342,14 @@ async def test_signatures(browser: httpx.AsyncClient, provider: IdentityProvider
         assert await status() == 401, header
 
     provider.header = {}
-    for header, secret in (
+    for head, secret in (
         (b'{"alg":"HS256","kid":"one"}', own.as_pem(private=False)),
         (b'{"alg":"HS256","kid":"one"}', SECRET.encode()),
         (b'{"alg":"none","kid":"one"}', None),
         (b'{"alg":"None"}', None),
     ):
-        provider.token_answer = forged(header, secret)
-        assert await status() == 401, header
+        provider.token_answer = forged(head, secret)
+        assert await status() == 401, head
     provider.token_answer = lambda answer: answer.pop("id_token")
     assert await status() == 401
     provider.token_answer = put(id_token="x" * 40_000)
