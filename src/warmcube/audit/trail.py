@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
+from warmcube.audit.context import REQUEST_ID
 from warmcube.audit.events import AuditEvent, Denied, Dropped
 from warmcube.audit.fold import Fold
 from warmcube.audit.line import Heading, line_of
+from warmcube.audit.reasons import DenialReason
 from warmcube.audit.sink import Sink
 from warmcube.errors import AuditError
 
@@ -39,6 +41,7 @@ class _Item:
 
     event: AuditEvent
     time: datetime
+    request: str | None = None
     waiter: asyncio.Future[None] | None = None
     line: bytes | None = None
     error: Exception | None = None  # why there can be no line
@@ -79,6 +82,7 @@ class Trail:
         queue_size: how many events may wait.
         bound: how many seconds the sink may take.
         report: told when the sink fails or events are lost, once for each news.
+        denied: told of every denial, before any are folded, whether or not there is a sink.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Trail:
         queue_size: int = 10_000,
         bound: float = 5.0,
         report: Callable[[AuditError], None] | None = None,
+        denied: Callable[[DenialReason], None] | None = None,
     ) -> None:
         if required and sink is None:
             raise ValueError("an audit that is required needs a sink")
@@ -103,6 +108,7 @@ class Trail:
         self._queue_size = queue_size
         self._bound = bound
         self._report = report
+        self._denied = denied
         self._id = secrets.token_hex(8)
         self._number = 0
         self._fold = Fold()
@@ -119,15 +125,18 @@ class Trail:
 
     def note(self, event: AuditEvent) -> None:
         """Have an event written; denials are folded. Never waits, never fails."""
+        if isinstance(event, Denied) and self._denied is not None:
+            self._denied(event.reason)
         if self._sink is None or self._is_closing:
             return
-        now = self._clock()
+        now, request = self._clock(), REQUEST_ID.get()
         if isinstance(event, Denied):
             for told in self._fold.add(event, self._monotonic(), now):
-                self._add(_Item(told.event, told.time))
+                is_this = told.event is event  # others stand for several requests
+                self._add(_Item(told.event, told.time, request if is_this else None))
             self._start()  # the rest is due later
         else:
-            self._add(_Item(event, now))
+            self._add(_Item(event, now, request))
 
     async def record(self, event: AuditEvent) -> None:
         """Have an event written that an answer depends on.
@@ -140,7 +149,7 @@ class Trail:
             self.note(event)
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        item = _Item(event, self._clock(), waiter)
+        item = _Item(event, self._clock(), REQUEST_ID.get(), waiter)
         if self._is_closing or len(self._queue) >= self._queue_size:
             why = "it is closed" if self._is_closing else f"{len(self._queue):,} events wait for it"
             raise _refusal(why)
@@ -258,6 +267,7 @@ class Trail:
                 probe=self._is_probe,
                 trail=self._id,
                 number=self._number,
+                request=item.request,
             )
             try:
                 item.line = line_of(item.event, heading)
