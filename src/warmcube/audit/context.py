@@ -1,4 +1,4 @@
-"""The request that is being served, so that audit lines and access logs can be laid side by side."""
+"""The request that is being served, so that access logs and audit lines can be joined."""
 
 from __future__ import annotations
 

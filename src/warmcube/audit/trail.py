@@ -82,7 +82,6 @@ class Trail:
         queue_size: how many events may wait.
         bound: how many seconds the sink may take.
         report: told when the sink fails or events are lost, once for each news.
-        denied: told of every denial, before any are folded, whether or not there is a sink.
     """
 
     def __init__(
@@ -96,7 +95,6 @@ class Trail:
         queue_size: int = 10_000,
         bound: float = 5.0,
         report: Callable[[AuditError], None] | None = None,
-        denied: Callable[[DenialReason], None] | None = None,
     ) -> None:
         if required and sink is None:
             raise ValueError("an audit that is required needs a sink")
@@ -108,7 +106,6 @@ class Trail:
         self._queue_size = queue_size
         self._bound = bound
         self._report = report
-        self._denied = denied
         self._id = secrets.token_hex(8)
         self._number = 0
         self._fold = Fold()
@@ -122,11 +119,13 @@ class Trail:
         self._is_closing = False
         self.trouble: AuditError | None = None
         """Why the sink takes nothing at present."""
+        self.denied: Callable[[DenialReason], None] | None = None
+        """Told of every denial, before any are folded, whether or not there is a sink."""
 
     def note(self, event: AuditEvent) -> None:
         """Have an event written; denials are folded. Never waits, never fails."""
-        if isinstance(event, Denied) and self._denied is not None:
-            self._denied(event.reason)
+        if isinstance(event, Denied) and self.denied is not None:
+            self.denied(event.reason)
         if self._sink is None or self._is_closing:
             return
         now, request = self._clock(), REQUEST_ID.get()

@@ -355,7 +355,8 @@ async def test_a_required_line_bears_its_request(box: Box) -> None:
 async def test_every_denial_is_told(box: Box, has_sink: bool) -> None:
     """Before they are folded, and also where nothing is audited."""
     told: list[DenialReason] = []
-    trail = Trail(box if has_sink else None, denied=told.append)
+    trail = Trail(box if has_sink else None)
+    trail.denied = told.append
     for _ in range(3):
         trail.note(a_denial())
     trail.note(a_grant())
