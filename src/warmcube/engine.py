@@ -40,6 +40,7 @@ from warmcube.query.prepared import Limits
 from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
 from warmcube.query.snapshots import Snapshots
+from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
 from warmcube.store.api import Store
@@ -103,6 +104,8 @@ class AnalyticsCache:
         self._trail: Trail
         self._observer: Observer = UNOBSERVED
         self._snapshots: Snapshots
+        self.readiness: Readiness
+        """Whether the parts can answer, while the cache is open."""
         self._warmer: Warmer
 
     @classmethod
@@ -451,6 +454,16 @@ class AnalyticsCache:
                 grace=cache.query_timeout / 1000 + cache.max_pointer_age + GRACE_SECONDS,
                 allow_eviction=settings.store.allow_eviction,
             ),
+        )
+        self.readiness = Readiness(
+            store=self._store,
+            snapshots=self._snapshots,
+            datasources=self.datasources,
+            sources=self._sources,
+            authoriser=self._authoriser,
+            trail=self._trail,
+            is_enabled=cache.enabled,
+            is_audit_required=settings.audit.required,
         )
         limits = settings.limits
         self._answerer = Answerer(

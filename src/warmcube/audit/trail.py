@@ -117,6 +117,7 @@ class Trail:
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
+        self._writing = asyncio.Lock()
         self.trouble: AuditError | None = None
         """Why the sink takes nothing at present."""
         self.denied: Callable[[DenialReason], None] | None = None
@@ -158,6 +159,18 @@ class Trail:
                 await waiter
         except TimeoutError:
             raise _refusal(f"it didn't answer within {self._bound:g} s") from None
+
+    async def retry(self) -> None:
+        """See whether the sink works again, if it didn't and nothing waits that would tell.
+
+        Where no answer is given without the audit, nobody may ask any more who would find out.
+        """
+        if self.trouble is None or self._queue or self._sink is None or self._is_closing:
+            return
+        with suppress(Exception):  # then there is trouble still
+            async with asyncio.timeout(self._bound), self._writing:
+                await self._sink.write([])
+                self.trouble = None
 
     async def close(self) -> None:
         """Write what is left, folded denials included, and close the sink."""
@@ -232,9 +245,10 @@ class Trail:
         if self._sink is None:  # pragma: no cover - nothing is taken in then
             return False
         batch = await self._batch()
+        lines = [item.line for item in batch if item.line is not None]
         try:
-            async with asyncio.timeout(self._bound) as deadline:
-                await self._sink.write([item.line for item in batch if item.line is not None])
+            async with asyncio.timeout(self._bound) as deadline, self._writing:
+                await self._sink.write(lines)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would see it
             self._fail(batch, _trouble(error, self._bound if deadline.expired() else None))
             return False

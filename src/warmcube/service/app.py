@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -20,8 +21,12 @@ from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
 from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
+from warmcube.service.metrics_port import serve_metrics
+from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.problems import Problem, problem_of, problem_response
 from warmcube.service.routes.listing import listing_routes
+from warmcube.service.routes.metrics import metrics_routes
+from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import query_routes
 
 __all__ = ["add_problem_handlers", "api_routes", "create_app"]
@@ -33,18 +38,30 @@ _DETAILS: Final = {
 }
 
 
-def create_app(settings: Settings, identify: Identify) -> FastAPI:
+def create_app(
+    settings: Settings,
+    identify: Identify,
+    *,
+    metrics_folder: Path | None = None,
+    access_log: int | None = None,
+) -> FastAPI:
     """An application with an engine of its own.
 
     Args:
         settings: the configuration.
         identify: finds out who sends a request.
+        metrics_folder: where the processes of one service share their figures; private.
+        access_log: the descriptor that a line goes to for each request; None for none.
+
+    Raises:
+        ConfigError: what is configured for metrics can't be used.
     """
-    cache = AnalyticsCache(settings, actor="service")
+    cache = AnalyticsCache(settings, actor="service", metrics_folder=metrics_folder)
+    observation = Observation()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with cache:
+        async with cache, observe(observation, cache.metrics, access_log), serve_metrics(cache):
             yield
 
     app = FastAPI(
@@ -60,6 +77,8 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
     app.state.service = service
     for routes in api_routes(service):
         app.include_router(routes)
+    for more in (probe_routes(service), metrics_routes(service)):
+        app.include_router(more)
     add_problem_handlers(app)
     describe(app)
     app.add_middleware(DefectProblems)
@@ -77,6 +96,7 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
     app.add_middleware(
         SecurityHeaders, is_secure=public is not None and public.startswith("https://")
     )
+    app.add_middleware(RequestObserver, observation=observation)
     return app
 
 

@@ -48,6 +48,8 @@ class Service:
         self.cache = cache
         self._identify = identify
         self._tags: TagMaker | None = None
+        self.is_draining = False
+        """Set when the service is to end: it isn't ready for new requests any more."""
 
     @property
     def tags(self) -> TagMaker:
