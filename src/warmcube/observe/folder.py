@@ -88,7 +88,8 @@ def _keep(known: Path, ended: Figures, gone: list[Path]) -> None:
     for path in gone:
         cells.place(_INCLUDED + path.name, 0)
     new = known.with_suffix(".new")
-    new.write_bytes(cells.content())
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(cells.content())
     new.rename(known)
     for path in gone:
         path.unlink()

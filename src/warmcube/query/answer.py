@@ -87,7 +87,8 @@ def _damaged(damage: Damage) -> _Unavailable:
 
 
 def _unreachable(error: StoreError) -> _Unavailable:
-    return _Unavailable(MissReason.STORE, str(error))
+    # Not for everybody: the error names an address.
+    return _Unavailable(MissReason.STORE, "the store can't answer", f": {error}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
