@@ -67,6 +67,8 @@ class AnalyticsCache:
             a trial that shall alarm nobody.
         stdout: the descriptor that an audit on standard output goes to, for those whose answers
             go there.
+        processes: how many processes like this one share the database: of ``[cache]
+            fallback_slots`` each has an equal part.
     """
 
     def __init__(
@@ -76,11 +78,13 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
+        processes: int = 1,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
         self._stdout = stdout
+        self._processes = processes
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
@@ -230,6 +234,7 @@ class AnalyticsCache:
         Raises:
             InvalidQuery: the query is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
+            Overloaded: too many reads of this user, or of the database, go on already.
             SourceError: neither the cache nor the database could answer.
         """
         return await self._answerer.answer(Asked(query=query), grant)
@@ -410,5 +415,8 @@ class AnalyticsCache:
                 ),
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
+                running_per_user=limits.running_per_user,
+                fallback_slots=cache.fallback_slots,
+                processes=self._processes,
             ),
         )

@@ -11,6 +11,8 @@
     │   ├── InvalidFilter          a condition, id or date that can't be read
     │   └── LimitExceeded          more than ``[limits]`` allow
     ├── AccessDenied               this user may not ask for this
+    ├── Overloaded                 too much is asked at once; try again later
+    ├── ExportBroken               an export that broke off; what went out of it isn't whole
     ├── DirectoryError             the directory can't be read or has defects
     ├── AuditError                 the audit can't be written
     ├── SourceError                the database
@@ -42,10 +44,12 @@ __all__ = [
     "Damage",
     "DirectoryError",
     "EmbeddedError",
+    "ExportBroken",
     "InvalidFilter",
     "InvalidQuery",
     "LimitExceeded",
     "MissingRole",
+    "Overloaded",
     "SourceError",
     "SourceUnavailable",
     "StoreError",
@@ -101,6 +105,23 @@ class InvalidFilter(InvalidQuery):
 
 class LimitExceeded(InvalidQuery):
     """More than one of ``[limits]`` allows; the message names it."""
+
+
+class Overloaded(WarmcubeError):
+    """Too much is asked at once.
+
+    Args:
+        message: which limit was met.
+        retry_after: seconds after which it is worth another try.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ExportBroken(WarmcubeError):
+    """A streamed export that broke off: what went out isn't all, and has to be thrown away."""
 
 
 class AccessDenied(WarmcubeError):

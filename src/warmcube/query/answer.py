@@ -29,6 +29,7 @@ from warmcube.query.lookup import PointerMoved
 from warmcube.query.prepared import Extent, Limits, PreparedQuery
 from warmcube.query.read import Reading, StoreReader
 from warmcube.query.result import Meta, Result
+from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.source.api import Source
 
@@ -90,12 +91,18 @@ class AnswerSettings:
     Attributes:
         limits: of one query.
         enabled: whether the cache answers at all.
-        seconds: that the database may take for a statement.
+        seconds: the deadline of a read; as long may the database take for a statement.
+        running_per_user: how many reads of one user go on at a time; the others wait.
+        fallback_slots: how many reads of the database go on at a time, in all processes.
+        processes: how many processes share those.
     """
 
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
+    running_per_user: int = 8
+    fallback_slots: int = 8
+    processes: int = 1
 
 
 class Answerer:
@@ -133,6 +140,8 @@ class Answerer:
         self._limits = settings.limits
         self._enabled = settings.enabled
         self._seconds = settings.seconds
+        self._running = running_slots(settings.running_per_user)
+        self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
 
     async def answer(self, asked: Asked, grant: Grant) -> Result:
         """Answer one read under a grant: every query, export, list of values or of measures.
@@ -140,11 +149,13 @@ class Answerer:
         Raises:
             InvalidQuery: what is asked is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
+            Overloaded: too much of this user's, or of the database, goes on already.
             SourceError: neither cache nor database could answer.
             AuditError: it has to be audited, and can't be.
         """
         try:
-            return await self._answer_by_rights_in_force(asked, grant)
+            async with self._running.place(_user(grant), self._seconds):
+                return await self._answer_by_rights_in_force(asked, grant)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
             raise
@@ -310,7 +321,11 @@ class Answerer:
     ) -> _Answer:
         datasource = request.datasource
         source = self._sources[datasource.source]
-        async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
+        left = max(0.0, self._seconds - (time.perf_counter() - request.started))
+        async with (
+            self._falling_back.place(_user(request.grant), left),
+            open_read(source, datasource, seconds=self._seconds, known=known) as read,
+        ):
             schema = read.schema
             judged = self._judge(request, schema)
             rows = await _fetch(read, judged, datasource)
@@ -354,6 +369,11 @@ async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> 
     if prepared.extent is Extent.PARTITIONS:
         return partitions_table(await read.partitions(scope), prepared, datasource)
     return await read.fetch(judged.partition, scope, prepared.columns)
+
+
+def _user(grant: object) -> str:
+    """Whose turn it is; what is no grant is refused in its turn."""
+    return grant.user.id if type(grant) is Grant else ""
 
 
 def _notes(judged: Judged) -> tuple[str, ...]:
