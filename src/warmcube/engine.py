@@ -15,6 +15,7 @@ from typing import Any, Self
 from warmcube.access.grant import Grant
 from warmcube.access.listing import OrganizationName, open_datasources, organizations
 from warmcube.access.permissions import Action
+from warmcube.access.standing import Purpose
 from warmcube.audit.directory import audit_directory, audit_no_directory
 from warmcube.audit.events import Invalidated, Warmed, denial
 from warmcube.audit.request import Request
@@ -30,13 +31,14 @@ from warmcube.model.schema import Datasource
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.opening import open_directory, open_seal, open_trail
-from warmcube.query.answer import Answerer, AnswerSettings
+from warmcube.query.answer import AnswerSettings
 from warmcube.query.asked import Asked
 from warmcube.query.listing import Measures, Values
+from warmcube.query.many import ManyAnswerer
 from warmcube.query.prepared import Limits
-from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
 from warmcube.query.snapshots import Snapshots
+from warmcube.query.together import TogetherReader
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
 from warmcube.store.api import Store
@@ -93,7 +95,7 @@ class AnalyticsCache:
         self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
-        self._answerer: Answerer
+        self._answerer: ManyAnswerer
         self._usage: Usage
         self._trail: Trail
         self._snapshots: Snapshots
@@ -281,6 +283,30 @@ class AnalyticsCache:
         """
         return await self._answerer.answer(Asked(query=query), grant)
 
+    async def query_many(
+        self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
+    ) -> list[Result | WarmcubeError]:
+        """Answer many queries under a grant in one read, each as if it were asked alone.
+
+        What several of them need is fetched once. All that ask the same data source are answered
+        from one snapshot, or else from one transaction of the database.
+
+        Args:
+            queries: the questions; some may be wrong, or not allowed.
+            grant: from `authorize`.
+            purpose: "export" for answers that will leave the house, as `export` gives them.
+
+        Returns:
+            for each query, in their order, its answer, or the error that it would have raised.
+
+        Raises:
+            AccessDenied: the grant is over.
+            LimitExceeded: more than ``[limits] batch`` queries.
+            Overloaded: too many reads of this user go on already.
+        """
+        asked = [Asked(query=query, purpose=purpose) for query in queries]
+        return await self._answerer.answer_many(asked, grant)
+
     async def export(self, query: Query, grant: Grant) -> Result:
         """The same, for what will leave the house: only rows that may be read and exported.
 
@@ -440,12 +466,12 @@ class AnalyticsCache:
             ),
         )
         limits = settings.limits
-        self._answerer = Answerer(
+        self._answerer = ManyAnswerer(
             self._datasources,
             self._sources,
             self._authoriser,
             self._snapshots,
-            StoreReader(self._store, self._snapshots, self._seal),
+            TogetherReader(self._store, self._snapshots, self._seal),
             self._usage,
             self._trail,
             AnswerSettings(
@@ -460,5 +486,6 @@ class AnalyticsCache:
                 running_per_user=limits.running_per_user,
                 fallback_slots=cache.fallback_slots,
                 processes=self._processes,
+                batch=limits.batch,
             ),
         )

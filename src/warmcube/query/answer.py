@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
@@ -40,6 +41,8 @@ ATTEMPTS: Final = 3
 LARGE: Final = 50_000
 """From so many rows on, evaluation leaves the event loop."""
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
@@ -64,6 +67,15 @@ class _Answer:
     schema: Schema
     judged: Judged
     result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """What the database was when it was read, and how long that took."""
+
+    schema: Schema
+    as_of: datetime
+    milliseconds: float
 
 
 class _Unavailable(Exception):
@@ -95,6 +107,7 @@ class AnswerSettings:
         running_per_user: how many reads of one user go on at a time; the others wait.
         fallback_slots: how many reads of the database go on at a time, in all processes.
         processes: how many processes share those.
+        batch: how many queries one read may have.
     """
 
     limits: Limits
@@ -103,6 +116,7 @@ class AnswerSettings:
     running_per_user: int = 8
     fallback_slots: int = 8
     processes: int = 1
+    batch: int = 100
 
 
 class Answerer:
@@ -140,6 +154,7 @@ class Answerer:
         self._limits = settings.limits
         self._enabled = settings.enabled
         self._seconds = settings.seconds
+        self._batch = settings.batch
         self._running = running_slots(settings.running_per_user)
         self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
 
@@ -199,7 +214,9 @@ class Answerer:
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
-            judged, reading, live = await self._read(request, live)
+            (judged, reading), live = await self._on_live(
+                datasource, live, partial(self._read, request)
+            )
         except _Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
@@ -237,19 +254,20 @@ class Answerer:
             raise _Unavailable("the data source is cold")
         return live
 
-    async def _read(
-        self, request: _Request, live: LiveSnapshot
-    ) -> tuple[Judged, Reading, LiveSnapshot]:
+    async def _on_live(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        read: Callable[[LiveSnapshot], Awaitable[T]],
+    ) -> tuple[T, LiveSnapshot]:
         """Read on the live snapshot; once more if it changes under the read.
 
         Raises:
             _Unavailable: the store can't be reached, or holds damage under an unchanged pointer.
         """
-        datasource = request.datasource
         for attempt in range(3):
-            judged = self._judge(request, live.manifest.schema)
             try:
-                reading = await self._read_extent(judged, datasource, live)
+                found = await read(live)
             except StoreError as error:
                 raise _Unavailable(str(error)) from error
             except (PointerMoved, Damage) as error:
@@ -261,8 +279,12 @@ class Answerer:
                 if attempt == 2:
                     raise _Unavailable("snapshots change faster than they can be read") from error
             else:
-                return judged, reading, live
+                return found, live
         raise AssertionError
+
+    async def _read(self, request: _Request, live: LiveSnapshot) -> tuple[Judged, Reading]:
+        judged = self._judge(request, live.manifest.schema)
+        return judged, await self._read_extent(judged, request.datasource, live)
 
     async def _read_extent(
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot
@@ -332,14 +354,25 @@ class Answerer:
             if read.schema != schema:  # a numeric has more digits than were known
                 schema = read.schema
                 judged = self._judge(request, schema)
-            as_of, milliseconds = read.as_of, read.milliseconds
-        timings = {"fetch": milliseconds}
+            read_as = _Database(schema, read.as_of, read.milliseconds)
+        return await self._by_database(request, judged, rows, read_as, unavailable)
+
+    async def _by_database(
+        self,
+        request: _Request,
+        judged: Judged,
+        rows: Table,
+        read: _Database,
+        unavailable: _Unavailable,
+    ) -> _Answer:
+        """The answer that some rows of the database give."""
+        timings = {"fetch": read.milliseconds}
         table = await self._evaluate(rows, judged.prepared, timings)
         timings["total"] = (time.perf_counter() - request.started) * 1000
         why = unavailable.why + (unavailable.figures if request.sees_figures else "")
         meta = Meta(
             origin="database",
-            as_of=as_of,
+            as_of=read.as_of,
             rows_fetched=rows.rows,
             rows=table.rows,
             timings=timings,
@@ -347,7 +380,7 @@ class Answerer:
         )
         explanation = _explain(judged, meta)
         explanation.why_database = why
-        return _Answer(request, schema, judged, Result(table, meta, explanation, judged))
+        return _Answer(request, read.schema, judged, Result(table, meta, explanation, judged))
 
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
