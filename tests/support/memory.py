@@ -99,6 +99,12 @@ class MemorySnapshot:
         """Not needed to warm."""
         raise AssertionError(partition, scope, columns, days, max_rows)
 
+    def stream_slice(
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+    ) -> AsyncIterator[pa.RecordBatch]:
+        """Not needed to warm."""
+        raise AssertionError(partition, scope, columns)
+
     async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
         """Not needed to warm."""
         raise AssertionError(scope)
