@@ -33,11 +33,13 @@ from warmcube.observe.usage import Usage
 from warmcube.opening import open_directory, open_seal, open_trail
 from warmcube.query.answer import AnswerSettings
 from warmcube.query.asked import Asked
+from warmcube.query.export import ExportStream
+from warmcube.query.exporter import PIECE, Exporter
 from warmcube.query.listing import Measures, Values
-from warmcube.query.many import ManyAnswerer
 from warmcube.query.prepared import Limits
 from warmcube.query.result import Result
 from warmcube.query.snapshots import Snapshots
+from warmcube.query.streamform import Form
 from warmcube.query.together import TogetherReader
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
@@ -95,7 +97,7 @@ class AnalyticsCache:
         self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
-        self._answerer: ManyAnswerer
+        self._answerer: Exporter
         self._usage: Usage
         self._trail: Trail
         self._snapshots: Snapshots
@@ -317,6 +319,43 @@ class AnalyticsCache:
         """
         return await self._answerer.answer(Asked(query=query, purpose="export"), grant)
 
+    async def export_stream(
+        self,
+        query: Query,
+        grant: Grant,
+        format: str = "csv",
+        *,
+        spreadsheet: bool = False,
+        chunk_rows: int = PIECE,
+    ) -> ExportStream:
+        """The same as a file that is taken piece by piece, of whatever size.
+
+        Answers that aren't grouped or ordered may have more rows than ``[limits] rows``: they are
+        read and written as they are taken. Others are evaluated first.
+
+        Args:
+            query: the question.
+            grant: from `authorize`.
+            format: ``csv``, ``jsonl`` (an object on each line), ``arrow`` or ``parquet``.
+            spreadsheet: put an apostrophe in front of texts that a spreadsheet would compute; for
+                CSV only.
+            chunk_rows: about how many rows are read for each piece.
+
+        Returns:
+            what gives the bytes when it is iterated over with ``async for``; close it where you
+            stop before the end. Rights are looked at again before each piece. An error in between
+            means that what came isn't the answer.
+
+        Raises:
+            InvalidQuery: the query is wrong, or the format.
+            AccessDenied: the grant doesn't allow to export this, or is over.
+            Overloaded: too many reads of this user, or of the database, go on already.
+            SourceError: neither the cache nor the database could answer.
+        """
+        asked = Asked(query=query, purpose="export")
+        form = Form(format=format, spreadsheet=spreadsheet)
+        return await self._answerer.export_stream(asked, grant, form, chunk_rows)
+
     async def values(  # noqa: PLR0913 - what a query may be narrowed by
         self,
         datasource: int,
@@ -466,7 +505,7 @@ class AnalyticsCache:
             ),
         )
         limits = settings.limits
-        self._answerer = ManyAnswerer(
+        self._answerer = Exporter(
             self._datasources,
             self._sources,
             self._authoriser,

@@ -15,24 +15,24 @@ from typing import Final
 import numpy as np
 
 from warmcube.entry.codec import Block, open_entries
-from warmcube.entry.keys import Keys, Member, PartitionKeys, PartitionName
-from warmcube.entry.manifest import Partition
+from warmcube.entry.keys import Keys, Member, PartitionName
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
+from warmcube.query.judge import Judged
 from warmcube.query.lookup import (
-    CHUNK,
-    CHUNK_BYTES,
     Lookup,
     Target,
     check_pointer,
     count_commands,
+    entry_commands,
     look_up,
     look_up_each,
     unpack_counts,
 )
 from warmcube.query.plan import LONG_SET, prove_whole
 from warmcube.query.read import Reading, StoreReader, codes_of, decode, rowless, target_of
+from warmcube.query.scan import StoreScan
 from warmcube.query.snapshots import LiveSnapshot
 from warmcube.store.api import Command
 
@@ -98,7 +98,21 @@ class _Slice:
 
 
 class TogetherReader(StoreReader):
-    """Reads from the store tier, also what many queries need at once."""
+    """Reads from the store tier, also what many queries need at once, or piece by piece."""
+
+    def scan(
+        self, datasource: Datasource, live: LiveSnapshot, judged: Judged, piece: int
+    ) -> StoreScan:
+        """What answers a query piece by piece; see `StoreScan`."""
+        return StoreScan(
+            self._store,
+            self._snapshots,
+            self._seal,
+            datasource=datasource,
+            live=live,
+            judged=judged,
+            piece=piece,
+        )
 
     async def read_together(
         self, datasource: Datasource, live: LiveSnapshot, needs: Sequence[Need]
@@ -216,7 +230,7 @@ class TogetherReader(StoreReader):
         commands: list[Command] = []
         into: list[_Slice] = []
         for each in slices:
-            for command, size in _chunks(each.target.own, each.names, each.target.partition):
+            for command, size in entry_commands(each.target.own, each.names, each.target.partition):
                 if commands and held + size > TRIP_BYTES:
                     await self._take(commands, into)
                     trips, held, commands, into = trips + 1, 0, [], []
@@ -260,18 +274,6 @@ class TogetherReader(StoreReader):
             manifest.layouts[each.target.partition.layout],
             self._seal,
         )
-
-
-def _chunks(
-    own: PartitionKeys, names: Sequence[bytes], partition: Partition
-) -> list[tuple[Command, int]]:
-    """Commands that fetch entries, each with about how many bytes it will give."""
-    average = max(1, partition.entry_bytes // max(1, partition.entries))
-    size = max(1, min(CHUNK, CHUNK_BYTES // average))
-    return [
-        ((b"MGET", *map(own.entry, names[at : at + size])), average * len(names[at : at + size]))
-        for at in range(0, len(names), size)
-    ]
 
 
 def _pick(

@@ -327,7 +327,7 @@ async def test_large_reads_give_the_same(
     alone = [await cache.query(Query(**(CHARGES | chart)), grant) for chart in charts]
     monkeypatch.setattr(lookup, "LONG_SET", 5)
     monkeypatch.setattr(together, "LONG_SET", 5)
-    monkeypatch.setattr(together, "CHUNK", 4)
+    monkeypatch.setattr(lookup, "CHUNK", 4)
     monkeypatch.setattr(together, "TRIP_BYTES", 1000)
     monkeypatch.setattr(together, "LARGE", 1)
     answers = await ask(cache, user, *charts)
