@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -101,7 +101,7 @@ class MemorySnapshot:
 
     def stream_slice(
         self, partition: PartitionName, scope: Scope, columns: Sequence[str]
-    ) -> AsyncIterator[pa.RecordBatch]:
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """Not needed to warm."""
         raise AssertionError(partition, scope, columns)
 

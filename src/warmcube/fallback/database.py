@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,7 +55,7 @@ class DatabaseRead:
 
     async def stream(
         self, partition: PartitionName, scope: Scope, columns: Sequence[str]
-    ) -> AsyncIterator[pa.RecordBatch]:
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """The same piece by piece, in storage form; the read must not have begun with a schema.
 
         Args:
@@ -67,8 +67,9 @@ class DatabaseRead:
             SourceError: the database.
         """
         wanted = columns or self.schema.names[:1]
-        async for batch in self._snapshot.stream_slice(partition, scope, wanted):
-            yield batch
+        async with aclosing(self._snapshot.stream_slice(partition, scope, wanted)) as stream:
+            async for batch in stream:
+                yield batch
 
     async def partitions(self, scope: Scope) -> list[PartitionName]:
         """The partitions that have rows within a scope; one row suffices.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from typing import Any, Final, Self, cast
+from contextlib import contextmanager
+from typing import Any, Final, Self
 
 import pyarrow as pa
+
+from warmcube.errors import SourceUnavailable
 
 __all__ = ["Spool"]
 
@@ -27,6 +30,7 @@ class Spool:
         # Closed by `close`: what is set aside outlives every block that it could be opened in.
         self._file: Any = tempfile.SpooledTemporaryFile(max_size=memory)  # noqa: SIM115
         self._writer = pa.ipc.new_stream(self._file, schema)
+        self._is_complete = False
         self.rows = 0
 
     def __enter__(self) -> Self:
@@ -36,17 +40,50 @@ class Spool:
         self.close()
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Set rows aside. Blocks."""
-        self._writer.write_batch(batch)
+        """Set rows aside. Blocks.
+
+        Raises:
+            SourceUnavailable: there is no room for them.
+        """
+        with _told():
+            self._writer.write_batch(batch)
         self.rows += batch.num_rows
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All of them, in their order; nothing can be added any more. Blocks."""
-        self._writer.close()
+        """All of them, in their order, to one reader at a time; nothing can be added any more.
+
+        Blocks.
+
+        Raises:
+            SourceUnavailable: they can't be read back.
+        """
+        if not self._is_complete:
+            with _told():
+                self._writer.close()
+            self._is_complete = True
         self._file.seek(0)
-        with pa.ipc.open_stream(self._file) as stream:
-            yield from cast("Iterator[pa.RecordBatch]", stream)
+        rows = 0
+        with _told(), pa.ipc.open_stream(self._file) as stream:
+            for batch in stream:
+                rows += batch.num_rows
+                yield batch
+        if rows != self.rows:
+            raise SourceUnavailable(
+                f"of {self.rows:,} rows that were set aside {rows:,} came back; try again"
+            )
 
     def close(self) -> None:
         """Forget all."""
         self._file.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the system says against it, in words for whoever asked."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise SourceUnavailable(
+            f"the rows of the database can't be set aside in {tempfile.gettempdir()}: "
+            f"{type(error).__name__}; see to its room, or name another folder in TMPDIR"
+        ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -203,8 +204,9 @@ class Exporter(ManyAnswerer):
             spool = Spool(kept)
             try:
                 stream = read.stream(judged.partition, judged.narrowed.scope, prepared.columns)
-                async for batch in stream:
-                    await asyncio.to_thread(spool.add, batch)
+                async with aclosing(stream):
+                    async for batch in stream:
+                        await asyncio.to_thread(spool.add, batch)
             except BaseException:
                 spool.close()
                 raise

@@ -10,7 +10,7 @@ an instant int64; text is string. NULL is Arrow's null.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -110,7 +110,7 @@ class SourceSnapshot(Protocol):
 
     def stream_slice(
         self, partition: PartitionName, scope: Scope, columns: Sequence[str]
-    ) -> AsyncIterator[pa.RecordBatch]:
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         """The same rows piece by piece, however many they are.
 
         The time limit counts for each piece. Open the snapshot without `known` for it: digits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -216,7 +216,7 @@ class DuckdbSnapshot:
 
     async def stream_slice(
         self, partition: PartitionName, scope: Scope, columns: Sequence[str]
-    ) -> AsyncIterator[pa.RecordBatch]:
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         wanted = Schema(tuple(self.schema[name] for name in columns))
         statement = slice_statement(
             self._relation,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -104,7 +104,7 @@ class PostgresSnapshot:
 
     async def stream_slice(
         self, partition: PartitionName, scope: Scope, columns: Sequence[str]
-    ) -> AsyncIterator[pa.RecordBatch]:
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
         statement = slice_statement(
             self._table.sql,
             self._columns,
