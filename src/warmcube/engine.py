@@ -30,6 +30,8 @@ from warmcube.jobs.ledger import Ledger
 from warmcube.jobs.recorder import Recorder
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
+from warmcube.observe.health import Overall, overall
+from warmcube.observe.measure import measure
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.opening import open_directory, open_seal, open_trail
@@ -404,6 +406,27 @@ class AnalyticsCache:
         """
         wanted = self.settings.datasource(datasource)
         return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
+
+    async def health(self, datasource: int | None = None) -> Overall:
+        """How well the cache is, out of what is measured now.
+
+        Args:
+            datasource: its id; None for all of them.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.datasources
+        if datasource is not None:
+            wanted = (self.settings.datasource(datasource),)
+        is_on = self.settings.cache.enabled
+        return overall(
+            [
+                await measure(self._store, self._keys(one.id), one, self._seal, is_on=is_on)
+                for one in wanted
+            ]
+        )
 
     async def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
         """How many rows the live snapshot has, by measure and frequency; empty without one.

@@ -12,7 +12,7 @@ from warmcube.entry.keys import Keys
 from warmcube.errors import Damage, UnknownJob, WarmInProgress
 from warmcube.jobs.job import Job, JobState, datasource_of_job, pack_job, unpack_job
 from warmcube.store.api import Store
-from warmcube.warm.lease import busy, this_process
+from warmcube.warm.lease import busy, holder_of, this_process
 
 __all__ = ["ALIVE_SECONDS", "MOST_JOBS", "Ledger"]
 
@@ -160,6 +160,11 @@ class Ledger:
                 f"lists the last {MOST_JOBS} of each data source"
             )
         return job
+
+    async def holder(self, datasource: int) -> str | None:
+        """Who holds the lease of a data source, job or not; None if nobody does."""
+        (lock,) = await self._store.run([(b"GET", self._keys(datasource).lock)])
+        return None if lock is None else holder_of(lock)
 
     def _keys(self, datasource: int) -> Keys:
         return Keys(self._namespace, datasource)

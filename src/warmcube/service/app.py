@@ -21,8 +21,10 @@ from warmcube.service.defects import DefectProblems
 from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.problems import Problem, problem_of, problem_response
+from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.query import query_routes
+from warmcube.service.routes.warming import warming_routes
 
 __all__ = ["add_problem_handlers", "api_routes", "create_app"]
 
@@ -45,7 +47,10 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with cache:
-            yield
+            try:
+                yield
+            finally:
+                await service.close()
 
     app = FastAPI(
         title="warmcube",
@@ -82,7 +87,12 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
 
 def api_routes(service: Service) -> Iterable[APIRouter]:
     """The routes that need nothing but an engine and a caller."""
-    return (query_routes(service), listing_routes(service))
+    return (
+        query_routes(service),
+        listing_routes(service),
+        admin_routes(service),
+        warming_routes(service),
+    )
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -14,6 +14,7 @@ from warmcube.authn.identity import Identity
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.service.tags import TagMaker
+from warmcube.service.warming import Warming
 
 __all__ = ["Caller", "Identify", "Service"]
 
@@ -46,8 +47,20 @@ class Service:
     def __init__(self, settings: Settings, identify: Identify, cache: AnalyticsCache) -> None:
         self.settings = settings
         self.cache = cache
+        self.warming = Warming(settings, cache)
+        self.is_draining = False
         self._identify = identify
         self._tags: TagMaker | None = None
+
+    def drain(self) -> None:
+        """Start nothing new, and end what could go on for long: the service is about to end."""
+        self.is_draining = True
+        self.warming.drain()
+
+    async def close(self) -> None:
+        """End what the service has started, before the engine is closed."""
+        self.drain()
+        await self.warming.close(self.settings.service.shutdown)
 
     @property
     def tags(self) -> TagMaker:
