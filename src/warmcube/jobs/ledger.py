@@ -128,16 +128,14 @@ class Ledger:
         ones as abandoned.
         """
         keys = self._keys(datasource)
+        (order,) = await self._store.run([(b"LRANGE", keys.jobs_order, 0, MOST_JOBS - 1)])
+        if not order:
+            return ()
         # The active job is read first: one that ends meanwhile is then seen as ended.
-        active, order, flat = await self._store.run(
-            [
-                (b"GET", keys.job),
-                (b"LRANGE", keys.jobs_order, 0, MOST_JOBS - 1),
-                (b"HGETALL", keys.jobs),
-            ]
+        active, records = await self._store.run(
+            [(b"GET", keys.job), (b"HMGET", keys.jobs, *order)]
         )
-        records = dict(zip(flat[::2], flat[1::2], strict=True))
-        found = (_seen(records.get(each), active) for each in order)
+        found = (_seen(record, active) for record in records)
         return tuple(job for job in found if job is not None)
 
     async def find(self, id: str) -> Job:

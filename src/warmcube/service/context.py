@@ -34,6 +34,12 @@ class Caller:
     identity: Identity
     grant: Grant
 
+    @property
+    def name(self) -> str:
+        """Who did it, for the history and the audit of what is done to the cache."""
+        user, actor = self.identity.user, self.identity.actor
+        return user if actor == user else f"{user} through {actor}"
+
 
 class Service:
     """The engine and its configuration, as the routes use them.

@@ -54,7 +54,7 @@ def admin_routes(service: Service) -> APIRouter:
         parameters(request)
         data = await body_json(request, most=limits.body, depth=limits.depth)
         wanted = datasource_in_body(service, fields_of(data, ("datasource",)))
-        gone = [await cache.invalidate(each, caller.grant.actor) for each in wanted]
+        gone = [await cache.invalidate(each, caller.name) for each in wanted]
         return uncached_json({"invalidated": gone})
 
     return routes

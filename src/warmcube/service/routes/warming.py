@@ -84,7 +84,7 @@ async def _start(
     busy: dict[int, WarmInProgress] = {}
     for each in wanted:
         try:
-            job = await service.warming.start(each, actor=caller.grant.actor, force=force)
+            job = await service.warming.start(each, actor=caller.name, force=force)
         except WarmInProgress as error:
             busy[each] = error
         else:
