@@ -77,7 +77,7 @@ async def _serve(config: str) -> None:
         app.state.service.drain()
         server.should_exit = True
 
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has no event)
         await asyncio.sleep(0.01)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
     sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")

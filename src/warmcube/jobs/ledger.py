@@ -132,9 +132,7 @@ class Ledger:
         if not order:
             return ()
         # The active job is read first: one that ends meanwhile is then seen as ended.
-        active, records = await self._store.run(
-            [(b"GET", keys.job), (b"HMGET", keys.jobs, *order)]
-        )
+        active, records = await self._store.run([(b"GET", keys.job), (b"HMGET", keys.jobs, *order)])
         found = (_seen(record, active) for record in records)
         return tuple(job for job in found if job is not None)
 

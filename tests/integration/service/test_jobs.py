@@ -105,7 +105,7 @@ def has_ended(job: dict[str, Any]) -> bool:
 
 def is_at_work(job: dict[str, Any]) -> bool:
     """Whether a process of its own works on it."""
-    return job["state"] == "running"
+    return bool(job["state"] == "running")
 
 
 def worker_of(job: dict[str, Any]) -> int:
@@ -122,7 +122,8 @@ def leases(redis_url: str) -> bytes | None:
 
 def test_line_19_progress_moves_and_shows_in_every_process(large: Path, database: str) -> None:
     """Line 19: a job started through one process moves in another, from 0 to 1, never backwards,
-    and is in the next one's history after both are gone."""
+    and is in the next one's history after both are gone.
+    """
     with web(large) as one, web(large) as other:
         job = start(one)
         seen = until(other, job, has_ended)
@@ -182,9 +183,7 @@ def test_of_two_at_once_one_works(small: Path, database: str) -> None:
         body = {"datasource": 1}
         with ThreadPoolExecutor(8) as pool:
             answered = list(
-                pool.map(
-                    lambda client: client.admin("POST", "/warm", json=body), [one, other] * 4
-                )
+                pool.map(lambda client: client.admin("POST", "/warm", json=body), [one, other] * 4)
             )
         assert sorted(each.status_code for each in answered) == [202] + [409] * 7
         (job,) = (each.json()["job"] for each in answered if each.status_code == 202)
@@ -206,7 +205,9 @@ def test_a_killed_worker_is_abandoned(small: Path, database: str, redis_url: str
         until(one, first, has_ended)
         with held(database):
             job = start(one)
-            seen = until(other, job, lambda each: is_at_work(each) and leases(redis_url) is not None)
+            seen = until(
+                other, job, lambda each: is_at_work(each) and leases(redis_url) is not None
+            )
             os.kill(worker_of(seen[-1]), signal.SIGKILL)
             ended = until(other, job, lambda each: each["failure"] is not None)[-1]
             assert (ended["state"], ended["failure"]["kind"]) == ("abandoned", "Killed")
@@ -237,9 +238,7 @@ def test_a_killed_service_loses_no_job(small: Path, database: str) -> None:
 def test_a_service_killed_with_its_queue(small: Path, redis_url: str, database: str) -> None:
     """A job that nobody will do any more is abandoned, not queued for ever."""
     with small.open("a") as file:
-        file.write(
-            '[[datasources]]\nid = 2\nname = "Large"\nsource = "main"\ntable = "ih.large"\n'
-        )
+        file.write('[[datasources]]\nid = 2\nname = "Large"\nsource = "main"\ntable = "ih.large"\n')
     with web(small) as one, web(small) as other:
         with held(database):
             answered = one.admin("POST", "/warm", json={"datasource": "all"})
@@ -296,7 +295,9 @@ def test_an_emptied_store(small: Path, database: str, redis_url: str) -> None:
             with closing(redis.Redis.from_url(redis_url)) as client:
                 client.flushall()
         deadline = time.monotonic() + 60
-        while (found := one.admin("GET", "/warming/status", params={"job": job})).status_code == 404:
+        while (
+            found := one.admin("GET", "/warming/status", params={"job": job})
+        ).status_code == 404:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         ended = until(one, found.json()["job"]["id"], has_ended)[-1]
@@ -311,9 +312,7 @@ def test_invalidating_stops_a_job(small: Path, database: str, redis_url: str) ->
             job = start(one)
             until(one, job, lambda each: is_at_work(each) and leases(redis_url) is not None)
             gone = other.admin("POST", "/invalidate", json={"datasource": 1})
-            assert gone.json() == {
-                "invalidated": [{"datasource": 1, "was_live": False, "keys": 0}]
-            }
+            assert gone.json() == {"invalidated": [{"datasource": 1, "was_live": False, "keys": 0}]}
         ended = until(one, job, has_ended)[-1]
         assert (ended["state"], ended["failure"]["kind"]) == ("failed", "WarmFenced")
 
@@ -333,9 +332,7 @@ def test_a_worker_shows_no_secret(tmp_path: Path, redis_url: str, database: str)
     make_cache(tmp_path, redis_url, database, access=ACCESS)
     config = tmp_path / "warmcube.toml"
     text = config.read_text()
-    config.write_text(
-        text.replace("[store]\n", f'[store]\nintegrity = "mac"\nmac_key = "{key}"\n')
-    )
+    config.write_text(text.replace("[store]\n", f'[store]\nintegrity = "mac"\nmac_key = "{key}"\n'))
     with web(config) as one, held(database):
         at_work = until(one, start(one), is_at_work)[-1]
         facts = Path(f"/proc/{worker_of(at_work)}")
@@ -382,7 +379,9 @@ def test_a_listener_whose_right_ends(small: Path, database: str) -> None:
             while not next(lines).startswith("data: "):
                 pass
             access = small.parent / "access.toml"
-            access.write_text(access.read_text().replace('"cache:read:all"', '"analytics:read:all"'))
+            access.write_text(
+                access.read_text().replace('"cache:read:all"', '"analytics:read:all"')
+            )
             for _ in lines:  # ends by itself
                 pass
         assert not has_ended(job_of(one, job))
