@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from warmcube.jobs.share import remaining_seconds, share_of
@@ -17,7 +19,7 @@ def test_it_grows_from_phase_to_phase_and_within() -> None:
     ]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0.0, 1.0)
-    assert max(after - before for before, after in zip(shares, shares[1:], strict=False)) < 0.1
+    assert max(after - before for before, after in pairwise(shares)) < 0.1
 
 
 @pytest.mark.parametrize("total", [None, 0])
