@@ -28,11 +28,13 @@ from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.problems import Problem, problem_of, problem_response
+from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
 from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import query_routes
 from warmcube.service.routes.session import session_routes
+from warmcube.service.routes.warming import warming_routes
 
 __all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
@@ -82,6 +84,7 @@ def create_app(
                 stack.push_async_callback(service.sign_in.close)
             await stack.enter_async_context(observe(observation, cache.metrics, access_log))
             await stack.enter_async_context(serve_metrics(cache))
+            stack.push_async_callback(service.close)
             yield
 
     app = FastAPI(
@@ -133,7 +136,12 @@ def by_token(tokens: BearerTokens) -> Identify:
 
 def api_routes(service: Service) -> Iterable[APIRouter]:
     """The routes that need nothing but an engine and a caller."""
-    return (query_routes(service), listing_routes(service))
+    return (
+        query_routes(service),
+        listing_routes(service),
+        admin_routes(service),
+        warming_routes(service),
+    )
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -29,6 +29,7 @@ from warmcube.errors import (
     TooManyAttempts,
     Unauthenticated,
     UnknownDatasource,
+    UnknownJob,
     WarmcubeError,
     WarmError,
     WarmInProgress,
@@ -137,6 +138,16 @@ def _later(status: int, slug: str | None = None) -> Any:
     )
 
 
+def _in_progress(error: WarmInProgress) -> Problem:
+    return Problem(
+        status=409,
+        detail=str(error),
+        slug="warm-in-progress",
+        headers={"Retry-After": str(max(1, ceil(error.retry_after)))},
+        more={"by": error.by, "since": error.since, "job": error.job},
+    )
+
+
 def _request(error: InvalidRequest) -> Problem:
     return Problem(status=error.status, detail=str(error))
 
@@ -145,12 +156,13 @@ _KINDS: Final[tuple[tuple[type[WarmcubeError], Any], ...]] = (
     (Unauthenticated, _unauthenticated),
     (AccessDenied, _told(403)),
     (UnknownDatasource, _told(404, "unknown-datasource")),
+    (UnknownJob, _told(404, "unknown-job")),
     (InvalidRequest, _request),
     (LimitExceeded, _told(422, "limit-exceeded")),
     (InvalidQuery, _told(422)),
     (Overloaded, _later(503, "overloaded")),
     (TooManyAttempts, _later(429)),
-    (WarmInProgress, _told(409, "warm-in-progress")),
+    (WarmInProgress, _in_progress),
     (WarmError, _told(409, "warm-failed")),
     (DirectoryError, _behind("the directory of users can't be read", "directory-unavailable")),
     (AuditError, _behind("what is answered has to be audited, and can't be", "audit-unavailable")),
