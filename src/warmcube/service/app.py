@@ -8,21 +8,24 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
+from warmcube.service.direct import DirectQueries
 from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.problems import Problem, problem_of, problem_response
 from warmcube.service.routes.listing import listing_routes
-from warmcube.service.routes.query import query_routes
+from warmcube.service.routes.query import QUERY_PATH, query_routes
 
 __all__ = ["add_problem_handlers", "api_routes", "create_app"]
 
@@ -58,10 +61,13 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
     )
     service = Service(settings, identify, cache)
     app.state.service = service
-    for routes in api_routes(service):
+    routers = tuple(api_routes(service))
+    for routes in routers:
         app.include_router(routes)
     add_problem_handlers(app)
     describe(app)
+    posted = next(each for routes in routers for each in routes.routes if _is_query(each))
+    app.add_middleware(DirectQueries, service=service, route=posted, refuse=_warmcube_error)
     app.add_middleware(DefectProblems)
     section = settings.service
     if section.cors_origins:
@@ -78,6 +84,12 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
         SecurityHeaders, is_secure=public is not None and public.startswith("https://")
     )
     return app
+
+
+def _is_query(route: BaseRoute) -> bool:
+    return (
+        isinstance(route, APIRoute) and route.path == QUERY_PATH and "POST" in (route.methods or ())
+    )
 
 
 def api_routes(service: Service) -> Iterable[APIRouter]:
