@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +25,8 @@ _LINGER: Final = 2.0
 """Seconds for a client to notice that it is refused, before the connection ends."""
 _LEAST: Final = 16_384
 """Bytes that somebody must take within the time-out, as long as an answer waits to be sent."""
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 _SLOW: Final = Problem(
     status=408, detail="the request took too long to arrive; send it without pauses"
@@ -86,7 +90,7 @@ class Connection(HttpToolsProtocol):
             self._is_refused = True
             self.deadline = self.loop.time() + _LINGER
             if excess > 16 + self.bounds.connections // 4:
-                transport.abort()
+                self._cut()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -148,23 +152,38 @@ class Connection(HttpToolsProtocol):
         """Say what is wrong, if nothing is being said already, and hang up."""
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        if self._may_speak():
             self.transport.write(_raw(problem, self.server_state.default_headers))
         self.transport.close()
+
+    def _may_speak(self) -> bool:
+        """Whether the next response on this connection isn't somebody else's."""
+        cycle = self.cycle
+        if cycle is None:
+            return True
+        if self._is_in_head:
+            return cycle.response_complete
+        return not cycle.response_started and not self.pipeline
+
+    def _cut(self) -> None:
+        """End the connection, with all that waits to be sent, in the kernel too."""
+        opened = self.transport.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
 
     def check_time(self, now: float) -> None:
         """Hang up where somebody is too slow."""
         if self.transport.is_closing():
             self._closing_since = self._closing_since or now
             if now - self._closing_since > self.bounds.seconds:  # what is left isn't taken
-                self.transport.abort()
+                self._cut()
             return
         if self._unsent is not None:
             since, size = self._unsent
             if now - since > self.bounds.seconds:
                 left = self.transport.get_write_buffer_size()
                 if left > size - _LEAST:
-                    self.transport.abort()
+                    self._cut()
                     return
                 self._unsent = (now, left)
         if self.deadline is not None and now > self.deadline:
