@@ -52,9 +52,7 @@ def facts(postgres_module_db: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def warm(
-    tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis, facts: str
-) -> Path:
+def warm(tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis, facts: str) -> Path:
     """The folder of a configuration whose table is warm."""
     folder = tmp_path_factory.mktemp("warm")
     with closing(redis.Redis.from_url(redis_server.url)) as client:
@@ -90,7 +88,9 @@ def start(tmp_path: Path, warm: Path) -> Iterator[Start]:
         yield go
 
 
-QUERY: Final = b'{"datasource": 1, "measure": "Charges", "frequency": "Monthly", "practices": [101]}'
+QUERY: Final = (
+    b'{"datasource": 1, "measure": "Charges", "frequency": "Monthly", "practices": [101]}'
+)
 """Of `north` and `root`."""
 
 LARGE: Final = b'{"datasource": 1, "measure": "Long", "frequency": "Monthly", "practices": [101]}'

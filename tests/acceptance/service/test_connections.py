@@ -149,8 +149,6 @@ MALFORMED = {
 }
 
 
-
-
 def test_what_is_malformed_is_refused(start: Start) -> None:
     """400 in the one shape, and the connection ends: nothing that follows is taken for a request."""
     service = start(PORT)

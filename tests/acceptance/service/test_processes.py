@@ -108,7 +108,9 @@ def test_a_process_that_is_killed_is_replaced(start: Start) -> None:
     assert before - set(service.workers) == {killed}
     service.signal(signal.SIGTERM)
     assert service.end() == 0
-    assert any(f"process {killed} ended by signal 9; it is replaced" in line for line in service.told)
+    assert any(
+        f"process {killed} ended by signal 9; it is replaced" in line for line in service.told
+    )
 
 
 def test_processes_that_keep_ending_end_the_service(start: Start) -> None:
