@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Final, TypeAlias
 
 import pytest
 import redis
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from tests.support.caches import TABLE, execute, make_cache
 from tests.support.served import Running, running
 
@@ -19,24 +21,26 @@ from warmcube.embedded import EmbeddedRedis
 
 Start: TypeAlias = Callable[..., Running]
 
-_LAUNCH: Final = """
-import os, sys
-from warmcube.cli.console import say, say_error
-from warmcube.config import load
-from warmcube.errors import WarmcubeError
-from warmcube.service.app import create_app
-from warmcube.service.serve import serve
-from warmcube.service.server.logs import log_to_stderr
-from tests.support.services import identify_by_name
-log_to_stderr()
-try:
-    serve(load(sys.argv[1], os.environ), lambda each: create_app(each, identify_by_name), say)
-except WarmcubeError as error:
-    say_error(str(error))
-    sys.exit(error.exit_status)
-except KeyboardInterrupt:
-    sys.exit(130)
+_SECRET: Final = "not very secret, and long enough for HS256"
+_AUTH: Final = """
+[[auth.keys]]
+issuer = "https://issuer.example.com"
+audience = "warmcube"
+algorithms = ["HS256"]
+key_file = "secret.key"
 """
+
+
+def bearer(user: str) -> str:
+    """A header with a token for a user."""
+    claims = {
+        "iss": "https://issuer.example.com",
+        "aud": "warmcube",
+        "sub": user,
+        "exp": int(time.time()) + 3600,
+    }
+    token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(_SECRET))
+    return f"Authorization: Bearer {token}"
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +73,18 @@ def warm(tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis, 
 
 @pytest.fixture
 def start(tmp_path: Path, warm: Path) -> Iterator[Start]:
-    """Starts services: takes settings of ``[service]``, one a line."""
+    """Starts services: takes settings of ``[service]``, and options of the command."""
     with ExitStack() as stack:
 
-        def go(settings: str, *, is_awaited: bool = True) -> Running:
+        def go(settings: str, *options: str, auth: str = _AUTH, is_awaited: bool = True) -> Running:
             shutil.copytree(warm, tmp_path, dirs_exist_ok=True)
+            secret = tmp_path / "secret.key"
+            secret.write_text(_SECRET)
+            secret.chmod(0o600)
             with (tmp_path / "warmcube.toml").open("a") as file:
-                file.write(f"[service]\n{settings}")
-            return stack.enter_context(
-                running(
-                    [str(tmp_path / "warmcube.toml")],
-                    Path(__file__).parents[3],
-                    program=[sys.executable, "-W", "error", "-c", _LAUNCH],
-                    is_awaited=is_awaited,
-                )
-            )
+                file.write(f"{auth}\n[service]\n{settings}")
+            words = ("--config", "warmcube.toml", "serve", *options)
+            return stack.enter_context(running(words, tmp_path, is_awaited=is_awaited))
 
         yield go
 
@@ -96,4 +97,5 @@ QUERY: Final = (
 LARGE: Final = b'{"datasource": 1, "measure": "Long", "frequency": "Monthly", "practices": [101]}'
 """An answer of several MB."""
 
-AS_NORTH: Final = "Authorization: Test north"
+AS_NORTH: Final = bearer("north")
+AS_ROOT: Final = bearer("root")

@@ -9,7 +9,7 @@ import pytest
 from tests.support.served import Reply, Running, exchange, raw_query, read_reply
 from tests.support.servers import wait_until
 
-from .conftest import AS_NORTH, LARGE, QUERY, Start
+from .conftest import AS_NORTH, AS_ROOT, LARGE, QUERY, Start
 
 PORT = "port = 0\n"
 
@@ -78,7 +78,7 @@ def test_who_takes_slowly_is_hung_up_on(start: Start) -> None:
     for connection in slow:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", service.port))
-        connection.sendall(raw_query(LARGE, "Authorization: Test root"))
+        connection.sendall(raw_query(LARGE, AS_ROOT))
     assert is_answered(service)
     for connection in slow:
         wait_until(lambda connection=connection: has_lost(connection))  # type: ignore[misc]
@@ -150,7 +150,7 @@ MALFORMED = {
 
 
 def test_what_is_malformed_is_refused(start: Start) -> None:
-    """400 in the one shape, and the connection ends: nothing that follows is taken for a request."""
+    """400 in the one shape, and the connection ends: what follows is taken for no request."""
     service = start(PORT)
     for what, request in MALFORMED.items():
         with service.connect() as connection:

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from tests.support.caches import select
@@ -108,9 +109,8 @@ def test_a_process_that_is_killed_is_replaced(start: Start) -> None:
     assert before - set(service.workers) == {killed}
     service.signal(signal.SIGTERM)
     assert service.end() == 0
-    assert any(
-        f"process {killed} ended by signal 9; it is replaced" in line for line in service.told
-    )
+    words = f"process {killed} ended by signal 9; it is replaced"
+    assert sum(words in line for line in service.told) == 1
 
 
 def test_processes_that_keep_ending_end_the_service(start: Start) -> None:
@@ -122,9 +122,8 @@ def test_processes_that_keep_ending_end_the_service(start: Start) -> None:
             os.kill(pid, signal.SIGKILL)
             ended.add(pid)
     assert service.end() == 1
-    assert service.told[-1] == (
-        "error: the service's processes keep ending, the last one by signal 9; its log says why\n"
-    )
+    words = "error: the service's processes keep ending, the last one by signal 9; its log says why"
+    assert service.told[-1] == f"{words}\n"
 
 
 def test_no_process_outlives_the_supervisor(start: Start) -> None:
@@ -143,10 +142,8 @@ def test_a_port_in_use(start: Start, workers: int) -> None:
         port = taken.getsockname()[1]
         service = start(f"port = {port}\nworkers = {workers}", is_awaited=False)
         assert service.end() == 1
-    assert service.told == [
-        f"error: the service can't listen on 127.0.0.1:{port}: something else listens there; stop "
-        "it, or choose another with --port\n"
-    ]
+    words = f"error: the service can't listen on 127.0.0.1:{port}: something else listens there"
+    assert service.told == [f"{words}; stop it, or choose another with --port\n"]
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", ""])
@@ -156,6 +153,44 @@ def test_an_address_of_another_machine(start: Start, host: str) -> None:
     assert service.end() == 1
     assert len(service.told) == 1
     assert service.told[0].startswith("error: the service can't listen on ")
+
+
+def test_what_keeps_processes_from_starting_is_said(start: Start, tmp_path: Path) -> None:
+    """Once, however many processes there are."""
+    keyless = """
+[[auth.keys]]
+issuer = "https://issuer.example.com"
+audience = "warmcube"
+algorithms = ["RS256"]
+key_file = "no.pem"
+"""
+    service = start(f"{PORT}workers = 2", auth=keyless, is_awaited=False)
+    assert service.end() == 2
+    missing = f"error: [[auth.keys]] key_file {tmp_path / 'no.pem'} can't be read: "
+    assert service.told == [f"{missing}No such file or directory\n"]
+
+
+def test_nobody_could_prove_who_they_are(start: Start) -> None:
+    """Without authentication nothing listens; it says what to write."""
+    service = start(PORT, auth="", is_awaited=False)
+    assert service.end() == 2
+    assert len(service.told) == 1
+    assert "add [[auth.keys]]" in service.told[0]
+
+
+def test_options_count_before_settings(start: Start) -> None:
+    """``--host``, ``--port`` and ``--workers`` stand above what the file says."""
+    service = start("port = 1\nhost = '192.0.2.1'", "--port=0", "--host=localhost", "--workers=2")
+    assert service.url.startswith("http://127.0.0.1:")
+    assert len(service.workers) == 2
+
+
+@pytest.mark.parametrize("option", ["--port=65536", "--port=x", "--workers=0", "--host="])
+def test_wrong_options(start: Start, option: str) -> None:
+    """Usage errors have the status 2."""
+    service = start(PORT, option, is_awaited=False)
+    assert service.end() == 2
+    assert len(service.told) == 1
 
 
 def test_off_loopback_it_says_that_tls_must_end_in_front(start: Start) -> None:
