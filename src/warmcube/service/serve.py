@@ -80,10 +80,9 @@ async def _work(settings: Settings, build: Build, listening: socket.socket, life
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, server.stop)
     loop.add_reader(life.supervisor, server.stop)  # it is gone: nobody would end us
-    async with app.router.lifespan_context(app), asyncio.TaskGroup() as tasks:
-        tasks.create_task(server.run_on(listening))
-        await server.listens.wait()
+    async with app.router.lifespan_context(app), server.on(listening) as serving:
         life.tell_ready()
+        await serving
 
 
 @asynccontextmanager
@@ -102,13 +101,8 @@ async def served(settings: Settings, build: Build) -> AsyncIterator[str]:
         url = url_of(listening)
         app = build(settings)
         server = Server(app, settings)
-        async with app.router.lifespan_context(app), asyncio.TaskGroup() as tasks:
-            tasks.create_task(server.run_on(listening))
-            await server.listens.wait()
-            try:
-                yield url
-            finally:
-                server.stop()
+        async with app.router.lifespan_context(app), server.on(listening):
+            yield url
 
 
 def _close(sockets: Sequence[socket.socket]) -> None:

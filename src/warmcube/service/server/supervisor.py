@@ -259,7 +259,8 @@ class Supervisor:
                 raise KeyboardInterrupt
             return
         self._deadline = time.monotonic() + self._drain + _GRACE
-        _LOG.info("stopping; requests may go on for %g seconds", self._drain)
+        if self._failure is None:
+            _LOG.info("stopping; requests may go on for %g seconds", self._drain)
         self._stopping()
         for pid in self._processes:
             os.kill(pid, signal.SIGTERM)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import uvicorn
@@ -32,7 +32,7 @@ class Server(uvicorn.Server):
         section = settings.service
         proxies = list(section.trusted_proxies)
         bounds = Bounds(section.connections, section.receive_timeout)
-        self.listens = asyncio.Event()
+        self._listens = asyncio.Event()
         super().__init__(
             uvicorn.Config(
                 app,
@@ -55,17 +55,25 @@ class Server(uvicorn.Server):
         """Take no new requests, finish those that run, and end."""
         self.should_exit = True
 
-    async def run_on(self, listening: socket.socket) -> None:
-        """Serve until `stop`.
+    @contextlib.asynccontextmanager
+    async def on(self, listening: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+        """Serve until `stop`, or the end of the context; what runs then is waited for.
 
         Args:
             listening: bound; closed as soon as no new connections are taken.
         """
-        await self.serve([listening])
+        serving = asyncio.create_task(self.serve([listening]))
+        serving.add_done_callback(lambda _: self._listens.set())
+        try:
+            await self._listens.wait()
+            yield serving
+        finally:
+            self.stop()
+            await serving
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.listens.set()
+        self._listens.set()
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS == 0:
