@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import tempfile
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -61,7 +64,9 @@ def serve(
 
     require_authentication(settings)
     log_to_stderr()
-    serve_until_told(settings, create_app, _announce)
+    with tempfile.TemporaryDirectory(prefix="warmcube-metrics-") as folder:
+        build = partial(create_app, metrics_folder=Path(folder), access_log=sys.stderr.fileno())
+        serve_until_told(settings, build, _announce)
 
 
 def _announce(url: str) -> None:

@@ -78,8 +78,13 @@ async def _work(settings: Settings, build: Build, listening: socket.socket, life
     app = build(settings)
     server = Server(app, settings)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, server.stop)
-    loop.add_reader(life.supervisor, server.stop)  # it is gone: nobody would end us
+
+    def stop() -> None:
+        app.state.service.is_draining = True
+        server.stop()
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_reader(life.supervisor, stop)  # it is gone: nobody would end us
     async with app.router.lifespan_context(app), server.on(listening) as serving:
         life.tell_ready()
         await serving

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Final
 
+from warmcube.audit.context import REQUEST_ID
 from warmcube.config import masked
 
 __all__ = ["log_to_stderr"]
@@ -26,6 +27,7 @@ class _Lines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "pid": record.process,
+            "request": REQUEST_ID.get(),
             "event": masked(record.getMessage())[:_MOST],
         }
         if record.exc_info:
