@@ -80,6 +80,7 @@ async def _work(settings: Settings, build: Build, listening: socket.socket, life
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
+        loop.remove_reader(life.supervisor)  # its end can be read again and again
         app.state.service.is_draining = True
         server.stop()
 
