@@ -34,6 +34,7 @@
     │   ├── WarmFenced             the lease or the fence was lost on the way
     │   ├── WarmMismatch           what was written isn't what the source holds
     │   └── WarmRefused            far fewer rows than before; needs ``--force``
+    ├── ServeError                 the service can't listen, or its processes keep ending
     └── EmbeddedError              an embedded server can't be started
 
 A message says what was wrong, with the value; what was expected; what to do. It never holds a
@@ -57,6 +58,7 @@ __all__ = [
     "LimitExceeded",
     "MissingRole",
     "Overloaded",
+    "ServeError",
     "SourceError",
     "SourceUnavailable",
     "StoreError",
@@ -285,6 +287,10 @@ class WarmMismatch(WarmError):
 
 class WarmRefused(WarmError):
     """The new snapshot would lose far too many rows; ``--force`` publishes it anyway."""
+
+
+class ServeError(WarmcubeError):
+    """The service can't listen where it should, can't start, or its processes keep ending."""
 
 
 class EmbeddedError(WarmcubeError):

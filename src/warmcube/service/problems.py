@@ -53,6 +53,7 @@ _TITLES: Final[Mapping[int, tuple[str, str]]] = {
     421: ("misdirected", "The request is meant for another host"),
     422: ("invalid", "The request asks for what can't be"),
     429: ("too-many-requests", "Too much is asked"),
+    431: ("too-large-head", "The request's headers are too large"),
     500: ("internal", "The service has a defect"),
     503: ("unavailable", "The service can't answer now"),
 }
