@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from warmcube.authn.bearer import BearerTokens
+from warmcube.authn.connect import open_bearer_tokens, require_authentication
+from warmcube.authn.identity import Identity
+from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
@@ -28,8 +32,9 @@ from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
 from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import query_routes
+from warmcube.service.routes.session import session_routes
 
-__all__ = ["add_problem_handlers", "api_routes", "create_app"]
+__all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
 _LOG: Final = logging.getLogger("warmcube")
 _DETAILS: Final = {
@@ -40,7 +45,7 @@ _DETAILS: Final = {
 
 def create_app(
     settings: Settings,
-    identify: Identify,
+    identify: Identify | None = None,
     *,
     metrics_folder: Path | None = None,
     access_log: int | None = None,
@@ -49,19 +54,33 @@ def create_app(
 
     Args:
         settings: the configuration.
-        identify: finds out who sends a request.
+        identify: finds out who sends a request without a session; None for the bearer tokens that
+            the configuration speaks of.
         metrics_folder: where the processes of one service share their figures; private.
         access_log: the descriptor that a line goes to for each request; None for none.
 
     Raises:
-        ConfigError: what is configured for metrics can't be used.
+        ConfigError: nobody could prove who they are, or the keys for that or what is configured
+            for metrics can't be used.
     """
     cache = AnalyticsCache(settings, actor="service", metrics_folder=metrics_folder)
     observation = Observation()
+    tokens: BearerTokens | None = None
+    if identify is None:
+        require_authentication(settings)
+        tokens = open_bearer_tokens(settings)
+        identify = by_token(tokens)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with cache, observe(observation, cache.metrics, access_log), serve_metrics(cache):
+        async with cache, AsyncExitStack() as stack:
+            await stack.enter_async_context(observe(observation, cache.metrics, access_log))
+            await stack.enter_async_context(serve_metrics(cache))
+            service.sign_in = open_sign_in(settings, cache.store)
+            if service.sign_in is not None:
+                stack.push_async_callback(service.sign_in.close)
+            if tokens is not None:
+                stack.push_async_callback(tokens.close)
             yield
 
     app = FastAPI(
@@ -79,6 +98,8 @@ def create_app(
         app.include_router(routes)
     for more in (probe_routes(service), metrics_routes(service)):
         app.include_router(more)
+    if settings.auth.local is not None or settings.auth.oidc is not None:
+        app.include_router(session_routes(service))
     add_problem_handlers(app)
     describe(app)
     app.add_middleware(DefectProblems)
@@ -98,6 +119,15 @@ def create_app(
     )
     app.add_middleware(RequestObserver, observation=observation)
     return app
+
+
+def by_token(tokens: BearerTokens) -> Identify:
+    """Finds out who sends a request by its bearer token."""
+
+    async def identify(request: Request) -> Identity:
+        return await tokens.authenticate(request.scope["headers"])
+
+    return identify
 
 
 def api_routes(service: Service) -> Iterable[APIRouter]:
