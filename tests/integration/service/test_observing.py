@@ -48,6 +48,7 @@ async def test_access_log_and_audit_share_the_id(
                     headers=as_user("nobody-knows-me"),
                 ),
                 await client.get("/secret/path?token=secret", headers={"Cookie": "secret=secret"}),
+                await client.get("/api/datasources"),
             ]
     ids = [answer.headers["x-request-id"] for answer in answers]
     lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -65,12 +66,13 @@ async def test_access_log_and_audit_share_the_id(
                     *("nobody-knows-me", "token", "AccessDenied"),
                 ),
                 ("GET", "unmatched", None, None, "HTTPException"),
+                ("GET", "/api/datasources", None, None, "Unauthenticated (missing)"),
             ],
             strict=True,
         )
     ]
-    assert [answer.status_code for answer in answers] == [200, 403, 403, 404]
-    assert len(set(ids)) == 4
+    assert [answer.status_code for answer in answers] == [200, 403, 403, 404, 401]
+    assert len(set(ids)) == 5
     assert ids[1] == "mine-4711"
     assert {line["client"] for line in lines} == {"127.0.0.1"}
     assert "secret" not in log.read_text()
