@@ -22,7 +22,7 @@ from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import WarmcubeError
+from warmcube.errors import Unauthenticated, WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
 from warmcube.service.direct import DirectQueries
@@ -170,6 +170,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
     problem = problem_of(error)
     request.state.problem = type(error).__name__
+    if isinstance(error, Unauthenticated):
+        request.state.problem += f" ({error.code})"
     if problem.status >= 500:
         _LOG.warning("%s: %s", type(error).__name__, error)
     return problem_response(problem)
