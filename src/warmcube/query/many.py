@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -47,6 +49,9 @@ __all__ = ["ManyAnswerer"]
 
 TRIES: Final = 2
 """How often a transaction of the database is begun for one read."""
+
+_SHARED: Final = ("lookup", "fetch", "decode")
+"""Steps of a read that all its queries share."""
 
 Outcome: TypeAlias = _Answer | WarmcubeError
 _Judgement: TypeAlias = Judged | WarmcubeError
@@ -103,7 +108,11 @@ class ManyAnswerer(Answerer):
             if not await self._are_still_due(answers):  # the audit may have taken its time
                 continue
             unwritten = _errors(answers, recorded)
-            return [self._given(*each, grant, unwritten) for each in zip(asked, found, strict=True)]
+            given = [
+                self._given(*each, grant, unwritten) for each in zip(asked, found, strict=True)
+            ]
+            self._observe(given)
+            return given
         raise AccessDenied(
             f"rights have changed while this was read, {ATTEMPTS} times; ask again",
             reason="grant outdated",
@@ -122,6 +131,19 @@ class ManyAnswerer(Answerer):
         if isinstance(outcome, AccessDenied | UnknownDatasource):
             audit_refusal(self._trail, asked, grant, outcome)
         return outcome
+
+    def _observe(self, given: Sequence[Result | WarmcubeError]) -> None:
+        """Tell how it went; how long a shared step took is told once for each data source."""
+        told: set[int] = set()
+        for each in given:
+            if not isinstance(each, Result) or each.judged is None:
+                continue
+            datasource, meta = each.judged.narrowed.datasource, each.meta
+            if datasource in told:
+                own = {step: ms for step, ms in meta.timings.items() if step not in _SHARED}
+                meta = replace(meta, timings=own)
+            told.add(datasource)
+            self._observer.answered(datasource, meta)
 
     async def _are_still_due(self, answers: Sequence[_Answer]) -> bool:
         """Whether the rights in force now give the same rows for all.
@@ -168,11 +190,13 @@ class ManyAnswerer(Answerer):
                 datasource, live, partial(self._read_many, requests)
             )
         except _Unavailable as why:
-            if live is None:
-                return await self._many_from_database(requests, None, why)
-            schema = live.manifest.schema
-            self._count_each(self._judge_many(requests, schema), live, b"miss")
-            return await self._many_from_database(requests, schema, why)
+            schema = None if live is None else live.manifest.schema
+            if live is not None:
+                self._count_each(self._judge_many(requests, live.manifest.schema), live, b"miss")
+            with ExitStack() as observed:
+                for _ in requests:
+                    observed.enter_context(self._observer.fallback(datasource.id, why.reason))
+                return await self._many_from_database(requests, schema, why)
         self._count_each(judgements, live, b"hit")
         of_snapshot = live
 
