@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from warmcube.authn.fetching import Fetcher, is_loopback, is_trustworthy
+from warmcube.authn.known import Known
 from warmcube.errors import IdentityUnavailable
 
 __all__ = ["ALGORITHMS", "Endpoints", "Provider", "endpoints_of", "keys_of"]
@@ -19,13 +19,7 @@ __all__ = ["ALGORITHMS", "Endpoints", "Provider", "endpoints_of", "keys_of"]
 ALGORITHMS: Final = ("RS256", "PS256", "ES256")
 """With which an ID token may be signed. No shared secret is among them: its owner alone signs."""
 
-_T = TypeVar("_T")
-
 _CLIENT_AUTH: Final = ("client_secret_basic", "client_secret_post")
-_MAX_AGE: Final = 3600.0
-_OLDEST: Final = 86_400.0
-_REFETCH: Final = 30.0
-_RETRY: Final = 5.0
 _SMALLEST_RSA: Final = 2048
 
 
@@ -107,44 +101,6 @@ def keys_of(document: Mapping[str, Any]) -> KeySet:
     return KeySet(list(keys))
 
 
-class _Known(Generic[_T]):
-    """What the provider said last, and when.
-
-    Args:
-        monotonic: seconds that only grow.
-    """
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._lock = asyncio.Lock()
-        self._value: _T | None = None
-        self._said = 0.0
-        self._failure: IdentityUnavailable | None = None
-        self._failed = 0.0
-
-    async def get(self, ask: Callable[[], Awaitable[_T]], lacks: Callable[[_T], bool]) -> _T:
-        """What is known, asked for again where it is old or lacks something.
-
-        One asks for all who wait. A provider that fails is left alone for some seconds, and what it
-        said before counts for a while.
-        """
-        async with self._lock:
-            value, age = self._value, self._monotonic() - self._said
-            if value is not None and age <= (_REFETCH if lacks(value) else _MAX_AGE):
-                return value
-            if self._failure is None or self._monotonic() - self._failed > _RETRY:
-                try:
-                    value = await ask()
-                except IdentityUnavailable as error:
-                    self._failure, self._failed = error, self._monotonic()
-                else:
-                    self._value, self._said, self._failure = value, self._monotonic(), None
-                    return value
-            if value is not None and age <= _OLDEST:
-                return value
-            raise IdentityUnavailable(str(self._failure)) from self._failure
-
-
 class Provider:
     """One identity provider, asked again when what is known of it is old.
 
@@ -159,8 +115,8 @@ class Provider:
     ) -> None:
         self.issuer: Final = issuer
         self._fetcher = fetcher
-        self._endpoints: _Known[Endpoints] = _Known(monotonic)
-        self._keys: _Known[KeySet] = _Known(monotonic)
+        self._endpoints: Known[Endpoints] = Known(monotonic)
+        self._keys: Known[KeySet] = Known(monotonic)
 
     async def endpoints(self) -> Endpoints:
         """What it says of itself.

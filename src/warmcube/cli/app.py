@@ -22,6 +22,7 @@ from warmcube.cli.query import query
 from warmcube.cli.request import Request
 from warmcube.cli.state import State, open_cache, run
 from warmcube.cli.stats import stats
+from warmcube.cli.token import token
 from warmcube.cli.values import measures, values
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
@@ -44,6 +45,7 @@ app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
 app.command(cls=WhereCommand)(prove)
 app.command(cls=WhereCommand)(password)
+app.command(cls=WhereCommand)(token)
 app.add_typer(directory, name="directory")
 app.command("explain-access", cls=WhereCommand)(explain_access)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Secret
 from pydantic.fields import FieldInfo
 
 from warmcube.config.environment import SECTIONS, variable_of
-from warmcube.config.problems import KeyPath, key_text, kind_of
+from warmcube.config.problems import KeyPath, key_text, kind_of, section_of
 from warmcube.config.sections import DatasourceSection, SourceSection
 
 __all__ = ["Setting", "all_settings"]
@@ -46,6 +46,9 @@ def _settings_of(model: type[BaseModel], prefix: KeyPath) -> Iterator[Setting]:
         kind = kind_of(field.annotation)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _settings_of(kind, (*prefix, name))
+            continue
+        if (section := section_of(field)) is not None:
+            yield from _settings_of(section, (*prefix, name, 0))
             continue
         extra = field.json_schema_extra
         yield Setting(

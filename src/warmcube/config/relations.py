@@ -55,8 +55,10 @@ def check_relations(
         problems.add(("directory",), "has both path and url; expected one of them")
     if isinstance(audit, AuditSection):
         _check_audit(audit, problems)
-    if isinstance(auth, AuthSection) and isinstance(service, ServiceSection):
-        _check_sign_in(auth, service, problems)
+    if isinstance(auth, AuthSection):
+        _check_issuers(auth, problems)
+        if isinstance(service, ServiceSection):
+            _check_sign_in(auth, service, problems)
     sources = raw.get("sources", {})
     _check_source_names(sources, problems)
     _check_datasources(raw.get("datasources"), sources, problems)
@@ -82,6 +84,32 @@ def _check_audit(audit: AuditSection, problems: Problems) -> None:
             'expected false: with sink = "none" nothing is audited; set another sink',
             value="true",
         )
+
+
+def _check_issuers(auth: AuthSection, problems: Problems) -> None:
+    """That nobody of one issuer becomes somebody of another by having the same name there."""
+    pairs: set[tuple[str, str]] = set()
+    issuers: dict[str, set[str]] = {}
+    for position, each in enumerate(auth.keys):
+        if (each.issuer, each.audience) in pairs:
+            problems.add(
+                ("auth", "keys", position, "issuer"),
+                "expected another issuer or audience: these two are above already",
+                value=f'"{masked(each.issuer)}"',
+            )
+        pairs.add((each.issuer, each.audience))
+        issuers.setdefault(each.prefix, set()).add(each.issuer)
+    if auth.oidc is not None:
+        issuers.setdefault(auth.oidc.prefix, set()).add(auth.oidc.issuer)
+    for prefix, names in issuers.items():
+        if len(names) > 1 and not auth.shares_users:
+            problems.add(
+                ("auth", "shares_users"),
+                f'expected true, or different prefixes: {len(names)} issuers have prefix = "'
+                f'{masked(prefix)}", so whoever has a name at one of them is whoever has it at '
+                "another",
+                value="false",
+            )
 
 
 def _check_sign_in(auth: AuthSection, service: ServiceSection, problems: Problems) -> None:

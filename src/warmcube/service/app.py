@@ -13,6 +13,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from warmcube.authn.bearer import BearerTokens
+from warmcube.authn.connect import open_bearer_tokens, require_authentication
+from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
@@ -26,7 +29,7 @@ from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.query import query_routes
 from warmcube.service.routes.session import session_routes
 
-__all__ = ["add_problem_handlers", "api_routes", "create_app"]
+__all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
 _LOG: Final = logging.getLogger("warmcube")
 _DETAILS: Final = {
@@ -35,14 +38,23 @@ _DETAILS: Final = {
 }
 
 
-def create_app(settings: Settings, identify: Identify) -> FastAPI:
+def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
     """An application with an engine of its own.
 
     Args:
         settings: the configuration.
-        identify: finds out who sends a request.
+        identify: finds out who sends a request without a session; None for the bearer tokens that
+            the configuration speaks of.
+
+    Raises:
+        ConfigError: nobody could prove who they are, or the keys for that can't be used.
     """
     cache = AnalyticsCache(settings, actor="service")
+    tokens: BearerTokens | None = None
+    if identify is None:
+        require_authentication(settings)
+        tokens = open_bearer_tokens(settings)
+        identify = by_token(tokens)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -50,6 +62,8 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
             service.sign_in = open_sign_in(settings, cache.store)
             if service.sign_in is not None:
                 stack.push_async_callback(service.sign_in.close)
+            if tokens is not None:
+                stack.push_async_callback(tokens.close)
             yield
 
     app = FastAPI(
@@ -85,6 +99,15 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
         SecurityHeaders, is_secure=public is not None and public.startswith("https://")
     )
     return app
+
+
+def by_token(tokens: BearerTokens) -> Identify:
+    """Finds out who sends a request by its bearer token."""
+
+    async def identify(request: Request) -> Identity:
+        return await tokens.authenticate(request.scope["headers"])
+
+    return identify
 
 
 def api_routes(service: Service) -> Iterable[APIRouter]:
