@@ -16,6 +16,7 @@ from typing import TypeAlias
 import argon2
 import pytest
 from tests.acceptance.cli.conftest import PROGRAM, environment
+from tests.support.audit import read_line
 from tests.support.caches import make_cache
 
 from warmcube.authn.sign_in import open_sessions
@@ -66,6 +67,11 @@ def test_set_and_remove(folder: Path, password: Password) -> None:
     assert password("north", "--remove") == (0, "north has no password any more\n", "")
     assert password("north", "--remove") == (0, "north has no password here, and had none\n", "")
     assert kept(folder) == {}
+    text = (folder / ".warmcube/audit.jsonl").read_text()
+    lines = [read_line(line.encode()) for line in text.splitlines(keepends=True)]
+    told = [(line["event"], line["subject"], line["removed"]) for line in lines]
+    assert told == [("password_changed", "north", False), ("password_changed", "north", True)]
+    assert lines[0]["actor"].startswith("cli:")
 
 
 def test_a_typing_mistake_shows(folder: Path, password: Password) -> None:
