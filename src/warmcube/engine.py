@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from warmcube.access.grant import Grant
+from warmcube.access.listing import OrganizationName, open_datasources, organizations
+from warmcube.access.permissions import Action
 from warmcube.audit.directory import audit_directory, audit_no_directory
 from warmcube.audit.events import Invalidated, Warmed, denial
 from warmcube.audit.request import Request
@@ -120,6 +122,11 @@ class AnalyticsCache:
         """The configured data sources."""
         return self.settings.datasources
 
+    @property
+    def store(self) -> Store:
+        """The open store, for what lives beside the snapshots."""
+        return self._store
+
     async def __aenter__(self) -> Self:
         """Start embedded servers where configured, and open the rest; nothing is read yet.
 
@@ -207,6 +214,41 @@ class AnalyticsCache:
             request = Request(action="authorize")
             self._trail.note(denial(error, actor=actor, subject=user, request=request))
             raise
+
+    def require(self, grant: Grant, *any_of: Action) -> None:
+        """That a grant permits one of some actions that don't speak of rows.
+
+        Raises:
+            AccessDenied: it doesn't, which is audited.
+        """
+        self._authoriser.check(grant)
+        if any(grant.permits(action) for action in any_of):
+            return
+        error = AccessDenied(
+            f"this needs the permission {any_of[0]}:all; ask whoever keeps the directory",
+            reason="no permission for the cache",
+        )
+        request = Request(action="administer")
+        self._trail.note(denial(error, actor=grant.actor, subject=grant.user.id, request=request))
+        raise error
+
+    def open_datasources(self, grant: Grant) -> tuple[Datasource, ...]:
+        """The data sources that exist for a user and of which they may read something.
+
+        Raises:
+            AccessDenied: the grant is over.
+        """
+        self._authoriser.check(grant)
+        return open_datasources(grant, self.datasources)
+
+    def organizations(self, grant: Grant) -> tuple[OrganizationName, ...]:
+        """The organizations that a user may filter by, by id.
+
+        Raises:
+            AccessDenied: the grant is over.
+        """
+        self._authoriser.check(grant)
+        return organizations(grant)
 
     async def owners(self, datasource: int) -> DatasourceKeys:
         """Which practices and providers occur in a data source; for whoever checks the directory.

@@ -9,8 +9,11 @@
     │   ├── UnknownColumn          no such column in the data source
     │   ├── MissingRole            needs a role column that the table lacks
     │   ├── InvalidFilter          a condition, id or date that can't be read
-    │   └── LimitExceeded          more than ``[limits]`` allow
+    │   ├── LimitExceeded          more than ``[limits]`` allow
+    │   └── InvalidRequest         what holds the query can't be read (malformed, too large)
+    ├── Unauthenticated            nobody knows who asks
     ├── AccessDenied               this user may not ask for this
+    ├── Overloaded                 too much is asked at once; try again later
     ├── DirectoryError             the directory can't be read or has defects
     ├── AuditError                 the audit can't be written
     ├── SourceError                the database
@@ -47,9 +50,11 @@ __all__ = [
     "EmbeddedError",
     "InvalidFilter",
     "InvalidQuery",
+    "InvalidRequest",
     "LimitExceeded",
     "MissingRole",
     "NotUsable",
+    "Overloaded",
     "ServiceError",
     "ServiceUnavailable",
     "SourceError",
@@ -59,6 +64,7 @@ __all__ = [
     "StoreTooSmall",
     "StoreUnavailable",
     "TableMismatch",
+    "Unauthenticated",
     "UnknownColumn",
     "UnknownDatasource",
     "UnsupportedValue",
@@ -107,6 +113,47 @@ class InvalidFilter(InvalidQuery):
 
 class LimitExceeded(InvalidQuery):
     """More than one of ``[limits]`` allows; the message names it."""
+
+
+class InvalidRequest(InvalidQuery):
+    """A request that never becomes a query: no JSON, the wrong type, too large, too deep.
+
+    Args:
+        message: what is wrong with it.
+        status: the status of HTTP that says so.
+    """
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Unauthenticated(WarmcubeError):
+    """Nobody knows who asks: no credentials, or none that count.
+
+    Args:
+        message: for whoever asked; holds nothing of the credentials.
+        code: which kind of credentials failed, and how, in one word; for logs and metrics.
+    """
+
+    exit_status = 3
+
+    def __init__(self, message: str, *, code: str = "missing") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Overloaded(WarmcubeError):
+    """Too much is asked at once.
+
+    Args:
+        message: which limit was met.
+        retry_after: seconds after which it is worth another try.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class AccessDenied(WarmcubeError):

@@ -23,7 +23,9 @@ __all__ = [
     "request_of",
 ]
 
-RequestAction: TypeAlias = Literal["authorize", "query", "export", "values", "measures", "explain"]
+RequestAction: TypeAlias = Literal[
+    "authorize", "query", "export", "values", "measures", "explain", "administer"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

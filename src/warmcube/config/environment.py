@@ -29,6 +29,7 @@ from warmcube.config.sections import (
     DirectorySection,
     EmbeddedSection,
     LimitsSection,
+    ServiceSection,
     SourceSection,
     StoreSection,
 )
@@ -47,6 +48,7 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "limits": LimitsSection,
     "directory": DirectorySection,
     "audit": AuditSection,
+    "service": ServiceSection,
 }
 """The tables of the file that stand once."""
 

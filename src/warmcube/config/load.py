@@ -19,6 +19,7 @@ from warmcube.config.sections import (
     DirectorySection,
     EmbeddedSection,
     LimitsSection,
+    ServiceSection,
     SourceSection,
     StoreSection,
 )
@@ -79,6 +80,7 @@ def _checked(raw: dict[str, Any], file: Path | None, problems: Problems) -> Sett
         datasources=tuple(datasource_of(each) for each in datasources if each is not None),
         directory=cast("DirectorySection", sections["directory"]),
         audit=cast("AuditSection", sections["audit"]),
+        service=cast("ServiceSection", sections["service"]),
     )
 
 

@@ -15,7 +15,7 @@ from warmcube.config.sections import ColumnsSection, DatasourceSection, SourceSe
 
 __all__ = ["Setting", "all_settings"]
 
-_LAST: Final = ("directory", "audit")
+_LAST: Final = ("directory", "audit", "service")
 """The tables that stand after the data sources."""
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "EmbeddedSection",
     "LimitsSection",
     "Section",
+    "ServiceSection",
     "SourceSection",
     "StoreSection",
 ]
@@ -57,6 +58,27 @@ def _has_scheme(*schemes: str, embeddable: bool = True) -> AfterValidator:
         return url
 
     return AfterValidator(check)
+
+
+def _origin(url: str) -> str:
+    """A web origin: scheme, host, perhaps a port; https, but on loopback."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("an origin whose host and port can be read") from None
+    is_loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if (
+        parts.scheme not in ("https", "http")
+        or not parts.hostname
+        or parts.username is not None
+        or url != f"{parts.scheme}://{parts.netloc}"
+        or url != url.lower()
+    ):
+        raise ValueError("an origin like https://analytics.example.com, without a path")
+    if parts.scheme == "http" and not is_loopback:
+        raise ValueError("an origin with https://; http:// is for loopback only")
+    return url
 
 
 def _zone(name: str) -> str:
@@ -218,6 +240,58 @@ class LimitsSection(Section):
     list: int = Field(default=10_000, gt=0, description="ids in one filter")
     conditions: int = Field(default=50, gt=0, description="conditions of one query")
     running_per_user: int = Field(default=8, gt=0, description="queries of one user at a time")
+    body: int = Field(
+        default=1_000_000,
+        gt=0,
+        description="of one request to the service",
+        json_schema_extra={"unit": "bytes"},
+    )
+    depth: int = Field(default=16, gt=0, le=500, description="how deep JSON may be nested")
+    batch: int = Field(default=100, gt=0, description="queries of one batch")
+    answer: int = Field(
+        default=256_000_000,
+        gt=0,
+        description="of one answer of the service that isn't streamed, before compression",
+        json_schema_extra={"unit": "bytes"},
+    )
+
+
+class ServiceSection(Section):
+    """``[service]``: what ``warmcube serve`` listens on."""
+
+    host: Name = Field(default="127.0.0.1", description="the address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="the port; 0 for any free one")
+    workers: int = Field(default=1, gt=0, le=256, description="processes behind the port")
+    shutdown: float = Field(
+        default=30.0,
+        gt=0,
+        description="how long requests and warms may go on after a SIGTERM",
+        json_schema_extra={"unit": "seconds"},
+    )
+    public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
+        default=None,
+        description="under which users reach the service, like https://analytics.example.com",
+    )
+    cors_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_listed)
+    ] = Field(
+        default=(),
+        description="web pages of these origins may call the API from a browser",
+    )
+    trusted_proxies: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description="addresses or networks of proxies whose X-Forwarded-For and -Proto count",
+    )
+    metrics_host: Name | None = Field(
+        default=None, description="where metrics are served instead; with metrics_port"
+    )
+    metrics_port: int | None = Field(
+        default=None, gt=0, le=65535, description="the port of its own for metrics"
+    )
+    metrics_token_file: Name | None = Field(
+        default=None,
+        description="a file with the bearer token that /metrics asks for",
+    )
 
 
 class SourceSection(Section):

@@ -13,6 +13,7 @@ from warmcube.config.sections import (
     DirectorySection,
     EmbeddedSection,
     LimitsSection,
+    ServiceSection,
     SourceSection,
     StoreSection,
 )
@@ -43,6 +44,7 @@ class Settings:
     datasources: tuple[Datasource, ...]
     directory: DirectorySection
     audit: AuditSection
+    service: ServiceSection
 
     @property
     def embedded_folder(self) -> Path:

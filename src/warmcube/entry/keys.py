@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 from warmcube.errors import Damage
 
 __all__ = [
+    "SERVICE_KEYS",
     "Keys",
     "Member",
     "PartitionKeys",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 NULL_MARK: Final = "~"
+SERVICE_KEYS: Final = b"cache:meta:service:"
+"""What the processes of a service share begins so, behind the namespace; no data source's does."""
 
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 _ESCAPES: Final = tuple(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in bytes(range(256)))

@@ -303,7 +303,7 @@ class Answerer:
             explanation.index_sets = reading.sets
             explanation.whole_partition = reading.whole
             explanation.trips = reading.trips
-        return _Answer(request, manifest.schema, judged, Result(table, meta, explanation))
+        return _Answer(request, manifest.schema, judged, Result(table, meta, explanation, judged))
 
     async def _from_database(
         self, request: _Request, known: Schema | None, unavailable: _Unavailable
@@ -332,7 +332,7 @@ class Answerer:
         )
         explanation = _explain(judged, meta)
         explanation.why_database = why
-        return _Answer(request, schema, judged, Result(table, meta, explanation))
+        return _Answer(request, schema, judged, Result(table, meta, explanation, judged))
 
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:

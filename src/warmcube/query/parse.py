@@ -17,7 +17,7 @@ from warmcube.errors import InvalidQuery
 from warmcube.model.request import NULL, Filter, Order, Query
 from warmcube.query.wording import shown
 
-__all__ = ["query_from_dict", "query_from_json"]
+__all__ = ["json_without_doubt", "query_from_dict", "query_from_json"]
 
 _NULL_FORM: Final = {"null": True}
 
@@ -29,15 +29,26 @@ def query_from_json(text: str | bytes) -> Query:
         InvalidQuery: not JSON, a field twice, or anything that `query_from_dict` refuses.
     """
     try:
-        data = json.loads(
-            text,
-            object_pairs_hook=_without_duplicates,
-            parse_float=Decimal,
-            parse_constant=_no_constant,
-        )
+        data = json_without_doubt(text)
     except ValueError as error:
         raise InvalidQuery(f"the query isn't JSON: {error}; give one JSON object") from None
     return query_from_dict(data)
+
+
+def json_without_doubt(text: str | bytes) -> Any:
+    """JSON that means one thing: no field twice, no NaN; fractions are exact decimals.
+
+    Raises:
+        ValueError: it isn't JSON.
+        RecursionError: it is nested deeper than can be read.
+        InvalidQuery: a field stands twice, or a number is none of JSON's.
+    """
+    return json.loads(
+        text,
+        object_pairs_hook=_without_duplicates,
+        parse_float=Decimal,
+        parse_constant=_no_constant,
+    )
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

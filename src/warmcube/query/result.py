@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from warmcube.model.columns import Table
 from warmcube.query.explain import Explanation
+from warmcube.query.judge import Judged
 from warmcube.query.numbers import MAX_PRECISION
 from warmcube.query.pythonform import python_values
 
@@ -59,14 +60,22 @@ class Result:
         table: the answer's columns.
         meta: where it comes from.
         explanation: how it came about.
+        judged: what was asked, and the rows that it may have; None where nobody was asked.
     """
 
-    __slots__ = ("_table", "explanation", "meta")
+    __slots__ = ("_table", "explanation", "judged", "meta")
 
-    def __init__(self, table: Table, meta: Meta, explanation: Explanation | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        meta: Meta,
+        explanation: Explanation | None = None,
+        judged: Judged | None = None,
+    ) -> None:
         self._table = table
         self.meta = meta
         self.explanation = explanation
+        self.judged = judged
 
     def __len__(self) -> int:
         return self._table.rows

@@ -64,6 +64,10 @@ def test_defaults(folder: Path) -> None:
         "list": 10_000,
         "conditions": 50,
         "running_per_user": 8,
+        "body": 1_000_000,
+        "depth": 16,
+        "batch": 100,
+        "answer": 256_000_000,
     }
     assert settings.directory_path == folder / "access.toml"
     assert settings.embedded_folder == folder / ".warmcube"
@@ -107,6 +111,10 @@ def test_everything_can_be_said(folder: Path) -> None:
         list = 3
         conditions = 4
         running_per_user = 5
+        body = 6
+        depth = 7
+        batch = 8
+        answer = 9
         [sources.main]
         url = "embedded"
         [sources.lake]
@@ -140,7 +148,7 @@ def test_everything_can_be_said(folder: Path) -> None:
     assert settings.store.namespace == "prod:"
     assert settings.embedded_folder == Path("/data")
     assert list(settings.cache.model_dump().values()) == [1, 2, 3, False, False, 0, 0.0, 0.5]
-    assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5]
+    assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded
     assert settings.directory.url is not None
@@ -322,7 +330,7 @@ def test_all_problems_at_once(folder: Path) -> None:
         "environment variable WARMCUBE_STORE__ULR: sets no setting; did you mean 'url'?",
         (
             "warmcube.toml: surprise: unknown table or key; expected one of audit, cache, "
-            "datasources, directory, embedded, limits, sources, store"
+            "datasources, directory, embedded, limits, service, sources, store"
         ),
         (
             'warmcube.toml: store.url = "redis://:***@h:abc/0": expected a URL whose host and port '

@@ -1,0 +1,114 @@
+"""The application that ``warmcube serve`` runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from warmcube.config import Settings
+from warmcube.engine import AnalyticsCache
+from warmcube.errors import WarmcubeError
+from warmcube.service.context import Identify, Service
+from warmcube.service.defects import DefectProblems
+from warmcube.service.documents import VERSION
+from warmcube.service.headers import SecurityHeaders
+from warmcube.service.problems import Problem, problem_of, problem_response
+from warmcube.service.routes.listing import listing_routes
+from warmcube.service.routes.query import query_routes
+
+__all__ = ["add_problem_handlers", "api_routes", "create_app"]
+
+_LOG: Final = logging.getLogger("warmcube")
+_DETAILS: Final = {
+    404: "there is nothing at this path; /api/openapi.json lists what there is",
+    405: "this path has no such method; /api/openapi.json lists those it has",
+}
+
+
+def create_app(settings: Settings, identify: Identify) -> FastAPI:
+    """An application with an engine of its own.
+
+    Args:
+        settings: the configuration.
+        identify: finds out who sends a request.
+    """
+    cache = AnalyticsCache(settings, actor="service")
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with cache:
+            yield
+
+    app = FastAPI(
+        title="warmcube",
+        version=VERSION,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    service = Service(settings, identify, cache)
+    app.state.service = service
+    for routes in api_routes(service):
+        app.include_router(routes)
+    add_problem_handlers(app)
+    app.add_middleware(DefectProblems)
+    section = settings.service
+    if section.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(section.cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-CSRF-Token"],
+            expose_headers=["ETag", "Warmcube-Meta", "X-Request-ID", "Retry-After"],
+            max_age=600,
+        )
+    public = section.public_url
+    app.add_middleware(
+        SecurityHeaders, is_secure=public is not None and public.startswith("https://")
+    )
+    return app
+
+
+def api_routes(service: Service) -> Iterable[APIRouter]:
+    """The routes that need nothing but an engine and a caller."""
+    return (query_routes(service), listing_routes(service))
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make problem details of every error."""
+    handlers: dict[type[Exception], Callable[[Request, Any], Any]] = {
+        WarmcubeError: _warmcube_error,
+        HTTPException: _http_error,
+        ClientDisconnect: _gone,
+    }
+    for kind, handle in handlers.items():
+        app.add_exception_handler(kind, handle)
+
+
+async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
+    problem = problem_of(error)
+    request.state.problem = type(error).__name__
+    if problem.status >= 500:
+        _LOG.warning("%s: %s", type(error).__name__, error)
+    return problem_response(problem)
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    detail = _DETAILS.get(error.status_code, "the request can't be served")
+    headers = dict(error.headers or {})
+    request.state.problem = "HTTPException"
+    return problem_response(Problem(status=error.status_code, detail=detail, headers=headers))
+
+
+async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
+    return problem_response(Problem(status=400, detail="the request broke off"))

@@ -1,0 +1,90 @@
+"""What the routes share: the engine, the limits, and who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from starlette.requests import Request
+
+from warmcube.access.grant import Grant
+from warmcube.access.permissions import Action
+from warmcube.authn.identity import Identity
+from warmcube.config import Settings
+from warmcube.engine import AnalyticsCache
+from warmcube.service.tags import TagMaker
+
+__all__ = ["Caller", "Identify", "Service"]
+
+Identify: TypeAlias = Callable[[Request], Awaitable[Identity]]
+"""Finds out who sends a request; raises `Unauthenticated`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what they may.
+
+    Attributes:
+        identity: from the token or the session.
+        grant: from the directory.
+    """
+
+    identity: Identity
+    grant: Grant
+
+
+class Service:
+    """The engine and its configuration, as the routes use them.
+
+    Args:
+        settings: of the whole.
+        identify: finds out who sends a request.
+        cache: opened and closed by whoever runs the service.
+    """
+
+    def __init__(self, settings: Settings, identify: Identify, cache: AnalyticsCache) -> None:
+        self.settings = settings
+        self.cache = cache
+        self._identify = identify
+        self._tags: TagMaker | None = None
+
+    @property
+    def tags(self) -> TagMaker:
+        """Makes entity tags."""
+        if self._tags is None:
+            self._tags = TagMaker(self.cache.store, self.settings.store.namespace)
+        return self._tags
+
+    async def caller(self, request: Request) -> Caller:
+        """Who sends a request, and what they may; a dependency of every route but the probes.
+
+        Raises:
+            Unauthenticated: nobody knows.
+            AccessDenied: they may nothing.
+        """
+        identity = await self._identify(request)
+        request.state.user = identity.user
+        request.state.method = identity.method
+        grant = await self.cache.authorize(identity.user, actor=identity.actor)
+        return Caller(identity, grant)
+
+    async def reader(self, request: Request) -> Caller:
+        """The same, for those who may see the cache's figures.
+
+        Raises:
+            AccessDenied: they may not.
+        """
+        caller = await self.caller(request)
+        self.cache.require(caller.grant, Action.CACHE_READ, Action.CACHE_MANAGE)
+        return caller
+
+    async def manager(self, request: Request) -> Caller:
+        """The same, for those who may warm and invalidate.
+
+        Raises:
+            AccessDenied: they may not.
+        """
+        caller = await self.caller(request)
+        self.cache.require(caller.grant, Action.CACHE_MANAGE)
+        return caller

@@ -1,0 +1,1 @@
+"""A module for each resource: a factory that makes an `APIRouter` for a `Service`."""

@@ -1,0 +1,48 @@
+"""Services on real servers, asked in this process, by whoever a test says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from starlette.requests import Request
+
+from warmcube.authn.identity import Identity
+from warmcube.config import Settings
+from warmcube.errors import Unauthenticated
+from warmcube.service.app import create_app
+
+__all__ = ["as_user", "identify_by_name", "open_client", "query_of"]
+
+
+async def identify_by_name(request: Request) -> Identity:
+    """Believes whatever name a request bears: for tests of what comes after."""
+    name = request.headers.get("authorization", "").removeprefix("Test ")
+    if not name:
+        raise Unauthenticated("a token is needed")
+    return Identity(user=name, actor="test", method="token")
+
+
+def as_user(name: str, **headers: str) -> dict[str, str]:
+    """The headers of a request by a user."""
+    return {"Authorization": f"Test {name}", **headers}
+
+
+@asynccontextmanager
+async def open_client(settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
+    """A client of an application that has started."""
+    app = create_app(settings, identify_by_name)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        yield client, app
+
+
+def query_of(**fields: Any) -> dict[str, Any]:
+    """The query of most tests, with some fields changed."""
+    return {"datasource": 1, "measure": "Charges", "frequency": "Monthly", **fields}
