@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from warmcube.access.grant import Grant
+from warmcube.access.listing import OrganizationName
+from warmcube.access.permissions import Action
 from warmcube.blocking.loop import Inbox, LoopThread
 from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys
@@ -26,6 +28,8 @@ from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.report import Progress, ProgressCallback, WarmReport
 
 __all__ = ["AnalyticsCache"]
+
+_T = TypeVar("_T")
 
 
 class AnalyticsCache:
@@ -137,6 +141,21 @@ class AnalyticsCache:
         thread, cache = self._parts()
         return thread.run(partial(cache.authorize, user, actor=actor))
 
+    def require(self, grant: Grant, *any_of: Action) -> None:
+        """See `warmcube.AnalyticsCache.require`."""
+        thread, cache = self._parts()
+        thread.run(partial(_awaited, partial(cache.require, grant, *any_of)))
+
+    def open_datasources(self, grant: Grant) -> tuple[Datasource, ...]:
+        """See `warmcube.AnalyticsCache.open_datasources`."""
+        thread, cache = self._parts()
+        return thread.run(partial(_awaited, partial(cache.open_datasources, grant)))
+
+    def organizations(self, grant: Grant) -> tuple[OrganizationName, ...]:
+        """See `warmcube.AnalyticsCache.organizations`."""
+        thread, cache = self._parts()
+        return thread.run(partial(_awaited, partial(cache.organizations, grant)))
+
     def owners(self, datasource: int) -> DatasourceKeys:
         """See `warmcube.AnalyticsCache.owners`."""
         thread, cache = self._parts()
@@ -211,3 +230,8 @@ class AnalyticsCache:
         if opened is None:
             raise NotUsable("the cache isn't open; use it within its with block, or call open()")
         return opened
+
+
+async def _awaited(call: Callable[[], _T]) -> _T:
+    """A call that doesn't wait, made in the loop, where its cache belongs."""
+    return call()

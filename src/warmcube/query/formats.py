@@ -20,7 +20,18 @@ from warmcube.model.schema import Kind
 from warmcube.query.result import Result
 from warmcube.query.textform import texts
 
-__all__ = ["WRITERS", "to_arrow_stream", "to_csv", "to_json", "to_parquet", "to_terminal"]
+__all__ = [
+    "TYPE_KEY",
+    "WRITERS",
+    "to_arrow_stream",
+    "to_csv",
+    "to_json",
+    "to_parquet",
+    "to_terminal",
+]
+
+TYPE_KEY: Final = b"warmcube.type"
+"""Under which the fields of an Arrow stream have the types of their columns."""
 
 _NEEDS_QUOTES: Final = re.compile(r'[",\r\n]|^$')
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -99,11 +110,22 @@ def to_parquet(result: Result) -> bytes:
 
 
 def to_arrow_stream(result: Result) -> bytes:
-    """One Arrow IPC stream, with the types of `Result.to_arrow`."""
+    """One Arrow IPC stream, with the types of `Result.to_arrow`.
+
+    The metadata of each field has the column's own type, as `TYPE_KEY`: Arrow has one type for
+    texts and UUIDs, and none for numerics that aren't numbers.
+    """
     table = result.to_arrow()
+    types = [str(column.type).encode() for column in result.table.columns.values()]
+    schema = pa.schema(
+        [
+            field.with_metadata({TYPE_KEY: name})
+            for field, name in zip(table.schema, types, strict=True)
+        ]
+    )
     sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_table(table.cast(schema))
     return sink.getvalue()
 
 
