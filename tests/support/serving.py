@@ -1,76 +1,40 @@
-"""A service in a process of its own, on a loopback port.
-
-``python -m tests.support.serving FILE`` serves the configuration in a file, believes whatever name
-stands in a token, and prints its port when it listens.
-"""
+"""Applications behind a real socket, in a thread with a loop of its own."""
 
 from __future__ import annotations
 
-import os
-import signal
+import asyncio
 import socket
-import subprocess
-import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import uvicorn
-from starlette.requests import Request
+from starlette.types import ASGIApp
 
-from warmcube.authn.identity import Identity
-from warmcube.config import load
-from warmcube.errors import Unauthenticated
-from warmcube.service.app import create_app
-
-__all__ = ["served", "token_of"]
-
-_ROOT = Path(__file__).parents[2]
-_TOKEN = "Bearer token-of-"
-
-
-def token_of(user: str) -> str:
-    """The token with which the service believes that a user asks."""
-    return f"token-of-{user}"
+__all__ = ["serving"]
 
 
 @contextmanager
-def served(file: Path) -> Iterator[str]:
-    """The address of a service that runs meanwhile."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.serving", str(file)],
-        cwd=_ROOT,
-        env=os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}:{_ROOT}"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stdout is not None
-        try:
-            port = process.stdout.readline().strip()
-            assert port, "the service has not started"
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Serve an application on loopback while the context lasts; yields its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+    has_started = threading.Event()
 
+    async def serve() -> None:
+        task = asyncio.create_task(server.serve([listener]))
+        while not server.started and not task.done():
+            await asyncio.sleep(0.01)
+        has_started.set()
+        await task
 
-async def _identify(request: Request) -> Identity:
-    header = request.headers.get("authorization", "")
-    if not header.startswith(_TOKEN):
-        raise Unauthenticated("a token is needed")
-    return Identity(user=header.removeprefix(_TOKEN), actor="test", method="token")
-
-
-def _serve(file: str) -> None:
-    app = create_app(load(file, {}), _identify)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        print(listening.getsockname()[1], flush=True)  # noqa: T201 - what the tests wait for
-        config = uvicorn.Config(app, log_level="warning")
-        uvicorn.Server(config).run(sockets=[listening])
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1])
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert has_started.wait(30)
+        host, port = listener.getsockname()[:2]
+        yield f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()

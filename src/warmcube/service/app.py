@@ -18,7 +18,7 @@ from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
-from warmcube.service.documents import VERSION
+from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.problems import Problem, problem_of, problem_response
 from warmcube.service.routes.listing import listing_routes
@@ -61,6 +61,7 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
     for routes in api_routes(service):
         app.include_router(routes)
     add_problem_handlers(app)
+    describe(app)
     app.add_middleware(DefectProblems)
     section = settings.service
     if section.cors_origins:
