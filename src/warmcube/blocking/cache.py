@@ -90,6 +90,11 @@ class AnalyticsCache:
         """The configured data sources."""
         return self.settings.datasources
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be asked: between its opening and its closing."""
+        return self._opened is not None
+
     def open(self) -> Self:
         """Start embedded servers where configured, and open the rest; nothing is read yet.
 

@@ -19,6 +19,7 @@ from warmcube.query.result import Result
 from warmcube.service.context import Caller, Service
 from warmcube.service.documents import DATASOURCES, MEASURES, ORGANIZATIONS, VALUES
 from warmcube.service.forms import meta_json
+from warmcube.service.route import ProblemRoute
 from warmcube.service.strict import parameters, parse_body, whole_number
 
 __all__ = ["listing_routes"]
@@ -37,7 +38,7 @@ _NARROWING: Final = (
 
 def listing_routes(service: Service) -> APIRouter:
     """Lists under the caller's grant."""
-    routes = APIRouter(tags=["lists"])
+    routes = APIRouter(tags=["lists"], route_class=ProblemRoute)
     cache = service.cache
 
     @routes.get("/api/datasources", **DATASOURCES)
