@@ -17,7 +17,7 @@ import httpx
 from warmcube import __version__
 from warmcube.client.address import TokenSource, usable_token
 from warmcube.client.wire import error_of, read_json
-from warmcube.errors import ServiceError, ServiceUnavailable, WarmcubeError
+from warmcube.errors import Overloaded, ServiceError, ServiceUnavailable, WarmcubeError
 
 __all__ = ["Call", "Close", "Do", "Reach", "Read", "Reply", "Send", "Step", "Steps", "Wait"]
 
@@ -185,9 +185,8 @@ class Reach:
     ) -> Steps[tuple[Reply | None, WarmcubeError, float | None]]:
         """A reply, or an error and how long to wait until another try makes sense, if ever."""
         request = yield from self._request(call, deadline)
-        pause: float | None = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt) * (
-            0.5 + self._chance()
-        )
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
+        pause = longest * (1 + self._chance()) / 2
         try:
             reply: Reply = yield Send(request)
         except httpx.HTTPError as error:
@@ -201,11 +200,10 @@ class Reach:
         finally:
             yield Close(reply)
         hint = _seconds(response.headers.get("retry-after"))
-        told = problem.get("retry_after")
-        exact = float(told) if hint is not None and isinstance(told, int | float) else hint
-        error_told = self._error(response, problem, exact)
+        error_told = self._error(response, problem, hint)
         may_retry = call.is_read and response.status_code == 503 and hint is not None
-        return None, error_told, hint if may_retry else None
+        exact = error_told.retry_after if isinstance(error_told, Overloaded) else hint
+        return None, error_told, exact if may_retry else None
 
     def _request(self, call: Call[Any], deadline: float) -> Steps[httpx.Request]:
         left = max(0.001, deadline - self._clock())

@@ -210,7 +210,7 @@ def error_of(
     Args:
         status: of HTTP.
         problem: its members; none where the answer had none.
-        retry_after: seconds, by the header of that name.
+        retry_after: seconds, by the header of that name; what the problem says is more exact.
     """
     detail = problem.get("detail")
     said = detail if isinstance(detail, str) else f"the service answered with status {status}"
@@ -220,7 +220,9 @@ def error_of(
     if status == 401:
         return Unauthenticated(said, code="refused")
     if status in (429, 503):
-        return Overloaded(said, retry_after=1.0 if retry_after is None else retry_after)
+        told = problem.get("retry_after", retry_after)
+        is_number = isinstance(told, int | float | Decimal)
+        return Overloaded(said, retry_after=max(0.0, float(told)) if is_number else 1.0)
     if status in _UNREADABLE and problem:
         return InvalidRequest(said, status=status)
     return (_BY_STATUS if problem else {}).get(status, ServiceError)(said)
