@@ -23,7 +23,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
 
     async def serve() -> None:
         task = asyncio.create_task(server.serve([listener]))
-        while not server.started and not task.done():
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.01)
         has_started.set()
         await task
