@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,12 +35,17 @@ def token_of(user: str) -> str:
 
 
 @contextmanager
-def served(file: Path) -> Iterator[str]:
-    """The address of a service that runs meanwhile."""
+def served(file: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The address of a service that runs meanwhile.
+
+    Args:
+        file: its configuration.
+        environment: what of it comes from the environment.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.served", str(file)],
         cwd=_ROOT,
-        env=os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}:{_ROOT}"},
+        env=os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}:{_ROOT}"} | dict(environment or {}),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -63,7 +68,7 @@ async def _identify(request: Request) -> Identity:
 
 
 def _serve(file: str) -> None:
-    app = create_app(load(file, {}), _identify)
+    app = create_app(load(file, os.environ), _identify)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -13,6 +13,17 @@
 
 from warmcube.client.calls import OpenDatasource
 from warmcube.client.clients import AsyncClient, Client
+from warmcube.errors import AccessDenied, WarmcubeError
 from warmcube.model.request import NULL, Filter, Order, Query
 
-__all__ = ["NULL", "AsyncClient", "Client", "Filter", "OpenDatasource", "Order", "Query"]
+__all__ = [
+    "NULL",
+    "AccessDenied",
+    "AsyncClient",
+    "Client",
+    "Filter",
+    "OpenDatasource",
+    "Order",
+    "Query",
+    "WarmcubeError",
+]
