@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any, Final
 
 import orjson
@@ -18,6 +19,7 @@ from warmcube.errors import (
     AccessDenied,
     AuditError,
     DirectoryError,
+    IdentityUnavailable,
     InvalidFilter,
     InvalidQuery,
     InvalidRequest,
@@ -26,6 +28,7 @@ from warmcube.errors import (
     Overloaded,
     SourceError,
     StoreError,
+    TooManyAttempts,
     Unauthenticated,
     UnknownColumn,
     UnknownDatasource,
@@ -126,12 +129,13 @@ def _unauthenticated(error: Unauthenticated) -> Problem:
     return Problem(status=401, detail=str(error), headers={"WWW-Authenticate": challenge})
 
 
-def _overloaded(error: Overloaded) -> Problem:
-    return Problem(
-        status=503,
+def _later(status: int, slug: str | None = None) -> Any:
+    """A problem that time mends."""
+    return lambda error: Problem(
+        status=status,
         detail=str(error),
-        slug="overloaded",
-        headers={"Retry-After": str(max(1, round(error.retry_after)))},
+        slug=slug,
+        headers={"Retry-After": str(max(1, ceil(error.retry_after)))},
         more={"retry_after": error.retry_after},
     )
 
@@ -150,11 +154,16 @@ _KINDS: Final[tuple[tuple[type[WarmcubeError], Any], ...]] = (
     (MissingRole, _told(422, "missing-role")),
     (InvalidFilter, _told(422, "invalid-filter")),
     (InvalidQuery, _told(422)),
-    (Overloaded, _overloaded),
+    (Overloaded, _later(503, "overloaded")),
+    (TooManyAttempts, _later(429)),
     (WarmInProgress, _told(409, "warm-in-progress")),
     (WarmError, _told(409, "warm-failed")),
     (DirectoryError, _behind("the directory of users can't be read", "directory-unavailable")),
     (AuditError, _behind("what is answered has to be audited, and can't be", "audit-unavailable")),
+    (
+        IdentityUnavailable,
+        _behind("the identity provider can't be asked", "identity-unavailable"),
+    ),
     (StoreError, _behind("the store can't be reached", "store-unavailable")),
     (SourceError, _behind("neither the cache nor the database could answer", "unanswerable")),
 )
