@@ -17,6 +17,7 @@ from warmcube.errors import (
     AccessDenied,
     AuditError,
     DirectoryError,
+    IdentityUnavailable,
     InvalidFilter,
     InvalidQuery,
     InvalidRequest,
@@ -26,6 +27,7 @@ from warmcube.errors import (
     ServiceError,
     SourceUnavailable,
     StoreUnavailable,
+    TooManyAttempts,
     Unauthenticated,
     UnknownColumn,
     UnknownDatasource,
@@ -222,7 +224,8 @@ def error_of(
     if status in (429, 503):
         told = problem.get("retry_after", retry_after)
         is_number = isinstance(told, int | float | Decimal)
-        return Overloaded(said, retry_after=max(0.0, float(told)) if is_number else 1.0)
+        kind = TooManyAttempts if status == 429 else Overloaded
+        return kind(said, retry_after=max(0.0, float(told)) if is_number else 1.0)
     if status in _UNREADABLE and problem:
         return InvalidRequest(said, status=status)
     return (_BY_STATUS if problem else {}).get(status, ServiceError)(said)
@@ -244,6 +247,7 @@ _BY_SLUG: Final[Mapping[str, type[WarmcubeError]]] = {
     "warm-failed": WarmError,
     "directory-unavailable": DirectoryError,
     "audit-unavailable": AuditError,
+    "identity-unavailable": IdentityUnavailable,
     "store-unavailable": StoreUnavailable,
     "unanswerable": SourceUnavailable,
 }

@@ -92,12 +92,14 @@ PUBLIC = [
     errors.InvalidRequest("x", status=413),
     errors.Unauthenticated("x"),
     errors.Overloaded("x", retry_after=7.5),
+    errors.TooManyAttempts("x", retry_after=7.5),
     errors.WarmInProgress("x"),
     errors.WarmError("x"),
 ]
 BEHIND = [
     errors.DirectoryError("secret"),
     errors.AuditError("secret"),
+    errors.IdentityUnavailable("secret"),
     errors.StoreUnavailable("secret"),
     errors.SourceUnavailable("secret"),
 ]
@@ -121,7 +123,7 @@ def test_an_error_arrives_as_it_was(error: WarmcubeError) -> None:
         (403, ServiceError),
         (404, ServiceError),
         (413, ServiceError),
-        (429, errors.Overloaded),
+        (429, errors.TooManyAttempts),
         (500, ServiceError),
         (503, errors.Overloaded),
     ],
