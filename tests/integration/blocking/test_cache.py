@@ -308,8 +308,7 @@ def test_a_program_that_forgets_to_close_ends_cleanly(
     done = run_script(
         """
         from warmcube import Query
-        from warmcube.access.permissions import Action
-from warmcube.blocking import AnalyticsCache
+        from warmcube.blocking import AnalyticsCache
 
         cache = AnalyticsCache.from_config("warmcube.toml").open()
         grant = cache.authorize("north")
