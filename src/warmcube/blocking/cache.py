@@ -21,6 +21,7 @@ from warmcube.engine import AnalyticsCache as AsyncCache
 from warmcube.errors import NotUsable
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
+from warmcube.observe.metrics import Metrics
 from warmcube.observe.stats import Stats
 from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
@@ -48,6 +49,7 @@ class AnalyticsCache:
         actor: who asks, for the audit, where a call doesn't say otherwise.
         is_probe: as for `warmcube.AnalyticsCache`.
         stdout: likewise.
+        metrics_folder: likewise.
     """
 
     def __init__(
@@ -57,9 +59,17 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
+        metrics_folder: Path | None = None,
     ) -> None:
         self.settings = settings
-        self._make = partial(AsyncCache, settings, actor=actor, is_probe=is_probe, stdout=stdout)
+        self._make = partial(
+            AsyncCache,
+            settings,
+            actor=actor,
+            is_probe=is_probe,
+            stdout=stdout,
+            metrics_folder=metrics_folder,
+        )
         self._lock = threading.Lock()
         self._opened: tuple[LoopThread, AsyncCache] | None = None
 
@@ -94,6 +104,12 @@ class AnalyticsCache:
     def is_open(self) -> bool:
         """Whether it can be asked: between its opening and its closing."""
         return self._opened is not None
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
+        opened = self._opened
+        return None if opened is None else opened[1].metrics
 
     def open(self) -> Self:
         """Start embedded servers where configured, and open the rest; nothing is read yet.

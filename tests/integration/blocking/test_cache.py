@@ -217,6 +217,9 @@ def test_it_is_open_once_at_a_time(tmp_path: Path, redis_url: str, postgres_db: 
         thread, _ = cache._parts()
         with pytest.raises(NotUsable, match="open already"):
             cache.open()
+        assert cache.metrics is not None
+    assert cache.metrics is None
+    assert not cache.is_open
     cache.close()
     thread.close()
     with pytest.raises(NotUsable, match="isn't open"):

@@ -12,8 +12,8 @@ import warmcube
 from warmcube import blocking
 from warmcube.engine import AnalyticsCache as AsyncCache
 
-OWN = {"open", "close"}
-"""What only the synchronous cache has: for code that can't use a with block."""
+OWN = {"open", "close", "metrics"}
+"""What only the synchronous class has: for code that can't use a with block, and an attribute."""
 
 HIDDEN = {"store"}
 """What belongs to the loop, and so can't be handed to other threads."""
