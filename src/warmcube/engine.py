@@ -16,6 +16,7 @@ from typing import Any, Self
 from warmcube.access.grant import Grant
 from warmcube.access.listing import OrganizationName, open_datasources, organizations
 from warmcube.access.permissions import Action
+from warmcube.access.standing import Purpose
 from warmcube.audit.directory import audit_directory, audit_no_directory
 from warmcube.audit.events import Invalidated, Warmed, denial
 from warmcube.audit.request import Request
@@ -33,13 +34,16 @@ from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.opening import open_directory, open_seal, open_trail
-from warmcube.query.answer import Answerer, AnswerSettings
+from warmcube.query.answer import AnswerSettings
 from warmcube.query.asked import Asked
+from warmcube.query.export import ExportStream
+from warmcube.query.exporter import PIECE, Exporter
 from warmcube.query.listing import Measures, Values
 from warmcube.query.prepared import Limits
-from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
 from warmcube.query.snapshots import Snapshots
+from warmcube.query.streamform import Form
+from warmcube.query.together import TogetherReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
@@ -75,6 +79,8 @@ class AnalyticsCache:
             go there.
         metrics_folder: where the processes of one service share their figures; without one, each
             cache has its own.
+        processes: how many processes like this one share the database: of ``[cache]
+            fallback_slots`` each has an equal part.
     """
 
     def __init__(
@@ -85,6 +91,7 @@ class AnalyticsCache:
         is_probe: bool = False,
         stdout: int = 1,
         metrics_folder: Path | None = None,
+        processes: int = 1,
     ) -> None:
         self.settings = settings
         self._actor = actor
@@ -93,6 +100,7 @@ class AnalyticsCache:
         self._metrics_folder = metrics_folder
         self.metrics: Metrics | None = None
         """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
+        self._processes = processes
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
@@ -100,7 +108,7 @@ class AnalyticsCache:
         self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
-        self._answerer: Answerer
+        self._answerer: Exporter
         self._usage: Usage
         self._trail: Trail
         self._observer: Observer = UNOBSERVED
@@ -299,9 +307,34 @@ class AnalyticsCache:
         Raises:
             InvalidQuery: the query is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
+            Overloaded: too many reads of this user, or of the database, go on already.
             SourceError: neither the cache nor the database could answer.
         """
         return await self._answerer.answer(Asked(query=query), grant)
+
+    async def query_many(
+        self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
+    ) -> list[Result | WarmcubeError]:
+        """Answer many queries under a grant in one read, each as if it were asked alone.
+
+        What several of them need is fetched once. All that ask the same data source are answered
+        from one snapshot, or else from one transaction of the database.
+
+        Args:
+            queries: the questions; some may be wrong, or not allowed.
+            grant: from `authorize`.
+            purpose: "export" for answers that will leave the house, as `export` gives them.
+
+        Returns:
+            for each query, in their order, its answer, or the error that it would have raised.
+
+        Raises:
+            AccessDenied: the grant is over.
+            LimitExceeded: more than ``[limits] batch`` queries.
+            Overloaded: too many reads of this user go on already.
+        """
+        asked = [Asked(query=query, purpose=purpose) for query in queries]
+        return await self._answerer.answer_many(asked, grant)
 
     async def export(self, query: Query, grant: Grant) -> Result:
         """The same, for what will leave the house: only rows that may be read and exported.
@@ -312,6 +345,43 @@ class AnalyticsCache:
             SourceError: neither the cache nor the database could answer.
         """
         return await self._answerer.answer(Asked(query=query, purpose="export"), grant)
+
+    async def export_stream(
+        self,
+        query: Query,
+        grant: Grant,
+        format: str = "csv",
+        *,
+        spreadsheet: bool = False,
+        chunk_rows: int = PIECE,
+    ) -> ExportStream:
+        """The same as a file that is taken piece by piece, of whatever size.
+
+        Answers that aren't grouped or ordered may have more rows than ``[limits] rows``: they are
+        read and written as they are taken. Others are evaluated first.
+
+        Args:
+            query: the question.
+            grant: from `authorize`.
+            format: ``csv``, ``jsonl`` (an object on each line), ``arrow`` or ``parquet``.
+            spreadsheet: put an apostrophe in front of texts that a spreadsheet would compute; for
+                CSV only.
+            chunk_rows: about how many rows are read for each piece.
+
+        Returns:
+            what gives the bytes when it is iterated over with ``async for``; close it where you
+            stop before the end. Rights are looked at again before each piece. An error in between
+            means that what came isn't the answer.
+
+        Raises:
+            InvalidQuery: the query is wrong, or the format.
+            AccessDenied: the grant doesn't allow to export this, or is over.
+            Overloaded: too many reads of this user, or of the database, go on already.
+            SourceError: neither the cache nor the database could answer.
+        """
+        asked = Asked(query=query, purpose="export")
+        form = Form(format=format, spreadsheet=spreadsheet)
+        return await self._answerer.export_stream(asked, grant, form, chunk_rows)
 
     async def values(  # noqa: PLR0913 - what a query may be narrowed by
         self,
@@ -477,12 +547,12 @@ class AnalyticsCache:
             is_audit_required=settings.audit.required,
         )
         limits = settings.limits
-        self._answerer = Answerer(
+        self._answerer = Exporter(
             self._datasources,
             self._sources,
             self._authoriser,
             self._snapshots,
-            StoreReader(self._store, self._snapshots, self._seal),
+            TogetherReader(self._store, self._snapshots, self._seal),
             self._usage,
             self._trail,
             AnswerSettings(
@@ -495,5 +565,9 @@ class AnalyticsCache:
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
                 observer=self._observer,
+                running_per_user=limits.running_per_user,
+                fallback_slots=cache.fallback_slots,
+                processes=self._processes,
+                batch=limits.batch,
             ),
         )

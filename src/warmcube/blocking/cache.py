@@ -14,15 +14,18 @@ from typing import Any, Self, TypeVar
 from warmcube.access.grant import Grant
 from warmcube.access.listing import OrganizationName
 from warmcube.access.permissions import Action
+from warmcube.access.standing import Purpose
+from warmcube.blocking.export import ExportStream
 from warmcube.blocking.loop import Inbox, LoopThread
 from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys
 from warmcube.engine import AnalyticsCache as AsyncCache
-from warmcube.errors import NotUsable
+from warmcube.errors import NotUsable, WarmcubeError
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.stats import Stats
+from warmcube.query.exporter import PIECE
 from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
 from warmcube.warm.invalidate import Invalidation
@@ -49,6 +52,7 @@ class AnalyticsCache:
         actor: who asks, for the audit, where a call doesn't say otherwise.
         is_probe: as for `warmcube.AnalyticsCache`.
         stdout: likewise.
+        processes: likewise.
         metrics_folder: likewise.
     """
 
@@ -59,6 +63,7 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
+        processes: int = 1,
         metrics_folder: Path | None = None,
     ) -> None:
         self.settings = settings
@@ -68,6 +73,7 @@ class AnalyticsCache:
             actor=actor,
             is_probe=is_probe,
             stdout=stdout,
+            processes=processes,
             metrics_folder=metrics_folder,
         )
         self._lock = threading.Lock()
@@ -186,6 +192,34 @@ class AnalyticsCache:
         """See `warmcube.AnalyticsCache.query`."""
         thread, cache = self._parts()
         return thread.run(partial(cache.query, query, grant))
+
+    def query_many(
+        self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
+    ) -> list[Result | WarmcubeError]:
+        """See `warmcube.AnalyticsCache.query_many`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.query_many, queries, grant, purpose=purpose))
+
+    def export_stream(
+        self,
+        query: Query,
+        grant: Grant,
+        format: str = "csv",
+        *,
+        spreadsheet: bool = False,
+        chunk_rows: int = PIECE,
+    ) -> ExportStream:
+        """See `warmcube.AnalyticsCache.export_stream`; iterate over it with ``for``."""
+        thread, cache = self._parts()
+        begin = partial(
+            cache.export_stream,
+            query,
+            grant,
+            format,
+            spreadsheet=spreadsheet,
+            chunk_rows=chunk_rows,
+        )
+        return ExportStream(thread, thread.run(begin))
 
     def export(self, query: Query, grant: Grant) -> Result:
         """See `warmcube.AnalyticsCache.export`."""

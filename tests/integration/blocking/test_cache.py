@@ -11,18 +11,20 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.support.caches import TABLE, execute, make_cache, select
+from tests.support.caches import ACCESS, TABLE, execute, make_cache, select
 
 from warmcube import AccessDenied, Query
 from warmcube.access.permissions import Action
 from warmcube.blocking import AnalyticsCache
-from warmcube.errors import ConfigError, NotUsable, UnknownDatasource
+from warmcube.errors import ConfigError, NotUsable, UnknownDatasource, WarmcubeError
+from warmcube.query.formats import to_csv
+from warmcube.query.result import Result
 from warmcube.warm.report import Phase, Progress
 
 SRC = Path(__file__).parents[3] / "src"
@@ -55,6 +57,11 @@ def answer(cache: AnalyticsCache, user: str) -> list[tuple[int, Decimal]]:
     return [(row["practice_uid"], row["sum"]) for row in rows]
 
 
+def told(answers: Sequence[Result | WarmcubeError]) -> list[object]:
+    """What many queries were answered."""
+    return [str(each) if isinstance(each, WarmcubeError) else each.rows() for each in answers]
+
+
 def test_every_call_answers_as_the_asynchronous_cache(
     cache: AnalyticsCache, tmp_path: Path, redis_url: str, postgres_db: str
 ) -> None:
@@ -71,6 +78,7 @@ def test_every_call_answers_as_the_asynchronous_cache(
         [each.id for each in cache.datasources],
         cache.open_datasources(grant),
         cache.organizations(grant),
+        told(cache.query_many([MONTHLY, Query(datasource=7)], grant)),
     )
     with pytest.raises(AccessDenied):
         cache.require(grant, Action.CACHE_MANAGE)
@@ -93,6 +101,7 @@ def test_every_call_answers_as_the_asynchronous_cache(
                 [1],
                 other.open_datasources(granted),
                 other.organizations(granted),
+                told(await other.query_many([MONTHLY, Query(datasource=7)], granted)),
             )
 
     assert ours == asyncio.run(ask())
@@ -109,6 +118,24 @@ def test_it_raises_what_the_asynchronous_cache_raises(cache: AnalyticsCache) -> 
         cache.authorize("a stranger")
     with pytest.raises(UnknownDatasource):
         cache.stats(7)
+
+
+def test_an_export_streams(tmp_path: Path, redis_url: str, postgres_db: str) -> None:
+    """Piece by piece, to its end or until it is closed."""
+    execute(postgres_db, TABLE)
+    access = ACCESS.replace('"cache:manage:all"', '"cache:manage:all", "analytics:export:all"')
+    settings = make_cache(tmp_path, redis_url, postgres_db, access=access).settings
+    with AnalyticsCache(settings) as cache:
+        cache.warm(1)
+        grant = cache.authorize("root")
+        with cache.export_stream(MONTHLY, grant, chunk_rows=3) as stream:
+            whole = b"".join(stream)
+            assert repr(stream) == "<ExportStream: 13 rows so far from the store>"
+        assert whole == to_csv(cache.export(MONTHLY, grant))
+        assert (stream.meta.origin, stream.rows) == ("store", 13)
+        with cache.export_stream(MONTHLY, grant, chunk_rows=3) as stream:
+            assert next(stream)
+        assert list(stream) == []
 
 
 def test_many_threads_use_one_cache(cache: AnalyticsCache, postgres_db: str) -> None:

@@ -27,13 +27,15 @@ def public(cls: type) -> dict[str, Any]:
 SHARED = sorted(set(public(AsyncCache)) - HIDDEN)
 
 
-def signature(call: Callable[..., Any]) -> tuple[list[tuple[Any, ...]], str]:
+def signature(call: Callable[..., Any]) -> tuple[list[tuple[Any, ...]], Any]:
     """The parameters of a call and what it returns, waited for."""
     found = inspect.signature(call)
     parameters = [
         (each.name, each.kind, each.default, each.annotation) for each in found.parameters.values()
     ]
-    return parameters, str(found.return_annotation).replace("Async" + "Iterator", "Iterator")
+    named = inspect.Parameter.KEYWORD_ONLY  # their order says nothing
+    parameters.sort(key=lambda each: (each[1], each[0] if each[1] is named else ""))
+    return parameters, found.return_annotation
 
 
 def test_no_call_is_missing_or_more() -> None:
