@@ -1,81 +1,189 @@
-"""A service in a process of its own, on a loopback port.
-
-``python -m tests.support.served FILE`` serves the configuration in a file, believes whatever name
-stands in a token, and prints its port when it listens.
-"""
+"""Services in processes of their own, and what a client does to them over raw sockets."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
-import uvicorn
-from starlette.requests import Request
+from tests.support.servers import is_alive, wait_until
 
-from warmcube.authn.identity import Identity
-from warmcube.config import load
-from warmcube.errors import Unauthenticated
-from warmcube.service.app import create_app
+__all__ = ["Reply", "Running", "exchange", "raw_query", "read_reply", "running"]
 
-__all__ = ["served", "token_of"]
-
-_ROOT = Path(__file__).parents[2]
-_TOKEN = "Bearer token-of-"
+PROGRAM: Final = [sys.executable, "-W", "error", "-c", "from warmcube.cli import main; main()"]
+_ROOT: Final = Path(__file__).parents[2]
 
 
-def token_of(user: str) -> str:
-    """The token with which the service believes that a user asks."""
-    return f"token-of-{user}"
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One response as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def data(self) -> Any:
+        """Its JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(slots=True)
+class Running:
+    """A service that runs.
+
+    Attributes:
+        process: its supervisor.
+        url: where it answers; empty until `await_url`.
+        told: the lines that it wrote on standard error so far.
+    """
+
+    process: subprocess.Popen[str]
+    url: str = ""
+    told: list[str] = field(default_factory=list)
+    _reader: threading.Thread | None = None
+    _connections: list[socket.socket] = field(default_factory=list)
+
+    def read_log(self) -> None:
+        """Keep what it writes on standard error, so that it never waits for us."""
+
+        def read() -> None:
+            assert self.process.stderr is not None
+            self.told.extend(iter(self.process.stderr.readline, ""))
+
+        self._reader = threading.Thread(target=read)
+        self._reader.start()
+
+    def await_url(self) -> None:
+        """Wait until it says where it answers."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, (line, self.told)
+        self.url = found[0]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that answer."""
+        tasks = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [pid for pid in map(int, tasks.read_text().split()) if is_alive(pid)]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the supervisor."""
+        self.process.send_signal(number)
+
+    def end(self, seconds: float = 30) -> int:
+        """Its exit status, once it has ended."""
+        status = self.process.wait(seconds)
+        if self._reader is not None:
+            self._reader.join()
+        return status
+
+    def connect(self) -> socket.socket:
+        """A connection to it; closed in the end."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        self._connections.append(connection)
+        return connection
+
+    def hang_up(self) -> None:
+        """Close all connections."""
+        for connection in self._connections:
+            connection.close()
 
 
 @contextmanager
-def served(file: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """The address of a service that runs meanwhile.
+def running(
+    words: Sequence[str], folder: Path, *, program: Sequence[str] = PROGRAM, is_awaited: bool = True
+) -> Iterator[Running]:
+    """A service for as long as the context lasts.
 
     Args:
-        file: its configuration.
-        environment: what of it comes from the environment.
+        words: after ``warmcube``.
+        folder: the current folder.
+        program: runs ``warmcube``.
+        is_awaited: whether to wait until it answers.
     """
+    own = ("WARMCUBE_", "CACHE_")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(own)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.served", str(file)],
-        cwd=_ROOT,
-        env=os.environ | {"PYTHONPATH": f"{_ROOT / 'src'}:{_ROOT}"} | dict(environment or {}),
+        [*program, *words],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
-    with process:
-        assert process.stdout is not None
-        try:
-            port = process.stdout.readline().strip()
-            assert port, "the service has not started"
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+    service = Running(process)
+    service.read_log()
+    try:
+        if is_awaited:
+            service.await_url()
+        yield service
+    finally:
+        service.hang_up()
+        workers = service.workers if process.poll() is None else []
+        process.kill()
+        service.end()
+        wait_until(lambda: not any(map(is_alive, workers)))
+        if process.stdout is not None:
+            process.stdout.close()
+        if process.stderr is not None:
+            process.stderr.close()
 
 
-async def _identify(request: Request) -> Identity:
-    header = request.headers.get("authorization", "")
-    if not header.startswith(_TOKEN):
-        raise Unauthenticated("a token is needed")
-    return Identity(user=header.removeprefix(_TOKEN), actor="test", method="token")
+def raw_query(body: bytes, *headers: str, path: str = "/api/query") -> bytes:
+    """A whole request, byte for byte."""
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *headers,
+    ]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def _serve(file: str) -> None:
-    app = create_app(load(file, os.environ), _identify)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        print(listening.getsockname()[1], flush=True)  # noqa: T201 - what the tests wait for
-        config = uvicorn.Config(app, log_level="warning")
-        uvicorn.Server(config).run(sockets=[listening])
+def exchange(service: Running, request: bytes) -> Reply:
+    """Send bytes on a new connection, and read one response."""
+    with service.connect() as connection:
+        connection.sendall(request)
+        return read_reply(connection)
 
 
-if __name__ == "__main__":
-    _serve(sys.argv[1])
+def read_reply(connection: socket.socket) -> Reply:
+    """The next response on a connection, and nothing of what follows it."""
+    head = b""
+    deadline = time.monotonic() + 60
+    while not head.endswith(b"\r\n\r\n"):
+        head += _more(connection, 1, deadline)
+    first, *lines = head.decode("latin-1").strip().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    body = b""
+    while missing := int(headers.get("content-length", "0")) - len(body):
+        body += _more(connection, missing, deadline)
+    return Reply(int(first.split()[1]), headers, body)
+
+
+def _more(connection: socket.socket, most: int, deadline: float) -> bytes:
+    connection.settimeout(deadline - time.monotonic())
+    data = connection.recv(most)
+    if not data:
+        raise ConnectionResetError("the service hung up")
+    return data

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.support.caches import execute, make_cache
-from tests.support.served import served, token_of
+from tests.support.apart import served, token_of
 
 from warmcube import AnalyticsCache
 from warmcube.client import NULL, AsyncClient, Client, Filter, Order, Query
