@@ -18,7 +18,7 @@ from warmcube.access.listing import OrganizationName, open_datasources, organiza
 from warmcube.access.permissions import Action
 from warmcube.access.standing import Purpose
 from warmcube.audit.directory import audit_directory, audit_no_directory
-from warmcube.audit.events import Invalidated, Warmed, denial
+from warmcube.audit.events import AuditEvent, Invalidated, Warmed, denial
 from warmcube.audit.request import Request
 from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
@@ -276,6 +276,10 @@ class AnalyticsCache:
             request = Request(action="authorize")
             self._trail.note(denial(error, actor=actor, subject=user, request=request))
             raise
+
+    def note(self, event: AuditEvent) -> None:
+        """Have something written in the audit that happened around the engine."""
+        self._trail.note(event)
 
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
