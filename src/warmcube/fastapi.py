@@ -20,8 +20,9 @@ from starlette.requests import Request
 from warmcube.authn.identity import Identity
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import Unauthenticated
-from warmcube.service.app import api_routes
 from warmcube.service.context import Service
+from warmcube.service.routes.listing import listing_routes
+from warmcube.service.routes.query import query_routes
 
 __all__ = ["router"]
 
@@ -29,7 +30,9 @@ __all__ = ["router"]
 def router(
     cache: AnalyticsCache, *, user: Callable[..., Any], actor: str = "embedded"
 ) -> APIRouter:
-    """The service's routes, with its strictness, its limits and its problem details.
+    """The service's routes for asking, with its strictness, limits and problem details.
+
+    Those for warming and watching the cache aren't among them.
 
     Below the prefix, paths are the service's own (``/api/query``, ``/api/datasources``, …), so
     that `warmcube.client.Client` works with the prefix in its URL.
@@ -66,6 +69,6 @@ def router(
 
     service = Service(cache.settings, identify, cache)
     routes = APIRouter(dependencies=[Depends(remember)], lifespan=lifespan)
-    for each in api_routes(service):
-        routes.include_router(each)
+    for make in (query_routes, listing_routes):
+        routes.include_router(make(service))
     return routes

@@ -21,8 +21,10 @@ from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys
 from warmcube.engine import AnalyticsCache as AsyncCache
 from warmcube.errors import NotUsable, WarmcubeError
+from warmcube.jobs.job import Job
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
+from warmcube.observe.health import Overall
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.stats import Stats
 from warmcube.query.exporter import PIECE
@@ -156,12 +158,19 @@ class AnalyticsCache:
         self.close()
 
     def warm(
-        self, datasource: int, *, force: bool = False, progress: ProgressCallback | None = None
+        self,
+        datasource: int,
+        *,
+        force: bool = False,
+        progress: ProgressCallback | None = None,
+        job: Job | None = None,
     ) -> WarmReport:
         """See `warmcube.AnalyticsCache.warm`; `progress` is told in the thread that waits."""
         thread, cache = self._parts()
         inbox: Inbox[Progress] = Inbox(progress)
-        return thread.run(partial(cache.warm, datasource, force=force, progress=inbox.tell), inbox)
+        return thread.run(
+            partial(cache.warm, datasource, force=force, progress=inbox.tell, job=job), inbox
+        )
 
     def authorize(self, user: str, *, actor: str | None = None) -> Grant:
         """See `warmcube.AnalyticsCache.authorize`."""
@@ -274,6 +283,11 @@ class AnalyticsCache:
         """See `warmcube.AnalyticsCache.stats`."""
         thread, cache = self._parts()
         return thread.run(partial(cache.stats, datasource))
+
+    def health(self, datasource: int | None = None) -> Overall:
+        """See `warmcube.AnalyticsCache.health`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.health, datasource))
 
     def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
         """See `warmcube.AnalyticsCache.partition_rows`."""

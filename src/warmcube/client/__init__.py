@@ -11,6 +11,7 @@
 `AsyncClient` has the same calls, to be awaited.
 """
 
+from warmcube.client.admin import WarmJob
 from warmcube.client.calls import OpenDatasource
 from warmcube.client.clients import AsyncClient, Client
 from warmcube.errors import AccessDenied, WarmcubeError
@@ -25,5 +26,6 @@ __all__ = [
     "OpenDatasource",
     "Order",
     "Query",
+    "WarmJob",
     "WarmcubeError",
 ]

@@ -43,6 +43,7 @@ __all__ = [
     "list_measures",
     "list_organizations",
     "list_values",
+    "of_form",
 ]
 
 ExportFormat: TypeAlias = Literal["csv", "parquet", "arrow"]
@@ -85,12 +86,12 @@ def ask_many(queries: Sequence[Query]) -> Call[list[Result | WarmcubeError]]:
     body = {"queries": [query_fields(query) for query in queries], "format": "columns"}
 
     def read(body: bytes, _headers: httpx.Headers) -> list[Result | WarmcubeError]:
-        answers = _of_form(lambda told: list(told["answers"]), read_json(body))
+        answers = of_form(lambda told: list(told["answers"]), read_json(body))
         if len(answers) != len(queries):
             raise ServiceError(
                 f"the service gave {len(answers)} answers to {len(queries)} queries; none is used"
             )
-        return [_of_form(_answer_or_error, answer) for answer in answers]
+        return [of_form(_answer_or_error, answer) for answer in answers]
 
     return Call(method="POST", path="api/query/batch", body=packed(body), read=read)
 
@@ -216,11 +217,16 @@ def _get(
         method="GET",
         path=path,
         parameters=parameters or {},
-        read=lambda body, _headers: _of_form(read, read_json(body)),
+        read=lambda body, _headers: of_form(read, read_json(body)),
     )
 
 
-def _of_form(read: Callable[[Any], _T], told: Any) -> _T:
+def of_form(read: Callable[[Any], _T], told: Any) -> _T:
+    """What is read from an answer.
+
+    Raises:
+        ServiceError: it isn't of the form that is read.
+    """
     try:
         return read(told)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

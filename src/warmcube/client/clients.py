@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -12,15 +12,19 @@ from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
 import httpx
 
 from warmcube.access.listing import OrganizationName
-from warmcube.client import calls
+from warmcube.client import admin, calls
 from warmcube.client.address import Token, is_loopback, service_url, token_source
+from warmcube.client.admin import JobWatcher, WarmJob, Which
 from warmcube.client.calls import ExportFormat, OpenDatasource
 from warmcube.client.driving import drive, drive_async
 from warmcube.client.exchange import Call, Reach, Steps
 from warmcube.errors import WarmcubeError
 from warmcube.model.request import Filter, Null, Query
+from warmcube.observe.stats import Stats
 from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
+from warmcube.warm.invalidate import Invalidation
+from warmcube.warm.report import WarmReport
 
 __all__ = ["AsyncClient", "Client"]
 
@@ -143,6 +147,55 @@ class Client(_Base[httpx.Client]):
         """
         return self._drive(calls.export(self._reach, query, Path(path), format))
 
+    def stats(self, datasource: int | None = None) -> tuple[Stats, ...]:
+        """What the cache holds of a data source, or of each. It takes ``cache:read``."""
+        return self._perform(admin.get_stats(datasource))
+
+    def health(self, datasource: int | None = None) -> Mapping[str, Any]:
+        """How well the cache is: a score, and what it is made of."""
+        return self._perform(admin.get_health(datasource))
+
+    def warming(self, datasource: int | None = None) -> tuple[Mapping[str, Any], ...]:
+        """Of each data source who warms it, the job that runs, and the last ones."""
+        return self._perform(admin.list_warming(datasource))
+
+    def job(self, id: str) -> WarmJob:
+        """How far a warm is."""
+        return self._perform(admin.find_job(id))
+
+    def wait(
+        self,
+        job: WarmJob | str,
+        *,
+        progress: JobWatcher | None = None,
+        seconds: float | None = None,
+    ) -> WarmReport:
+        """Wait until a warm has ended.
+
+        Args:
+            job: the job, or its id.
+            progress: told whenever something has changed.
+            seconds: to wait at most; None for as long as it takes.
+
+        Raises:
+            WarmError: it failed.
+            ServiceUnavailable: the time was over before; the job goes on.
+        """
+        name = job if isinstance(job, str) else job.id
+        return self._drive(admin.follow(self._reach, name, progress, seconds))
+
+    def warm(self, datasource: Which, *, force: bool = False) -> tuple[WarmJob, ...]:
+        """Have a data source warmed, or ``"all"``; returns at once. Needs ``cache:manage``.
+
+        Raises:
+            WarmInProgress: somebody is warming it: `by` says who, `job` with which job.
+        """
+        return self._perform(admin.start_warm(datasource, force=force))
+
+    def invalidate(self, datasource: Which) -> tuple[Invalidation, ...]:
+        """Take the snapshot of a data source away, or of ``"all"``. Needs ``cache:manage``."""
+        return self._perform(admin.invalidate(datasource))
+
     def _perform(self, call: Call[_T]) -> _T:
         return self._drive(self._reach.perform(call))
 
@@ -217,6 +270,55 @@ class AsyncClient(_Base[httpx.AsyncClient]):
         which takes its place at the end.
         """
         return await self._drive(calls.export(self._reach, query, Path(path), format))
+
+    async def stats(self, datasource: int | None = None) -> tuple[Stats, ...]:
+        """What the cache holds of a data source, or of each. It takes ``cache:read``."""
+        return await self._perform(admin.get_stats(datasource))
+
+    async def health(self, datasource: int | None = None) -> Mapping[str, Any]:
+        """How well the cache is: a score, and what it is made of."""
+        return await self._perform(admin.get_health(datasource))
+
+    async def warming(self, datasource: int | None = None) -> tuple[Mapping[str, Any], ...]:
+        """Of each data source who warms it, the job that runs, and the last ones."""
+        return await self._perform(admin.list_warming(datasource))
+
+    async def job(self, id: str) -> WarmJob:
+        """How far a warm is."""
+        return await self._perform(admin.find_job(id))
+
+    async def wait(
+        self,
+        job: WarmJob | str,
+        *,
+        progress: JobWatcher | None = None,
+        seconds: float | None = None,
+    ) -> WarmReport:
+        """Wait until a warm has ended.
+
+        Args:
+            job: the job, or its id.
+            progress: told whenever something has changed.
+            seconds: to wait at most; None for as long as it takes.
+
+        Raises:
+            WarmError: it failed.
+            ServiceUnavailable: the time was over before; the job goes on.
+        """
+        name = job if isinstance(job, str) else job.id
+        return await self._drive(admin.follow(self._reach, name, progress, seconds))
+
+    async def warm(self, datasource: Which, *, force: bool = False) -> tuple[WarmJob, ...]:
+        """Have a data source warmed, or ``"all"``; returns at once. Needs ``cache:manage``.
+
+        Raises:
+            WarmInProgress: somebody is warming it: `by` says who, `job` with which job.
+        """
+        return await self._perform(admin.start_warm(datasource, force=force))
+
+    async def invalidate(self, datasource: Which) -> tuple[Invalidation, ...]:
+        """Take the snapshot of a data source away, or of ``"all"``. Needs ``cache:manage``."""
+        return await self._perform(admin.invalidate(datasource))
 
     async def _perform(self, call: Call[_T]) -> _T:
         return await self._drive(self._reach.perform(call))

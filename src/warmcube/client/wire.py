@@ -31,6 +31,7 @@ from warmcube.errors import (
     Unauthenticated,
     UnknownColumn,
     UnknownDatasource,
+    UnknownJob,
     WarmcubeError,
     WarmError,
     WarmInProgress,
@@ -47,6 +48,7 @@ __all__ = [
     "packed",
     "query_fields",
     "read_json",
+    "read_plain_json",
     "result_of_columns",
     "result_of_stream",
     "table_of",
@@ -124,8 +126,21 @@ def read_json(body: bytes) -> Any:
     Raises:
         ServiceError: it is none.
     """
+    return _loaded(body, parse_float=Decimal, parse_int=_integer)
+
+
+def read_plain_json(body: bytes) -> Any:
+    """An answer's JSON, with numbers as Python has them.
+
+    Raises:
+        ServiceError: it is none.
+    """
+    return _loaded(body)
+
+
+def _loaded(body: bytes, **options: Any) -> Any:
     try:
-        return json.loads(body, parse_float=Decimal, parse_int=_integer)
+        return json.loads(body, **options)
     except (ValueError, RecursionError):
         raise ServiceError("the service's answer isn't JSON; is this warmcube's address?") from None
 
@@ -217,6 +232,8 @@ def error_of(
     detail = problem.get("detail")
     said = detail if isinstance(detail, str) else f"the service answered with status {status}"
     slug = str(problem.get("type", "")).rpartition(":")[2]
+    if slug == "warm-in-progress":
+        return _in_progress(said, problem, retry_after)
     if slug in _BY_SLUG:
         return _BY_SLUG[slug](said)
     if status == 401:
@@ -231,6 +248,18 @@ def error_of(
     return (_BY_STATUS if problem else {}).get(status, ServiceError)(said)
 
 
+def _in_progress(
+    said: str, problem: Mapping[str, Any], retry_after: float | None
+) -> WarmInProgress:
+    return WarmInProgress(
+        said,
+        by=str(problem.get("by", "somebody")),
+        since=problem.get("since"),
+        job=problem.get("job"),
+        retry_after=1.0 if retry_after is None else retry_after,
+    )
+
+
 _UNREADABLE: Final = (400, 406, 408, 413, 415)
 _BY_STATUS: Final[Mapping[int, type[WarmcubeError]]] = {
     403: AccessDenied,
@@ -239,11 +268,11 @@ _BY_STATUS: Final[Mapping[int, type[WarmcubeError]]] = {
 }
 _BY_SLUG: Final[Mapping[str, type[WarmcubeError]]] = {
     "unknown-datasource": UnknownDatasource,
+    "unknown-job": UnknownJob,
     "unknown-column": UnknownColumn,
     "missing-role": MissingRole,
     "invalid-filter": InvalidFilter,
     "limit-exceeded": LimitExceeded,
-    "warm-in-progress": WarmInProgress,
     "warm-failed": WarmError,
     "directory-unavailable": DirectoryError,
     "audit-unavailable": AuditError,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from adbc_driver_postgresql import dbapi
-from tests.support.believing import served, token_of
+from tests.support.apart import served, token_of
 
 from warmcube.access.survey import build_directory
 from warmcube.config import load

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.believing import served, token_of
+from tests.support.apart import served, token_of
 from tests.support.caches import execute, make_cache
 
 from warmcube import AnalyticsCache
-from warmcube.client import NULL, AsyncClient, Client, Filter, Order, Query
+from warmcube.client import NULL, AsyncClient, Client, Filter, Order, Query, WarmJob
 from warmcube.errors import (
     AccessDenied,
     InvalidFilter,
@@ -22,6 +22,8 @@ from warmcube.errors import (
     Unauthenticated,
     UnknownColumn,
     UnknownDatasource,
+    UnknownJob,
+    WarmError,
 )
 
 TABLE = """
@@ -205,3 +207,46 @@ def test_errors_are_those_of_the_library(client: Client, address: str) -> None:
         stranger.query(CHARGES)
     with Client(address) as nobody, pytest.raises(Unauthenticated):
         nobody.query(CHARGES)
+
+
+def test_whoever_looks_after_the_cache(client: Client, address: str) -> None:
+    """Warm and follow, figures, health, invalidate; and who may not."""
+    heard: list[WarmJob] = []
+    (job,) = client.warm(1)
+    assert (job.datasource, job.has_ended) == (1, False)
+    report = client.wait(job, progress=heard.append)
+    assert (report.rows, report.datasource) == (44, 1)
+    assert (heard[-1].state, heard[-1].done, heard[-1].id) == ("done", 1.0, job.id)
+    assert [each.done for each in heard] == sorted(each.done for each in heard)
+    assert client.job(job.id) == heard[-1]
+    (stats,) = client.stats()
+    assert (stats.state, stats.rows, stats.snapshot) == ("fresh", 44, report.snapshot)
+    assert client.stats(1)[0].datasource == 1
+    assert client.health()["datasources"][0]["state"] in ("excellent", "good")
+    (warming,) = client.warming(1)
+    assert warming["history"][0]["id"] == job.id
+    (gone,) = client.invalidate(1)
+    assert (gone.datasource, gone.was_live) == (1, True)
+    assert client.stats(1)[0].state == "cold"
+    with pytest.raises(UnknownJob):
+        client.job("1-0000000000000000")
+    with pytest.raises(UnknownDatasource):
+        client.invalidate(7)
+    with Client(address, token=token_of("north")) as analyst:
+        for call in (analyst.stats, analyst.health, analyst.warming):
+            with pytest.raises(AccessDenied):
+                call()
+        for change in (analyst.warm, analyst.invalidate):
+            with pytest.raises(AccessDenied):
+                change("all")
+
+
+def test_a_warm_that_fails_says_why(client: Client, odd: str) -> None:
+    """Somebody else's is told apart; the error of a job comes out of waiting for it."""
+    execute(odd, "ALTER TABLE ih.odd RENAME TO gone")
+    try:
+        (job,) = client.warm(1)
+        with pytest.raises(WarmError, match=rf"job {job.id} is failed: TableMismatch: .*ih\.odd"):
+            client.wait(job)
+    finally:
+        execute(odd, "ALTER TABLE ih.gone RENAME TO odd")

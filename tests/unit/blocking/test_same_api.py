@@ -15,7 +15,7 @@ from warmcube.engine import AnalyticsCache as AsyncCache
 OWN = {"open", "close", "metrics"}
 """What only the synchronous class has: for code that can't use a with block, and an attribute."""
 
-HIDDEN = {"store"}
+HIDDEN = {"jobs", "store"}
 """What belongs to the loop, and so can't be handed to other threads."""
 
 

@@ -90,10 +90,11 @@ PUBLIC = [
     errors.InvalidQuery("x"),
     errors.LimitExceeded("x"),
     errors.InvalidRequest("x", status=413),
-    errors.Unauthenticated("x"),
+    errors.Unauthenticated("x", code="refused"),
     errors.Overloaded("x", retry_after=7.5),
     errors.TooManyAttempts("x", retry_after=7.5),
-    errors.WarmInProgress("x"),
+    errors.WarmInProgress("x", by="ana", since="2024-01-01T00:00:00Z", job="1-0", retry_after=3),
+    errors.UnknownJob("x"),
     errors.WarmError("x"),
 ]
 BEHIND = [
@@ -109,11 +110,13 @@ BEHIND = [
 def test_an_error_arrives_as_it_was(error: WarmcubeError) -> None:
     """In its class; in its own words where they are for whoever asks."""
     problem = problem_of(error)
-    back = error_of(problem.status, problem.as_json(), 99.0)
+    back = error_of(problem.status, problem.as_json(), float(problem.headers.get("Retry-After", 1)))
     assert type(back) is type(error)
     assert str(back) == ("x" if error in PUBLIC else problem.detail)
-    for name in ("status", "retry_after"):
+    for name in ("status", "by", "since", "job", "code"):
         assert getattr(back, name, None) == getattr(error, name, None)
+    if error in PUBLIC:
+        assert getattr(back, "retry_after", None) == getattr(error, "retry_after", None)
 
 
 @pytest.mark.parametrize(
