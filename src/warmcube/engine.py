@@ -36,7 +36,7 @@ from warmcube.query.listing import Measures, Values
 from warmcube.query.prepared import Limits
 from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
-from warmcube.query.snapshots import Snapshots
+from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
 from warmcube.store.api import Store
@@ -193,7 +193,7 @@ class AnalyticsCache:
                 seconds=report.seconds,
             )
         )
-        self._snapshots.forget(datasource)
+        self._forget(datasource)
         return report
 
     async def authorize(self, user: str, *, actor: str | None = None) -> Grant:
@@ -367,7 +367,7 @@ class AnalyticsCache:
             self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
             raise
         self._trail.note(invalidated(outcome="done", was_live=outcome.was_live, keys=outcome.keys))
-        self._snapshots.forget(wanted.id)
+        self._forget(wanted.id)
         return outcome
 
     async def stats(self, datasource: int) -> Stats:
@@ -397,6 +397,10 @@ class AnalyticsCache:
             (name.measure, name.frequency): partition.rows for name, partition in partitions.items()
         }
 
+    def _forget(self, datasource: int) -> None:
+        self._snapshots.forget(datasource)
+        self._answerer.residents.forget(datasource)
+
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)
 
@@ -419,7 +423,13 @@ class AnalyticsCache:
             is_watching=True,
         )
         stack.push_async_callback(self._authoriser.aclose)
-        self._snapshots = Snapshots(self._store, namespace, self._seal)
+        self._snapshots = Snapshots(
+            self._store,
+            namespace,
+            self._seal,
+            ages=Ages(pointer=cache.max_pointer_age, unchecked=cache.max_unchecked_age),
+        )
+        stack.push_async_callback(self._snapshots.close)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
         self._warmer = Warmer(
@@ -452,5 +462,6 @@ class AnalyticsCache:
                 ),
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
+                resident_bytes=cache.resident_bytes,
             ),
         )
