@@ -196,12 +196,14 @@ class AnalyticsCache:
         self._forget(datasource)
         return report
 
-    async def authorize(self, user: str, *, actor: str | None = None) -> Grant:
+    async def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:
         """Decide what a user may read, now and for a bounded time.
 
         Args:
             user: whose rights count.
             actor: who asks, for the audit; None for the cache's own actor.
+            anew: False where a grant will do that was decided before and still counts, as if it
+                had been in hand since: the directory was looked at within the last second.
 
         Raises:
             AccessDenied: unknown, inactive, without a right to read; or the directory can't be
@@ -209,7 +211,9 @@ class AnalyticsCache:
         """
         actor = actor or self._actor
         try:
-            return await self._authoriser.authorize(user, actor=actor)
+            if anew:
+                return await self._authoriser.authorize(user, actor=actor)
+            return await self._authoriser.recall(user, actor=actor)
         except (AccessDenied, DirectoryError) as error:
             request = Request(action="authorize")
             self._trail.note(denial(error, actor=actor, subject=user, request=request))
