@@ -12,6 +12,8 @@
     │   ├── LimitExceeded          more than ``[limits]`` allow
     │   └── InvalidRequest         what holds the query can't be read (malformed, too large)
     ├── Unauthenticated            nobody knows who asks
+    ├── TooManyAttempts            too many wrong passwords; try again later
+    ├── IdentityUnavailable        the identity provider can't be asked
     ├── AccessDenied               this user may not ask for this
     ├── Overloaded                 too much is asked at once; try again later
     ├── DirectoryError             the directory can't be read or has defects
@@ -45,6 +47,7 @@ __all__ = [
     "Damage",
     "DirectoryError",
     "EmbeddedError",
+    "IdentityUnavailable",
     "InvalidFilter",
     "InvalidQuery",
     "InvalidRequest",
@@ -58,6 +61,7 @@ __all__ = [
     "StoreTooSmall",
     "StoreUnavailable",
     "TableMismatch",
+    "TooManyAttempts",
     "Unauthenticated",
     "UnknownColumn",
     "UnknownDatasource",
@@ -135,6 +139,25 @@ class Unauthenticated(WarmcubeError):
     def __init__(self, message: str, *, code: str = "missing") -> None:
         super().__init__(message)
         self.code = code
+
+
+class TooManyAttempts(WarmcubeError):
+    """Somebody tried to sign in too often; says nothing of whether the user exists.
+
+    Args:
+        message: for whoever asked.
+        retry_after: seconds after which the next attempt counts.
+    """
+
+    exit_status = 3
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class IdentityUnavailable(WarmcubeError):
+    """The identity provider can't be reached, or answers what can't be used."""
 
 
 class Overloaded(WarmcubeError):

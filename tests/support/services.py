@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from starlette.requests import Request
+from tests.support.leaks import LeakScan
 
 from warmcube.authn.identity import Identity
 from warmcube.config import Settings
@@ -32,13 +33,17 @@ def as_user(name: str, **headers: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_client(settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
-    """A client of an application that has started."""
+async def open_client(
+    settings: Settings, scan: LeakScan
+) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
+    """A client of an application that has started, whose every response is looked through."""
     app = create_app(settings, identify_by_name)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://test", event_hooks={"response": [scan]}
+        ) as client,
     ):
         yield client, app
 

@@ -16,11 +16,13 @@ from warmcube.cli.directory import directory
 from warmcube.cli.explain_access import explain_access
 from warmcube.cli.init import init
 from warmcube.cli.invalidate import invalidate
+from warmcube.cli.password import password
 from warmcube.cli.prove import prove
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
 from warmcube.cli.state import State, open_cache, run
 from warmcube.cli.stats import stats
+from warmcube.cli.token import token
 from warmcube.cli.values import measures, values
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
@@ -42,6 +44,8 @@ app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
 app.command(cls=WhereCommand)(prove)
+app.command(cls=WhereCommand)(password)
+app.command(cls=WhereCommand)(token)
 app.add_typer(directory, name="directory")
 app.command("explain-access", cls=WhereCommand)(explain_access)
 

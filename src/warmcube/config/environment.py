@@ -5,6 +5,7 @@ The five names of the contract stand for themselves (``CACHE_TTL``, …); every 
 
     WARMCUBE_STORE__URL             [store] url
     WARMCUBE_SOURCES__MAIN__URL     [sources.main] url
+    WARMCUBE_AUTH__OIDC__ISSUER     [auth.oidc] issuer
     WARMCUBE_DATASOURCES__0__TABLE  the first [[datasources]] table
     WARMCUBE_DATASOURCES__0__COLUMNS__PROVIDER=false
 """
@@ -19,7 +20,8 @@ from typing import Any, Final, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from warmcube.config.problems import KeyPath, expected, kind_of, nearest
+from warmcube.config.auth_sections import AuthSection
+from warmcube.config.problems import KeyPath, expected, kind_of, nearest, section_of
 from warmcube.config.secret import masked
 from warmcube.config.sections import (
     COLUMN_OR_FALSE,
@@ -49,6 +51,7 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "directory": DirectorySection,
     "audit": AuditSection,
     "service": ServiceSection,
+    "auth": AuthSection,
 }
 """The tables of the file that stand once."""
 
@@ -119,8 +122,10 @@ def _path_of(variable: str, raw: Mapping[str, Any]) -> KeyPath | None:
     section, *keys = variable.removeprefix(_PREFIX).lower().split("__")
     if not keys and _KUBERNETES.fullmatch(variable):
         return None
-    if section in SECTIONS and len(keys) == 1:
-        return (section, keys[0])
+    if section == "auth" and len(keys) == 3 and re.fullmatch(r"0|[1-9]\d{0,2}", keys[1]):
+        return ("auth", keys[0], int(keys[1]), keys[2])
+    if section in SECTIONS and (len(keys) == 1 or (section == "auth" and len(keys) == 2)):
+        return (section, *keys)
     if section == "sources" and len(keys) == 2 and keys[0]:
         return ("sources", _source_name(keys[0], raw), keys[1])
     if section == "datasources" and len(keys) >= 2 and re.fullmatch(r"0|[1-9]\d{0,3}", keys[0]):
@@ -152,10 +157,12 @@ def _field_of(variable: str, path: KeyPath) -> FieldInfo:
         model, keys = SECTIONS[str(path[0])], path[1:]
     field: FieldInfo | None = None
     for position, key in enumerate(keys):
+        if isinstance(key, int):  # which of a list of tables
+            continue
         field = model.model_fields.get(str(key))
         if field is None:
             raise _Unusable(f": sets no setting{nearest(str(key), model.model_fields)}")
-        kind = kind_of(field.annotation)
+        kind = section_of(field) or kind_of(field.annotation)
         is_table = isinstance(kind, type) and issubclass(kind, BaseModel)
         if is_table != (position < len(keys) - 1):
             raise _Unusable(": sets no setting; a section and a key are parted by __")
@@ -194,7 +201,7 @@ def _put(raw: dict[str, Any], path: KeyPath, value: Any) -> None:
         empty: Any = [] if isinstance(following, int) else {}
         if isinstance(part, int):
             if part > len(at):
-                raise _Unusable(f": is data source {part}, but number {len(at)} is missing")
+                raise _Unusable(f": is number {part}, but number {len(at)} is missing")
             if part == len(at):
                 at.append(empty)
             at = at[part]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
+from warmcube.config.auth_sections import AuthSection
 from warmcube.config.environment import SECTIONS, overlay
 from warmcube.config.file import DEFAULT_FILE, find, read_toml
 from warmcube.config.problems import KeyPath, Problems, nearest
@@ -81,6 +82,7 @@ def _checked(raw: dict[str, Any], file: Path | None, problems: Problems) -> Sett
         directory=cast("DirectorySection", sections["directory"]),
         audit=cast("AuditSection", sections["audit"]),
         service=cast("ServiceSection", sections["service"]),
+        auth=cast("AuthSection", sections["auth"]),
     )
 
 

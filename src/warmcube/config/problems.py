@@ -15,7 +15,16 @@ from pydantic.fields import FieldInfo
 from warmcube.config.secret import SecretUrl, masked
 from warmcube.errors import ConfigError
 
-__all__ = ["KeyPath", "Problem", "Problems", "expected", "key_text", "kind_of", "nearest"]
+__all__ = [
+    "KeyPath",
+    "Problem",
+    "Problems",
+    "expected",
+    "key_text",
+    "kind_of",
+    "nearest",
+    "section_of",
+]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 """The way to a value: names of tables and keys, positions in arrays."""
@@ -76,7 +85,7 @@ class Problems:
             else:
                 own = (details.get("ctx") or {}).get("error")
                 wanted = str(own) if isinstance(own, ValueError) else expected(field)
-                if isinstance(path[-1] if path else "", int):  # one of a list of names
+                if own is None and isinstance(path[-1] if path else "", int):  # of a list of names
                     wanted = "text that isn't empty"
                 what = f"expected {wanted}"
                 value = _shown(_value_at(raw, path), field)
@@ -173,11 +182,18 @@ def _field_at(
         if isinstance(part, int) or owner is None:
             continue  # an element of a list: what is said of the list holds for it
         field = owner.model_fields.get(part)
-        kind = None if field is None else kind_of(field.annotation)
+        kind = None if field is None else section_of(field) or kind_of(field.annotation)
         if part == path[-1]:
             break
         owner = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
     return field, owner
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The section of which a setting is a list; None for any other."""
+    kind = kind_of(field.annotation)
+    of = get_args(kind)[:1] if get_origin(kind) is tuple else ()
+    return of[0] if of and isinstance(of[0], type) and issubclass(of[0], BaseModel) else None
 
 
 def _value_at(raw: Any, path: Sequence[str | int]) -> Any:

@@ -10,12 +10,12 @@ from pydantic import BaseModel, Secret
 from pydantic.fields import FieldInfo
 
 from warmcube.config.environment import SECTIONS, variable_of
-from warmcube.config.problems import KeyPath, key_text
-from warmcube.config.sections import ColumnsSection, DatasourceSection, SourceSection
+from warmcube.config.problems import KeyPath, key_text, kind_of, section_of
+from warmcube.config.sections import DatasourceSection, SourceSection
 
 __all__ = ["Setting", "all_settings"]
 
-_LAST: Final = ("directory", "audit", "service")
+_LAST: Final = ("directory", "audit", "service", "auth")
 """The tables that stand after the data sources."""
 
 
@@ -43,8 +43,12 @@ def all_settings() -> Iterator[Setting]:
 
 def _settings_of(model: type[BaseModel], prefix: KeyPath) -> Iterator[Setting]:
     for name, field in model.model_fields.items():
-        if field.annotation is ColumnsSection:
-            yield from _settings_of(ColumnsSection, (*prefix, name))
+        kind = kind_of(field.annotation)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _settings_of(kind, (*prefix, name))
+            continue
+        if (section := section_of(field)) is not None:
+            yield from _settings_of(section, (*prefix, name, 0))
             continue
         extra = field.json_schema_extra
         yield Setting(
@@ -62,4 +66,6 @@ def _toml(field: FieldInfo) -> str:
         return ""
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, tuple):
+        return str(list(default)).replace("'", '"')
     return f'"{default}"' if isinstance(default, str | Secret) else str(default)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from warmcube.config.auth_sections import AuthSection
 from warmcube.config.problems import Problems, nearest
 from warmcube.config.secret import masked
 from warmcube.config.sections import (
@@ -15,6 +16,7 @@ from warmcube.config.sections import (
     CacheSection,
     ColumnsSection,
     DirectorySection,
+    ServiceSection,
     StoreSection,
 )
 
@@ -34,8 +36,8 @@ def check_relations(
         valid: the sections that are valid in themselves.
         problems: takes what is wrong.
     """
-    cache, store, directory, audit = (
-        valid.get(name) for name in ("cache", "store", "directory", "audit")
+    cache, store, directory, audit, auth, service = (
+        valid.get(name) for name in ("cache", "store", "directory", "audit", "auth", "service")
     )
     if isinstance(cache, CacheSection) and cache.max_unchecked_age < cache.max_pointer_age:
         problems.add(
@@ -53,6 +55,10 @@ def check_relations(
         problems.add(("directory",), "has both path and url; expected one of them")
     if isinstance(audit, AuditSection):
         _check_audit(audit, problems)
+    if isinstance(auth, AuthSection):
+        _check_issuers(auth, problems)
+        if isinstance(service, ServiceSection):
+            _check_sign_in(auth, service, problems)
     sources = raw.get("sources", {})
     _check_source_names(sources, problems)
     _check_datasources(raw.get("datasources"), sources, problems)
@@ -77,6 +83,55 @@ def _check_audit(audit: AuditSection, problems: Problems) -> None:
             ("audit", "required"),
             'expected false: with sink = "none" nothing is audited; set another sink',
             value="true",
+        )
+
+
+def _check_issuers(auth: AuthSection, problems: Problems) -> None:
+    """That nobody of one issuer becomes somebody of another by having the same name there."""
+    pairs: set[tuple[str, str]] = set()
+    issuers: dict[str, set[str]] = {}
+    for position, each in enumerate(auth.keys):
+        if (each.issuer, each.audience) in pairs:
+            problems.add(
+                ("auth", "keys", position, "issuer"),
+                "expected another issuer or audience: these two are above already",
+                value=f'"{masked(each.issuer)}"',
+            )
+        pairs.add((each.issuer, each.audience))
+        issuers.setdefault(each.prefix, set()).add(each.issuer)
+    if auth.oidc is not None:
+        issuers.setdefault(auth.oidc.prefix, set()).add(auth.oidc.issuer)
+    for prefix, names in issuers.items():
+        if len(names) > 1 and not auth.shares_users:
+            problems.add(
+                ("auth", "shares_users"),
+                f'expected true, or different prefixes: {len(names)} issuers have prefix = "'
+                f'{masked(prefix)}", so whoever has a name at one of them is whoever has it at '
+                "another",
+                value="false",
+            )
+
+
+def _check_sign_in(auth: AuthSection, service: ServiceSection, problems: Problems) -> None:
+    """Browsers tell who they mean by the origin, so where they sign in it must be known."""
+    if auth.sessions.idle > auth.sessions.life:
+        problems.add(
+            ("auth", "sessions", "idle"),
+            f"expected at most life, which is {auth.sessions.life}",
+            value=str(auth.sessions.idle),
+        )
+    if auth.local is None and auth.oidc is None and "sessions" in auth.model_fields_set:
+        problems.add(
+            ("auth", "sessions"), "nobody can sign in; add [auth.local] or [auth.oidc], or leave it"
+        )
+    if service.public_url is not None:
+        return
+    needed = "the URL under which users reach the service, like https://analytics.example.com"
+    if auth.oidc is not None:
+        problems.add(("service", "public_url"), f"missing; [auth.oidc] needs {needed}")
+    elif auth.local is not None and service.host not in ("localhost", "127.0.0.1", "::1"):
+        problems.add(
+            ("service", "public_url"), f"missing; [auth.local] needs {needed}, off loopback"
         )
 
 

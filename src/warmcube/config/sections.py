@@ -31,6 +31,7 @@ __all__ = [
     "ServiceSection",
     "SourceSection",
     "StoreSection",
+    "listed",
 ]
 
 EMBEDDED = "embedded"
@@ -110,7 +111,8 @@ def _namespace(text: str) -> str:
     return text
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
+    """A list of the file as the tuple that a setting keeps."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -280,12 +282,12 @@ class ServiceSection(Section):
         description="under which users reach the service, like https://analytics.example.com",
     )
     cors_origins: Annotated[
-        tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_listed)
+        tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(listed)
     ] = Field(
         default=(),
         description="web pages of these origins may call the API from a browser",
     )
-    trusted_proxies: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = Field(
+    trusted_proxies: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
         default=(),
         description="addresses or networks of proxies whose X-Forwarded-For and -Proto count",
     )
@@ -336,7 +338,7 @@ class DatasourceSection(Section):
         description="in whose days dates given for a timestamp column are meant",
     )
     table: Name = Field(description="the table or view, as schema.table")
-    roles: Annotated[tuple[Name, ...], BeforeValidator(_listed)] | None = Field(
+    roles: Annotated[tuple[Name, ...], BeforeValidator(listed)] | None = Field(
         default=None,
         min_length=1,
         description="the roles for which it exists; when absent, for everybody",

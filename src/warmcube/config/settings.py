@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from warmcube.config.auth_sections import AuthSection
 from warmcube.config.sections import (
     AuditSection,
     CacheSection,
@@ -45,6 +46,7 @@ class Settings:
     directory: DirectorySection
     audit: AuditSection
     service: ServiceSection
+    auth: AuthSection
 
     @property
     def embedded_folder(self) -> Path:
@@ -64,6 +66,12 @@ class Settings:
         if self.audit.path is None:
             return self.embedded_folder / "audit.jsonl"
         return self.base / self.audit.path
+
+    @property
+    def credentials_path(self) -> Path | None:
+        """The file of local users' passwords; None where there are no local users."""
+        local = self.auth.local
+        return None if local is None else self.base / local.path
 
     def datasource(self, id: int) -> Datasource:
         """The data source with this id.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -13,18 +13,23 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from warmcube.authn.bearer import BearerTokens
+from warmcube.authn.connect import open_bearer_tokens, require_authentication
+from warmcube.authn.identity import Identity
+from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
-from warmcube.service.documents import VERSION
+from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.problems import Problem, problem_of, problem_response
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.query import query_routes
+from warmcube.service.routes.session import session_routes
 
-__all__ = ["add_problem_handlers", "api_routes", "create_app"]
+__all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
 _LOG: Final = logging.getLogger("warmcube")
 _DETAILS: Final = {
@@ -33,18 +38,32 @@ _DETAILS: Final = {
 }
 
 
-def create_app(settings: Settings, identify: Identify) -> FastAPI:
+def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
     """An application with an engine of its own.
 
     Args:
         settings: the configuration.
-        identify: finds out who sends a request.
+        identify: finds out who sends a request without a session; None for the bearer tokens that
+            the configuration speaks of.
+
+    Raises:
+        ConfigError: nobody could prove who they are, or the keys for that can't be used.
     """
     cache = AnalyticsCache(settings, actor="service")
+    tokens: BearerTokens | None = None
+    if identify is None:
+        require_authentication(settings)
+        tokens = open_bearer_tokens(settings)
+        identify = by_token(tokens)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with cache:
+        async with cache, AsyncExitStack() as stack:
+            service.sign_in = open_sign_in(settings, cache.store)
+            if service.sign_in is not None:
+                stack.push_async_callback(service.sign_in.close)
+            if tokens is not None:
+                stack.push_async_callback(tokens.close)
             yield
 
     app = FastAPI(
@@ -60,7 +79,10 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
     app.state.service = service
     for routes in api_routes(service):
         app.include_router(routes)
+    if settings.auth.local is not None or settings.auth.oidc is not None:
+        app.include_router(session_routes(service))
     add_problem_handlers(app)
+    describe(app)
     app.add_middleware(DefectProblems)
     section = settings.service
     if section.cors_origins:
@@ -77,6 +99,15 @@ def create_app(settings: Settings, identify: Identify) -> FastAPI:
         SecurityHeaders, is_secure=public is not None and public.startswith("https://")
     )
     return app
+
+
+def by_token(tokens: BearerTokens) -> Identify:
+    """Finds out who sends a request by its bearer token."""
+
+    async def identify(request: Request) -> Identity:
+        return await tokens.authenticate(request.scope["headers"])
+
+    return identify
 
 
 def api_routes(service: Service) -> Iterable[APIRouter]:

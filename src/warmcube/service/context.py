@@ -11,6 +11,7 @@ from starlette.requests import Request
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
 from warmcube.authn.identity import Identity
+from warmcube.authn.sign_in import SignIn
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.service.tags import TagMaker
@@ -41,6 +42,9 @@ class Service:
         settings: of the whole.
         identify: finds out who sends a request.
         cache: opened and closed by whoever runs the service.
+
+    Attributes:
+        sign_in: signs people in and out, where that is configured and the service runs.
     """
 
     def __init__(self, settings: Settings, identify: Identify, cache: AnalyticsCache) -> None:
@@ -48,6 +52,7 @@ class Service:
         self.cache = cache
         self._identify = identify
         self._tags: TagMaker | None = None
+        self.sign_in: SignIn | None = None
 
     @property
     def tags(self) -> TagMaker:
@@ -56,6 +61,21 @@ class Service:
             self._tags = TagMaker(self.cache.store, self.settings.store.namespace)
         return self._tags
 
+    async def identify(self, request: Request) -> Identity:
+        """Who sends a request: by its bearer token if it has one, else by its session.
+
+        A token that doesn't count is never made up for by a cookie.
+
+        Raises:
+            Unauthenticated: nobody knows.
+            AccessDenied: it may be another site's, in somebody's name.
+        """
+        if self.sign_in is None or "authorization" in request.headers:
+            return await self._identify(request)
+        return await self.sign_in.authenticator.authenticate(
+            request.method, request.scope["headers"]
+        )
+
     async def caller(self, request: Request) -> Caller:
         """Who sends a request, and what they may; a dependency of every route but the probes.
 
@@ -63,7 +83,7 @@ class Service:
             Unauthenticated: nobody knows.
             AccessDenied: they may nothing.
         """
-        identity = await self._identify(request)
+        identity = await self.identify(request)
         request.state.user = identity.user
         request.state.method = identity.method
         grant = await self.cache.authorize(identity.user, actor=identity.actor, anew=False)

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
 from warmcube.model.request import AGGREGATES, OPERATORS
 from warmcube.service.forms import FORMATS, MEDIA_TYPES
 from warmcube.service.problems import MEDIA_TYPE
@@ -23,6 +26,7 @@ __all__ = [
     "VALUES",
     "VERSION",
     "body_of",
+    "describe",
     "operation",
     "problems",
     "schema_object",
@@ -45,6 +49,38 @@ _WHY: Final[Mapping[int, str]] = {
     429: "Too many attempts.",
     503: "Neither the cache nor the database could answer, or too much is asked at once.",
 }
+
+
+_ABOUT: Final = """\
+Whole tables of measures, answered for each caller with exactly the rows that they may see.
+
+Only an absent field or a null means "not given": `[]` is an empty list and stays one. What isn't
+known, stands twice or would have to be guessed is an error. Every error is problem details
+(RFC 9457); its `type` says which kind it is.
+"""
+_SCHEMES: Final = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "a token of one of the configured issuers",
+    }
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Give an application its document: FastAPI's, with what FastAPI can't know."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(
+                title=app.title, version=app.version, description=_ABOUT, routes=app.routes
+            )
+            made.setdefault("components", {})["securitySchemes"] = _SCHEMES
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
 
 
 def schema_object(properties: Mapping[str, Schema], *, required: Iterable[str] = ()) -> Schema:

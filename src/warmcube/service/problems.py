@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any, Final
 
 import orjson
@@ -18,12 +19,14 @@ from warmcube.errors import (
     AccessDenied,
     AuditError,
     DirectoryError,
+    IdentityUnavailable,
     InvalidQuery,
     InvalidRequest,
     LimitExceeded,
     Overloaded,
     SourceError,
     StoreError,
+    TooManyAttempts,
     Unauthenticated,
     UnknownDatasource,
     WarmcubeError,
@@ -123,12 +126,13 @@ def _unauthenticated(error: Unauthenticated) -> Problem:
     return Problem(status=401, detail=str(error), headers={"WWW-Authenticate": challenge})
 
 
-def _overloaded(error: Overloaded) -> Problem:
-    return Problem(
-        status=503,
+def _later(status: int, slug: str | None = None) -> Any:
+    """A problem that time mends."""
+    return lambda error: Problem(
+        status=status,
         detail=str(error),
-        slug="overloaded",
-        headers={"Retry-After": str(max(1, round(error.retry_after)))},
+        slug=slug,
+        headers={"Retry-After": str(max(1, ceil(error.retry_after)))},
         more={"retry_after": error.retry_after},
     )
 
@@ -144,11 +148,16 @@ _KINDS: Final[tuple[tuple[type[WarmcubeError], Any], ...]] = (
     (InvalidRequest, _request),
     (LimitExceeded, _told(422, "limit-exceeded")),
     (InvalidQuery, _told(422)),
-    (Overloaded, _overloaded),
+    (Overloaded, _later(503, "overloaded")),
+    (TooManyAttempts, _later(429)),
     (WarmInProgress, _told(409, "warm-in-progress")),
     (WarmError, _told(409, "warm-failed")),
     (DirectoryError, _behind("the directory of users can't be read", "directory-unavailable")),
     (AuditError, _behind("what is answered has to be audited, and can't be", "audit-unavailable")),
+    (
+        IdentityUnavailable,
+        _behind("the identity provider can't be asked", "identity-unavailable"),
+    ),
     (StoreError, _behind("the store can't be reached", "store-unavailable")),
     (SourceError, _behind("neither the cache nor the database could answer", "unanswerable")),
 )

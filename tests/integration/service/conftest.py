@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from tests.support.caches import TABLE, execute, make_cache
+from tests.support.leaks import LeakScan
 from tests.support.services import open_client
 
 
@@ -25,7 +26,7 @@ async def opened(
 ) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
     """A client and the application that it talks to."""
     settings = make_cache(tmp_path, redis_url, facts, access=ACCESS).settings
-    async with open_client(settings) as (client, app):
+    async with open_client(settings, LeakScan(PRACTICES)) as (client, app):
         await app.state.service.cache.warm(1)
         yield client, app
 
@@ -42,6 +43,12 @@ def app(opened: tuple[httpx.AsyncClient, FastAPI]) -> FastAPI:
     return opened[1]
 
 
+PRACTICES = {
+    "root": None,
+    "north": (101, 102, 103),
+    "exporter": (101, 102, 103),
+    "provider": (101, 102, 103),
+}
 ACCESS = """
 [roles]
 super_admin = ["analytics:read:all", "analytics:export:all", "cache:manage:all"]

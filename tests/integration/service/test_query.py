@@ -265,14 +265,6 @@ async def test_lists_are_the_callers(client: httpx.AsyncClient) -> None:
     assert len(everything.json()["organizations"]) == 3
 
 
-async def test_the_document_is_openapi_3_1(client: httpx.AsyncClient) -> None:
-    """It can be had by anybody, and has a version."""
-    document = (await client.get("/api/openapi.json")).json()
-    assert document["openapi"].startswith("3.1")
-    assert document["info"]["version"] == "1.0.0"
-    assert "/api/query" in document["paths"]
-
-
 async def test_a_defect_is_told_without_its_traceback(
     client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -331,8 +331,8 @@ def test_all_problems_at_once(folder: Path) -> None:
         ),
         "environment variable WARMCUBE_STORE__ULR: sets no setting; did you mean 'url'?",
         (
-            "warmcube.toml: surprise: unknown table or key; expected one of audit, cache, "
-            "datasources, directory, embedded, limits, service, sources, store"
+            "warmcube.toml: surprise: unknown table or key; expected one of audit, auth, "
+            "cache, datasources, directory, embedded, limits, service, sources, store"
         ),
         (
             'warmcube.toml: store.url = "redis://:***@h:abc/0": expected a URL whose host and port '
@@ -460,7 +460,7 @@ def test_wrong_shapes(folder: Path, text: str, expected: str) -> None:
         ("WARMCUBE_FOO", "5", ": sets no setting; expected WARMCUBE_STORE__"),
         ("WARMCUBE_STORE__URL__X", "5", ": sets no setting"),
         ("WARMCUBE_DATASOURCES__0__COLUMNS", "x", ": sets no setting; a section and a key"),
-        ("WARMCUBE_DATASOURCES__2__ID", "5", ": is data source 2, but number 1 is missing"),
+        ("WARMCUBE_DATASOURCES__2__ID", "5", ": is number 2, but number 1 is missing"),
         ("WARMCUBE_LIMITS__ROWS", "1_000", ' = "1_000": expected an integer above 0'),
         ("WARMCUBE_LIMITS__ROWS", "", ' = "": expected an integer above 0'),
         ("WARMCUBE_CACHE__MAX_POINTER_AGE", "inf", ' = "inf": expected a finite number'),

@@ -20,8 +20,8 @@ def row(setting: Setting) -> str:
 def heading(setting: Setting) -> str:
     """The heading of a setting's table: as it stands in the file."""
     table = setting.key.rpartition(".")[0]
-    if table == "datasources[0]":
-        return "## `[[datasources]]`"
+    if table.endswith("[0]"):
+        return f"## `[[{table.removesuffix('[0]')}]]`"
     return f"## `[{table.replace('[0]', '')}]`"
 
 

@@ -1,0 +1,96 @@
+"""``warmcube password``: give somebody a password to sign in with, or take it away."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from warmcube.authn.credentials import CredentialsFile
+from warmcube.authn.passwords import LONGEST, Hasher, flaw_of
+from warmcube.authn.sign_in import open_sessions
+from warmcube.cli.console import say
+from warmcube.cli.state import not_empty, run, state_of
+from warmcube.config import Settings
+from warmcube.engine import AnalyticsCache
+from warmcube.errors import ConfigError, DirectoryError
+from warmcube.opening import open_directory
+
+__all__ = ["password"]
+
+_LINE: Final = 4 * LONGEST
+
+
+def password(
+    context: typer.Context,
+    user: Annotated[
+        str, typer.Argument(parser=not_empty, metavar="USER", help="The id in the directory.")
+    ],
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take the password away instead.")
+    ] = False,
+) -> None:
+    """Set the password with which USER signs in; asks for it, or reads one line of stdin.
+
+    All sessions of USER end.
+    """
+    cache = state_of(context).open_cache()
+    path = cache.settings.credentials_path
+    if path is None:
+        raise ConfigError(
+            "no passwords are kept here: add a table [auth.local] to the configuration first"
+        )
+    credentials = CredentialsFile(path)
+    if remove:
+        had = credentials.remove(user)
+        say(f"{user} has no password {'any more' if had else 'here, and had none'}")
+    else:
+        kept = _hashed(_asked())
+        credentials.put(user, kept)
+        say(f"{user} has a new password")
+    run(_end_sessions(cache, user))
+
+
+def _asked() -> str:
+    """A password that was typed twice, or came down a pipe once."""
+    if not sys.stdin.isatty():
+        text = sys.stdin.readline(_LINE).rstrip("\r\n")
+    else:
+        text = getpass.getpass("Password: ")
+        if getpass.getpass("Again: ") != text:
+            raise typer.BadParameter("the two passwords differ; try again")
+    flaw = flaw_of(text)
+    if flaw is not None:
+        raise typer.BadParameter(f"the password can't be used: {flaw}")
+    return text
+
+
+def _hashed(text: str) -> str:
+    hasher = Hasher()
+    try:
+        return hasher.hash(text)
+    finally:
+        hasher.close()
+
+
+async def _end_sessions(cache: AnalyticsCache, user: str) -> None:
+    if not await _is_known(cache.settings, user):
+        say(f"note: the directory has no user {user}, who may see nothing until it has")
+    async with cache:
+        ended = await open_sessions(cache.settings, cache.store).end_all(user)
+    if ended:
+        say(f"{ended} session{'s' if ended > 1 else ''} ended")
+
+
+async def _is_known(settings: Settings, user: str) -> bool:
+    """Whether the directory has a user; a typing mistake would else show up late."""
+    source = open_directory(settings)
+    try:
+        found = await source.read(None)
+    except DirectoryError:
+        return True  # nobody can tell; whoever runs the service will be told
+    finally:
+        await source.close()
+    return found is None or found.directory is None or user in found.directory.users
