@@ -51,8 +51,10 @@ class Connections:
             if not connection.is_connected:
                 await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:
-            await connection.disconnect(nowait=True)
-            self.give_back(connection)
+            try:
+                await connection.disconnect(nowait=True)
+            finally:
+                self.give_back(connection)
             raise
         return connection
 

@@ -146,10 +146,12 @@ class RedisStore:
                 return replies
         finally:
             if connection is not None:
-                if not complete:
-                    # Replies may still be under way: nobody else may read them as theirs.
-                    await connection.disconnect(nowait=True)
-                self._connections.give_back(connection)
+                try:
+                    if not complete:
+                        # Replies may still be under way: nobody else may read them as theirs.
+                        await connection.disconnect(nowait=True)
+                finally:
+                    self._connections.give_back(connection)
 
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
         if isinstance(error, TimeoutError | failure.TimeoutError):
