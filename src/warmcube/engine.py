@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
@@ -27,6 +28,8 @@ from warmcube.entry.keys import Keys
 from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
+from warmcube.observe.metrics import Metrics
+from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.opening import open_directory, open_seal, open_trail
@@ -37,6 +40,7 @@ from warmcube.query.prepared import Limits
 from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
 from warmcube.query.snapshots import Ages, Snapshots
+from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
 from warmcube.store.api import Store
@@ -69,6 +73,8 @@ class AnalyticsCache:
             a trial that shall alarm nobody.
         stdout: the descriptor that an audit on standard output goes to, for those whose answers
             go there.
+        metrics_folder: where the processes of one service share their figures; without one, each
+            cache has its own.
     """
 
     def __init__(
@@ -78,11 +84,15 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
+        metrics_folder: Path | None = None,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
         self._stdout = stdout
+        self._metrics_folder = metrics_folder
+        self.metrics: Metrics | None = None
+        """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
@@ -92,7 +102,10 @@ class AnalyticsCache:
         self._answerer: Answerer
         self._usage: Usage
         self._trail: Trail
+        self._observer: Observer = UNOBSERVED
         self._snapshots: Snapshots
+        self.readiness: Readiness
+        """Whether the parts can answer, while the cache is open."""
         self._warmer: Warmer
 
     @classmethod
@@ -177,13 +190,16 @@ class AnalyticsCache:
         """
         wanted = self.settings.datasource(datasource)
         warmed = partial(Warmed, actor=self._actor, datasource=datasource, forced=force)
+        started = time.monotonic()
         try:
             report = await self._warmer.warm(
                 wanted, self._sources[wanted.source], force=force, progress=progress
             )
         except (WarmcubeError, asyncio.CancelledError) as error:
             self._trail.note(warmed(outcome="failed", error=type(error).__name__))
+            self._observer.warmed(datasource, None, time.monotonic() - started)
             raise
+        self._observer.warmed(datasource, report.phases, report.seconds)
         self._trail.note(
             warmed(
                 outcome="done",
@@ -417,8 +433,13 @@ class AnalyticsCache:
     def _wire(self, stack: AsyncExitStack) -> None:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
+        if cache.metrics:
+            ids = [datasource.id for datasource in self.datasources]
+            self._observer = self.metrics = Metrics(ids, self.stats, self._metrics_folder)
+            stack.callback(self.metrics.close)
         self._trail = open_trail(settings, is_probe=self._is_probe, stdout=self._stdout)
         stack.push_async_callback(self._trail.close)
+        self._trail.denied = self._observer.denied
         directory = open_directory(settings)
         self._authoriser = Authoriser(
             directory,
@@ -448,6 +469,16 @@ class AnalyticsCache:
                 allow_eviction=settings.store.allow_eviction,
             ),
         )
+        self.readiness = Readiness(
+            store=self._store,
+            snapshots=self._snapshots,
+            datasources=self.datasources,
+            sources=self._sources,
+            authoriser=self._authoriser,
+            trail=self._trail,
+            is_enabled=cache.enabled,
+            is_audit_required=settings.audit.required,
+        )
         limits = settings.limits
         self._answerer = Answerer(
             self._datasources,
@@ -467,5 +498,6 @@ class AnalyticsCache:
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
                 resident_bytes=cache.resident_bytes,
+                observer=self._observer,
             ),
         )

@@ -18,6 +18,7 @@ from warmcube.errors import AccessDenied, Damage, StoreError, UnknownDatasource
 from warmcube.fallback.database import DatabaseRead, open_read
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource, Schema
+from warmcube.observe.observer import UNOBSERVED, MissReason, Observer
 from warmcube.observe.usage import Usage
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_refusal
@@ -70,35 +71,44 @@ class _Unavailable(Exception):
     """The cache can't answer; says why.
 
     Args:
+        reason: in one word, for figures.
         why: for everybody.
         figures: what may be told beyond that to those who may know figures of whole partitions.
     """
 
-    def __init__(self, why: str, figures: str = "") -> None:
+    def __init__(self, reason: MissReason, why: str, figures: str = "") -> None:
         super().__init__(why)
+        self.reason = reason
         self.why = why
         self.figures = figures
 
 
 def _damaged(damage: Damage) -> _Unavailable:
-    return _Unavailable("damage in the store", f": {damage}")
+    return _Unavailable(MissReason.DAMAGE, "damage in the store", f": {damage}")
+
+
+def _unreachable(error: StoreError) -> _Unavailable:
+    # Not for everybody: the error names an address.
+    return _Unavailable(MissReason.STORE, "the store can't answer", f": {error}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSettings:
-    """What answering needs of the configuration.
+    """What answering needs to know beside its parts.
 
     Attributes:
         limits: of one query.
         enabled: whether the cache answers at all.
         seconds: that the database may take for a statement.
         resident_bytes: of the answers that are kept.
+        observer: told how reads went.
     """
 
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
     resident_bytes: int = 0
+    observer: Observer = UNOBSERVED
 
 
 class Answerer:
@@ -138,6 +148,7 @@ class Answerer:
         self._seconds = settings.seconds
         self.residents = Residents(settings.resident_bytes)
         """The answers that are kept."""
+        self._observer = settings.observer
 
     async def answer(self, asked: Asked, grant: Grant) -> Result:
         """Answer one read under a grant: every query, export, list of values or of measures.
@@ -149,10 +160,12 @@ class Answerer:
             AuditError: it has to be audited, and can't be.
         """
         try:
-            return await self._answer_by_rights_in_force(asked, grant)
+            result = await self._answer_by_rights_in_force(asked, grant)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
             raise
+        self._observer.answered(asked.query.datasource, result.meta)
+        return result
 
     async def _answer_by_rights_in_force(self, asked: Asked, grant: Grant) -> Result:
         """Answer, and once more if rights have changed meanwhile so that it would be another.
@@ -198,7 +211,8 @@ class Answerer:
             if live is not None:
                 self._count(datasource, live, b"miss")
             schema = None if live is None else live.manifest.schema
-            return await self._from_database(request, schema, why)
+            with self._observer.fallback(datasource.id, why.reason):
+                return await self._from_database(request, schema, why)
         self._count(datasource, live, b"hit")
         if isinstance(found, Resident):
             return self._from_resident(request, judged, found, live)
@@ -219,19 +233,19 @@ class Answerer:
             _Unavailable: there is none, or it can't be reached.
         """
         if not self._enabled:
-            raise _Unavailable("the cache is disabled ([cache] enabled)")
+            raise _Unavailable(MissReason.DISABLED, "the cache is disabled ([cache] enabled)")
         live = self._snapshots.known(datasource)
         if live is not None:
             return live
         try:
             live = await self._snapshots.load(datasource)
         except StoreError as error:
-            raise _Unavailable(str(error)) from error
+            raise _unreachable(error) from error
         except Damage as error:
             raise _damaged(error) from error
         if live is None:
             self.residents.forget(datasource.id)
-            raise _Unavailable("the data source is cold")
+            raise _Unavailable(MissReason.COLD, "the data source is cold")
         return live
 
     async def _find(
@@ -256,14 +270,14 @@ class Answerer:
                     return judged, resident, live
                 live = await self._live(datasource)
             except StoreError as error:
-                raise _Unavailable(str(error)) from error
+                raise _unreachable(error) from error
             except (PointerMoved, Damage) as error:
                 version = live.manifest.version
                 self._snapshots.forget(datasource.id)
                 live = await self._live(datasource)
                 if live.manifest.version == version and isinstance(error, Damage):
                     raise _damaged(error) from error
-        raise _Unavailable("snapshots change faster than they can be read")
+        raise _Unavailable(MissReason.MOVING, "snapshots change faster than they can be read")
 
     async def _read_extent(
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot

@@ -53,6 +53,8 @@ class Service:
         self._identify = identify
         self._tags: TagMaker | None = None
         self.sign_in: SignIn | None = None
+        self.is_draining = False
+        """Set when the service is to end: it isn't ready for new requests any more."""
 
     @property
     def tags(self) -> TagMaker:

@@ -368,7 +368,7 @@ async def test_keys_change(
     ]
     assert refused == [401] * 3
     assert provider.asked.count("/keys") == 1
-    monkeypatch.setattr("warmcube.authn.provider._REFETCH", -1.0)
+    monkeypatch.setattr("warmcube.authn.known._REFETCH", -1.0)
     back = await end(browser, provider.sign_in(await begin(browser), "root"))
     assert back.status_code == 303
     assert await user_of(browser) == "root"
@@ -413,7 +413,7 @@ async def test_what_is_known_bridges_a_failure(
 ) -> None:
     """A provider that can't tell of itself any more is used as it was known."""
     url = await begin(browser)
-    monkeypatch.setattr("warmcube.authn.provider._MAX_AGE", -1.0)
+    monkeypatch.setattr("warmcube.authn.known._MAX_AGE", -1.0)
     provider.failing = 500
     assert urlsplit(await begin(browser)).path == urlsplit(url).path
 
