@@ -27,8 +27,13 @@ from warmcube.directory.check import DatasourceKeys
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
 from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
+from warmcube.jobs.job import Job, JobState
+from warmcube.jobs.ledger import Ledger
+from warmcube.jobs.recorder import Recorder
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
+from warmcube.observe.health import Overall, overall
+from warmcube.observe.measure import measure
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.stats import Stats, read_stats
@@ -77,10 +82,10 @@ class AnalyticsCache:
             a trial that shall alarm nobody.
         stdout: the descriptor that an audit on standard output goes to, for those whose answers
             go there.
-        processes: how many processes like this one share the database: of ``[cache]
-            fallback_slots`` each has an equal part.
         metrics_folder: where the processes of one service share their figures; without one, each
             cache has its own.
+        processes: how many processes like this one share the database: of ``[cache]
+            fallback_slots`` each has an equal part.
     """
 
     def __init__(
@@ -90,17 +95,17 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
-        processes: int = 1,
         metrics_folder: Path | None = None,
+        processes: int = 1,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
         self._stdout = stdout
-        self._processes = processes
         self._metrics_folder = metrics_folder
         self.metrics: Metrics | None = None
         """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
+        self._processes = processes
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
@@ -108,6 +113,7 @@ class AnalyticsCache:
         self._store: Store
         self._authoriser: Authoriser
         self._answerer: Exporter
+        self._jobs: Ledger
         self._usage: Usage
         self._trail: Trail
         self._observer: Observer = UNOBSERVED
@@ -142,6 +148,11 @@ class AnalyticsCache:
     def datasources(self) -> tuple[Datasource, ...]:
         """The configured data sources."""
         return self.settings.datasources
+
+    @property
+    def jobs(self) -> Ledger:
+        """The warms of all processes: those that run, and the last ones."""
+        return self._jobs
 
     @property
     def store(self) -> Store:
@@ -181,28 +192,44 @@ class AnalyticsCache:
         await self._stack.aclose()
 
     async def warm(
-        self, datasource: int, *, force: bool = False, progress: ProgressCallback | None = None
+        self,
+        datasource: int,
+        *,
+        force: bool = False,
+        progress: ProgressCallback | None = None,
+        job: Job | None = None,
     ) -> WarmReport:
         """Read a data source's whole table and publish it as the live snapshot.
+
+        Every warm is a job: `jobs` says in every process how far it is.
 
         Args:
             datasource: its id.
             force: publish although most rows are gone.
             progress: told as it happens.
+            job: the one that asks for it, from `jobs`; None for a new one.
 
         Raises:
             UnknownDatasource: none has this id.
+            WarmInProgress: somebody else is warming it.
             WarmError: it did not publish; the old snapshot goes on serving.
             SourceError: the database.
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        warmed = partial(Warmed, actor=self._actor, datasource=datasource, forced=force)
         started = time.monotonic()
+        actor = self._actor if job is None else job.actor
+        warmed = partial(Warmed, actor=actor, datasource=datasource, forced=force)
         try:
-            report = await self._warmer.warm(
-                wanted, self._sources[wanted.source], force=force, progress=progress
-            )
+            if job is None:
+                job = await self._jobs.start(
+                    datasource, actor=actor, forced=force, state=JobState.RUNNING
+                )
+            async with Recorder(self._jobs, job, progress) as recorder:
+                report = await self._warmer.warm(
+                    wanted, self._sources[wanted.source], force=force, progress=recorder.tell
+                )
+                recorder.finish(report)
         except (WarmcubeError, asyncio.CancelledError) as error:
             self._trail.note(warmed(outcome="failed", error=type(error).__name__))
             self._observer.warmed(datasource, None, time.monotonic() - started)
@@ -466,6 +493,27 @@ class AnalyticsCache:
         wanted = self.settings.datasource(datasource)
         return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
 
+    async def health(self, datasource: int | None = None) -> Overall:
+        """How well the cache is, out of what is measured now.
+
+        Args:
+            datasource: its id; None for all of them.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.datasources
+        if datasource is not None:
+            wanted = (self.settings.datasource(datasource),)
+        is_on = self.settings.cache.enabled
+        return overall(
+            [
+                await measure(self._store, self._keys(one.id), one, self._seal, is_on=is_on)
+                for one in wanted
+            ]
+        )
+
     async def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
         """How many rows the live snapshot has, by measure and frequency; empty without one.
 
@@ -513,6 +561,7 @@ class AnalyticsCache:
         self._snapshots = Snapshots(self._store, namespace, self._seal)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
+        self._jobs = Ledger(self._store, namespace)
         self._warmer = Warmer(
             self._store,
             namespace,
@@ -553,10 +602,10 @@ class AnalyticsCache:
                 ),
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
+                observer=self._observer,
                 running_per_user=limits.running_per_user,
                 fallback_slots=cache.fallback_slots,
                 processes=self._processes,
                 batch=limits.batch,
-                observer=self._observer,
             ),
         )

@@ -59,6 +59,9 @@ def check_relations(
         _check_issuers(auth, problems)
         if isinstance(service, ServiceSection):
             _check_sign_in(auth, service, problems)
+    service = valid.get("service")
+    if isinstance(service, ServiceSection) and service.metrics_host and not service.metrics_port:
+        problems.add(("service", "metrics_host"), "is for metrics_port, which is missing; set both")
     sources = raw.get("sources", {})
     _check_source_names(sources, problems)
     _check_datasources(raw.get("datasources"), sources, problems)

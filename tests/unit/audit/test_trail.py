@@ -272,6 +272,23 @@ async def test_what_is_lost_is_counted_and_told(box: Box, clock: Clock) -> None:
     assert reported == ["10 audit events wait; more are lost"]
 
 
+async def test_a_sink_that_works_again_is_found_out(box: Box) -> None:
+    """Though nobody asks for anything, since there is no answer while it fails."""
+    async with opened(box, required=True) as trail:
+        await trail.retry()
+        assert box.tries == 0
+        box.failure = AuditError("the disk is full")
+        with pytest.raises(AuditError, match="the disk is full"):
+            await trail.record(a_grant())
+        await trail.retry()
+        assert str(trail.trouble) == "the disk is full"
+        box.failure = None
+        await trail.retry()
+        assert trail.trouble is None
+        await trail.record(a_grant("bob"))
+    assert box.subjects == ["bob"]
+
+
 async def test_failures_that_nobody_foresaw_are_failures(box: Box) -> None:
     """A mistake in a sink, or in who is told, stops neither the trail nor the event loop."""
 

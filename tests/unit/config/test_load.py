@@ -423,6 +423,10 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("[audit]\nsink = 'none'\ntable = 'a'", 'audit.table: is for sink = "postgres", and'),
         ("[audit]\nsink = 'none'\nrequired = true", "audit.required = true: expected false: with"),
         ("[audit]\nrequired = 1", "audit.required = 1: expected true or false"),
+        (
+            "[service]\nmetrics_host = '10.0.0.1'",
+            "service.metrics_host: is for metrics_port, which is missing; set both",
+        ),
         ("[sources.'a b']\nurl = 'embedded'", "sources.a b: expected a name of letters"),
         ("[sources]\nx = 'postgresql://u:hunter2@h'", '"postgresql://u:***@h": expected a table'),
         ("[[datasources]]\nid = -1", "datasources[1].id = -1: expected an integer of at least 0"),
