@@ -212,7 +212,7 @@ def _check(url: str, tokens: dict[str, str], calls: Sequence[_Call], source: str
             names = ("provider_uid", "date_index", "measure_value", "origin")
             rows = Counter(zip(*(columns[name] for name in names), strict=True))
             cursor.execute(
-                "SELECT provider_uid, date_index::text, measure_value::text, origin "
+                "SELECT provider_uid, date_index::text, measure_value::text, origin "  # noqa: S608 - its own text
                 f"FROM {TABLE} WHERE measure = $1 AND frequency = 'Monthly' "
                 "AND practice_uid = $2",
                 (call.measure, call.practice),

@@ -18,7 +18,7 @@ from warmcube.access.listing import OrganizationName, open_datasources, organiza
 from warmcube.access.permissions import Action
 from warmcube.access.standing import Purpose
 from warmcube.audit.directory import audit_directory, audit_no_directory
-from warmcube.audit.events import Invalidated, Warmed, denial
+from warmcube.audit.events import AuditEvent, Invalidated, Warmed, denial
 from warmcube.audit.request import Request
 from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
@@ -82,10 +82,10 @@ class AnalyticsCache:
             a trial that shall alarm nobody.
         stdout: the descriptor that an audit on standard output goes to, for those whose answers
             go there.
-        metrics_folder: where the processes of one service share their figures; without one, each
-            cache has its own.
         processes: how many processes like this one share the database: of ``[cache]
             fallback_slots`` each has an equal part.
+        metrics_folder: where the processes of one service share their figures; without one, each
+            cache has its own.
     """
 
     def __init__(
@@ -95,17 +95,17 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
-        metrics_folder: Path | None = None,
         processes: int = 1,
+        metrics_folder: Path | None = None,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
         self._stdout = stdout
+        self._processes = processes
         self._metrics_folder = metrics_folder
         self.metrics: Metrics | None = None
         """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
-        self._processes = processes
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
@@ -265,6 +265,10 @@ class AnalyticsCache:
             request = Request(action="authorize")
             self._trail.note(denial(error, actor=actor, subject=user, request=request))
             raise
+
+    def note(self, event: AuditEvent) -> None:
+        """Have something written in the audit that happened around the engine."""
+        self._trail.note(event)
 
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
@@ -602,10 +606,10 @@ class AnalyticsCache:
                 ),
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
-                observer=self._observer,
                 running_per_user=limits.running_per_user,
                 fallback_slots=cache.fallback_slots,
                 processes=self._processes,
                 batch=limits.batch,
+                observer=self._observer,
             ),
         )

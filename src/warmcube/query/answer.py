@@ -112,21 +112,21 @@ class AnswerSettings:
         limits: of one query.
         enabled: whether the cache answers at all.
         seconds: the deadline of a read; as long may the database take for a statement.
-        observer: told how reads went.
         running_per_user: how many reads of one user go on at a time; the others wait.
         fallback_slots: how many reads of the database go on at a time, in all processes.
         processes: how many processes share those.
         batch: how many queries one read may have.
+        observer: told how reads went.
     """
 
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
-    observer: Observer = UNOBSERVED
     running_per_user: int = 8
     fallback_slots: int = 8
     processes: int = 1
     batch: int = 100
+    observer: Observer = UNOBSERVED
 
 
 class Answerer:
@@ -164,10 +164,10 @@ class Answerer:
         self._limits = settings.limits
         self._enabled = settings.enabled
         self._seconds = settings.seconds
-        self._observer = settings.observer
         self._batch = settings.batch
         self._running = running_slots(settings.running_per_user)
         self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
+        self._observer = settings.observer
 
     async def answer(self, asked: Asked, grant: Grant) -> Result:
         """Answer one read under a grant: every query, export, list of values or of measures.
