@@ -60,8 +60,8 @@ def create_app(
         access_log: the descriptor that a line goes to for each request; None for none.
 
     Raises:
-        ConfigError: nobody could prove who they are, or the keys for that or what is configured
-            for metrics can't be used.
+        ConfigError: nobody could prove who they are, the keys for that can't be used, or what is
+            configured for metrics can't be.
     """
     cache = AnalyticsCache(settings, actor="service", metrics_folder=metrics_folder)
     observation = Observation()
@@ -73,14 +73,15 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with cache, AsyncExitStack() as stack:
-            await stack.enter_async_context(observe(observation, cache.metrics, access_log))
-            await stack.enter_async_context(serve_metrics(cache))
+        async with AsyncExitStack() as stack:
+            if tokens is not None:
+                stack.push_async_callback(tokens.close)
+            await stack.enter_async_context(cache)
             service.sign_in = open_sign_in(settings, cache.store)
             if service.sign_in is not None:
                 stack.push_async_callback(service.sign_in.close)
-            if tokens is not None:
-                stack.push_async_callback(tokens.close)
+            await stack.enter_async_context(observe(observation, cache.metrics, access_log))
+            await stack.enter_async_context(serve_metrics(cache))
             yield
 
     app = FastAPI(
@@ -96,10 +97,10 @@ def create_app(
     app.state.service = service
     for routes in api_routes(service):
         app.include_router(routes)
-    for more in (probe_routes(service), metrics_routes(service)):
-        app.include_router(more)
     if settings.auth.local is not None or settings.auth.oidc is not None:
         app.include_router(session_routes(service))
+    for more in (probe_routes(service), metrics_routes(service)):
+        app.include_router(more)
     add_problem_handlers(app)
     describe(app)
     app.add_middleware(DefectProblems)
