@@ -173,10 +173,10 @@ class AnalyticsCache:
             partial(cache.warm, datasource, force=force, progress=inbox.tell, job=job), inbox
         )
 
-    def authorize(self, user: str, *, actor: str | None = None) -> Grant:
+    def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:
         """See `warmcube.AnalyticsCache.authorize`."""
         thread, cache = self._parts()
-        return thread.run(partial(cache.authorize, user, actor=actor))
+        return thread.run(partial(cache.authorize, user, actor=actor, anew=anew))
 
     def note(self, event: AuditEvent) -> None:
         """See `warmcube.AnalyticsCache.note`."""
