@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
@@ -15,6 +16,7 @@ from typing import Any, Self
 from warmcube.access.grant import Grant
 from warmcube.access.listing import OrganizationName, open_datasources, organizations
 from warmcube.access.permissions import Action
+from warmcube.access.standing import Purpose
 from warmcube.audit.directory import audit_directory, audit_no_directory
 from warmcube.audit.events import Invalidated, Warmed, denial
 from warmcube.audit.request import Request
@@ -32,16 +34,22 @@ from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
 from warmcube.observe.health import Overall, overall
 from warmcube.observe.measure import measure
+from warmcube.observe.metrics import Metrics
+from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.opening import open_directory, open_seal, open_trail
-from warmcube.query.answer import Answerer, AnswerSettings
+from warmcube.query.answer import AnswerSettings
 from warmcube.query.asked import Asked
+from warmcube.query.export import ExportStream
+from warmcube.query.exporter import PIECE, Exporter
 from warmcube.query.listing import Measures, Values
 from warmcube.query.prepared import Limits
-from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
 from warmcube.query.snapshots import Snapshots
+from warmcube.query.streamform import Form
+from warmcube.query.together import TogetherReader
+from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
 from warmcube.store.api import Store
@@ -74,6 +82,10 @@ class AnalyticsCache:
             a trial that shall alarm nobody.
         stdout: the descriptor that an audit on standard output goes to, for those whose answers
             go there.
+        metrics_folder: where the processes of one service share their figures; without one, each
+            cache has its own.
+        processes: how many processes like this one share the database: of ``[cache]
+            fallback_slots`` each has an equal part.
     """
 
     def __init__(
@@ -83,22 +95,31 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
+        metrics_folder: Path | None = None,
+        processes: int = 1,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
         self._stdout = stdout
+        self._metrics_folder = metrics_folder
+        self.metrics: Metrics | None = None
+        """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
+        self._processes = processes
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
         self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
-        self._answerer: Answerer
+        self._answerer: Exporter
         self._jobs: Ledger
         self._usage: Usage
         self._trail: Trail
+        self._observer: Observer = UNOBSERVED
         self._snapshots: Snapshots
+        self.readiness: Readiness
+        """Whether the parts can answer, while the cache is open."""
         self._warmer: Warmer
 
     @classmethod
@@ -198,6 +219,7 @@ class AnalyticsCache:
         wanted = self.settings.datasource(datasource)
         actor = self._actor if job is None else job.actor
         warmed = partial(Warmed, actor=actor, datasource=datasource, forced=force)
+        started = time.monotonic()
         try:
             if job is None:
                 job = await self._jobs.start(
@@ -210,7 +232,9 @@ class AnalyticsCache:
                 recorder.finish(report)
         except (WarmcubeError, asyncio.CancelledError) as error:
             self._trail.note(warmed(outcome="failed", error=type(error).__name__))
+            self._observer.warmed(datasource, None, time.monotonic() - started)
             raise
+        self._observer.warmed(datasource, report.phases, report.seconds)
         self._trail.note(
             warmed(
                 outcome="done",
@@ -222,6 +246,12 @@ class AnalyticsCache:
         )
         self._snapshots.forget(datasource)
         return report
+
+    def observe_warm(self, job: Job) -> None:
+        """Count a warm that another process has done for this one."""
+        report = job.report or {}
+        seconds = (job.updated_ms - (job.started_ms or job.updated_ms)) / 1000
+        self._observer.warmed(job.datasource, report.get("phases"), report.get("seconds", seconds))
 
     async def authorize(self, user: str, *, actor: str | None = None) -> Grant:
         """Decide what a user may read, now and for a bounded time.
@@ -299,9 +329,34 @@ class AnalyticsCache:
         Raises:
             InvalidQuery: the query is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
+            Overloaded: too many reads of this user, or of the database, go on already.
             SourceError: neither the cache nor the database could answer.
         """
         return await self._answerer.answer(Asked(query=query), grant)
+
+    async def query_many(
+        self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
+    ) -> list[Result | WarmcubeError]:
+        """Answer many queries under a grant in one read, each as if it were asked alone.
+
+        What several of them need is fetched once. All that ask the same data source are answered
+        from one snapshot, or else from one transaction of the database.
+
+        Args:
+            queries: the questions; some may be wrong, or not allowed.
+            grant: from `authorize`.
+            purpose: "export" for answers that will leave the house, as `export` gives them.
+
+        Returns:
+            for each query, in their order, its answer, or the error that it would have raised.
+
+        Raises:
+            AccessDenied: the grant is over.
+            LimitExceeded: more than ``[limits] batch`` queries.
+            Overloaded: too many reads of this user go on already.
+        """
+        asked = [Asked(query=query, purpose=purpose) for query in queries]
+        return await self._answerer.answer_many(asked, grant)
 
     async def export(self, query: Query, grant: Grant) -> Result:
         """The same, for what will leave the house: only rows that may be read and exported.
@@ -312,6 +367,43 @@ class AnalyticsCache:
             SourceError: neither the cache nor the database could answer.
         """
         return await self._answerer.answer(Asked(query=query, purpose="export"), grant)
+
+    async def export_stream(
+        self,
+        query: Query,
+        grant: Grant,
+        format: str = "csv",
+        *,
+        spreadsheet: bool = False,
+        chunk_rows: int = PIECE,
+    ) -> ExportStream:
+        """The same as a file that is taken piece by piece, of whatever size.
+
+        Answers that aren't grouped or ordered may have more rows than ``[limits] rows``: they are
+        read and written as they are taken. Others are evaluated first.
+
+        Args:
+            query: the question.
+            grant: from `authorize`.
+            format: ``csv``, ``jsonl`` (an object on each line), ``arrow`` or ``parquet``.
+            spreadsheet: put an apostrophe in front of texts that a spreadsheet would compute; for
+                CSV only.
+            chunk_rows: about how many rows are read for each piece.
+
+        Returns:
+            what gives the bytes when it is iterated over with ``async for``; close it where you
+            stop before the end. Rights are looked at again before each piece. An error in between
+            means that what came isn't the answer.
+
+        Raises:
+            InvalidQuery: the query is wrong, or the format.
+            AccessDenied: the grant doesn't allow to export this, or is over.
+            Overloaded: too many reads of this user, or of the database, go on already.
+            SourceError: neither the cache nor the database could answer.
+        """
+        asked = Asked(query=query, purpose="export")
+        form = Form(format=format, spreadsheet=spreadsheet)
+        return await self._answerer.export_stream(asked, grant, form, chunk_rows)
 
     async def values(  # noqa: PLR0913 - what a query may be narrowed by
         self,
@@ -457,8 +549,13 @@ class AnalyticsCache:
     def _wire(self, stack: AsyncExitStack) -> None:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
+        if cache.metrics:
+            ids = [datasource.id for datasource in self.datasources]
+            self._observer = self.metrics = Metrics(ids, self.stats, self._metrics_folder)
+            stack.callback(self.metrics.close)
         self._trail = open_trail(settings, is_probe=self._is_probe, stdout=self._stdout)
         stack.push_async_callback(self._trail.close)
+        self._trail.denied = self._observer.denied
         directory = open_directory(settings)
         self._authoriser = Authoriser(
             directory,
@@ -483,13 +580,23 @@ class AnalyticsCache:
                 allow_eviction=settings.store.allow_eviction,
             ),
         )
+        self.readiness = Readiness(
+            store=self._store,
+            snapshots=self._snapshots,
+            datasources=self.datasources,
+            sources=self._sources,
+            authoriser=self._authoriser,
+            trail=self._trail,
+            is_enabled=cache.enabled,
+            is_audit_required=settings.audit.required,
+        )
         limits = settings.limits
-        self._answerer = Answerer(
+        self._answerer = Exporter(
             self._datasources,
             self._sources,
             self._authoriser,
             self._snapshots,
-            StoreReader(self._store, self._snapshots, self._seal),
+            TogetherReader(self._store, self._snapshots, self._seal),
             self._usage,
             self._trail,
             AnswerSettings(
@@ -501,5 +608,10 @@ class AnalyticsCache:
                 ),
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
+                observer=self._observer,
+                running_per_user=limits.running_per_user,
+                fallback_slots=cache.fallback_slots,
+                processes=self._processes,
+                batch=limits.batch,
             ),
         )

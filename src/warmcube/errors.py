@@ -17,6 +17,7 @@
     ├── IdentityUnavailable        the identity provider can't be asked
     ├── AccessDenied               this user may not ask for this
     ├── Overloaded                 too much is asked at once; try again later
+    ├── ExportBroken               an export that broke off; what went out of it isn't whole
     ├── DirectoryError             the directory can't be read or has defects
     ├── AuditError                 the audit can't be written
     ├── SourceError                the database
@@ -48,6 +49,7 @@ __all__ = [
     "Damage",
     "DirectoryError",
     "EmbeddedError",
+    "ExportBroken",
     "IdentityUnavailable",
     "InvalidFilter",
     "InvalidQuery",
@@ -177,6 +179,10 @@ class Overloaded(WarmcubeError):
     def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ExportBroken(WarmcubeError):
+    """A streamed export that broke off: what went out isn't all, and has to be thrown away."""
 
 
 class AccessDenied(WarmcubeError):

@@ -232,6 +232,11 @@ class CacheSection(Section):
         description="the same while the store can't be asked; at least max_pointer_age",
         json_schema_extra={"unit": "seconds"},
     )
+    fallback_slots: int = Field(
+        default=8,
+        gt=0,
+        description="how many reads of the databases may go on at a time, for all workers together",
+    )
 
 
 class LimitsSection(Section):

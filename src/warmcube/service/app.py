@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -24,9 +25,13 @@ from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
 from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
+from warmcube.service.metrics_port import serve_metrics
+from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.problems import Problem, problem_of, problem_response
 from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.listing import listing_routes
+from warmcube.service.routes.metrics import metrics_routes
+from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import query_routes
 from warmcube.service.routes.session import session_routes
 from warmcube.service.routes.warming import warming_routes
@@ -40,18 +45,28 @@ _DETAILS: Final = {
 }
 
 
-def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    identify: Identify | None = None,
+    *,
+    metrics_folder: Path | None = None,
+    access_log: int | None = None,
+) -> FastAPI:
     """An application with an engine of its own.
 
     Args:
         settings: the configuration.
         identify: finds out who sends a request without a session; None for the bearer tokens that
             the configuration speaks of.
+        metrics_folder: where the processes of one service share their figures; private.
+        access_log: the descriptor that a line goes to for each request; None for none.
 
     Raises:
-        ConfigError: nobody could prove who they are, or the keys for that can't be used.
+        ConfigError: nobody could prove who they are, the keys for that can't be used, or what is
+            configured for metrics can't be.
     """
-    cache = AnalyticsCache(settings, actor="service")
+    cache = AnalyticsCache(settings, actor="service", metrics_folder=metrics_folder)
+    observation = Observation()
     tokens: BearerTokens | None = None
     if identify is None:
         require_authentication(settings)
@@ -60,12 +75,15 @@ def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with cache, AsyncExitStack() as stack:
+        async with AsyncExitStack() as stack:
+            if tokens is not None:
+                stack.push_async_callback(tokens.close)
+            await stack.enter_async_context(cache)
             service.sign_in = open_sign_in(settings, cache.store)
             if service.sign_in is not None:
                 stack.push_async_callback(service.sign_in.close)
-            if tokens is not None:
-                stack.push_async_callback(tokens.close)
+            await stack.enter_async_context(observe(observation, cache.metrics, access_log))
+            await stack.enter_async_context(serve_metrics(cache))
             stack.push_async_callback(service.close)
             yield
 
@@ -84,6 +102,8 @@ def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
         app.include_router(routes)
     if settings.auth.local is not None or settings.auth.oidc is not None:
         app.include_router(session_routes(service))
+    for more in (probe_routes(service), metrics_routes(service)):
+        app.include_router(more)
     add_problem_handlers(app)
     describe(app)
     app.add_middleware(DefectProblems)
@@ -101,6 +121,7 @@ def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
     app.add_middleware(
         SecurityHeaders, is_secure=public is not None and public.startswith("https://")
     )
+    app.add_middleware(RequestObserver, observation=observation)
     return app
 
 

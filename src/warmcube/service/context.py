@@ -58,10 +58,11 @@ class Service:
         self.settings = settings
         self.cache = cache
         self.warming = Warming(settings, cache)
-        self.is_draining = False
         self._identify = identify
         self._tags: TagMaker | None = None
         self.sign_in: SignIn | None = None
+        self.is_draining = False
+        """Set when the service is to end: it isn't ready for new requests any more."""
 
     def drain(self) -> None:
         """Start nothing new, and end what could go on for long: the service is about to end."""

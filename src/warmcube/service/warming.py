@@ -148,17 +148,19 @@ class Warming:
         if status < 0:
             name = signal.Signals(-status).name
             failure = JobFailure("Killed", f"its process was ended by {name}; warm again")
-            await self._close_record(job, JobState.ABANDONED, failure)
+            ended = await self._close_record(job, JobState.ABANDONED, failure)
         else:
             failure = JobFailure(
                 "Unrecorded",
                 f"its process ended with status {status} and recorded nothing; its log, which is "
                 "the service's, says why",
             )
-            await self._close_record(job, JobState.FAILED, failure)
+            ended = await self._close_record(job, JobState.FAILED, failure)
+        if ended is not None:
+            self._cache.observe_warm(ended)
 
-    async def _close_record(self, job: Job, state: JobState, failure: JobFailure) -> None:
-        """Record the end of a job whose process didn't."""
+    async def _close_record(self, job: Job, state: JobState, failure: JobFailure) -> Job | None:
+        """Record the end of a job whose process didn't; how it ended, if the store tells."""
         jobs = self._cache.jobs
         with contextlib.suppress(StoreError):
             now = await jobs.now_ms()
@@ -166,11 +168,13 @@ class Warming:
                 job = await jobs.find(job.id)
             is_recorded = job.state is not JobState.ABANDONED or job.failure is not None
             if job.state.has_ended and is_recorded:  # not only seen so, for want of a sign
-                return
+                return job
             job = job.changed(
                 state=state, failure=failure, updated_ms=now, ended_ms=now, eta_seconds=None
             )
             await jobs.write(job)
+            return job
+        return None
 
 
 async def _stop(task: asyncio.Task[None]) -> None:
