@@ -18,7 +18,7 @@ from warmcube.access.listing import OrganizationName, open_datasources, organiza
 from warmcube.access.permissions import Action
 from warmcube.access.standing import Purpose
 from warmcube.audit.directory import audit_directory, audit_no_directory
-from warmcube.audit.events import Invalidated, Warmed, denial
+from warmcube.audit.events import AuditEvent, Invalidated, Warmed, denial
 from warmcube.audit.request import Request
 from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
@@ -26,7 +26,7 @@ from warmcube.directory.authoriser import Authoriser
 from warmcube.directory.check import DatasourceKeys
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
-from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
+from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
 from warmcube.jobs.job import Job, JobState
 from warmcube.jobs.ledger import Ledger
 from warmcube.jobs.recorder import Recorder
@@ -46,7 +46,7 @@ from warmcube.query.exporter import PIECE, Exporter
 from warmcube.query.listing import Measures, Values
 from warmcube.query.prepared import Limits
 from warmcube.query.result import Result
-from warmcube.query.snapshots import Snapshots
+from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.streamform import Form
 from warmcube.query.together import TogetherReader
 from warmcube.readiness import Readiness
@@ -82,10 +82,10 @@ class AnalyticsCache:
             a trial that shall alarm nobody.
         stdout: the descriptor that an audit on standard output goes to, for those whose answers
             go there.
-        metrics_folder: where the processes of one service share their figures; without one, each
-            cache has its own.
         processes: how many processes like this one share the database: of ``[cache]
             fallback_slots`` each has an equal part.
+        metrics_folder: where the processes of one service share their figures; without one, each
+            cache has its own.
     """
 
     def __init__(
@@ -95,20 +95,21 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
-        metrics_folder: Path | None = None,
         processes: int = 1,
+        metrics_folder: Path | None = None,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
         self._stdout = stdout
+        self._processes = processes
         self._metrics_folder = metrics_folder
         self.metrics: Metrics | None = None
         """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
-        self._processes = processes
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
+        self._is_open = False
         self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
@@ -155,6 +156,11 @@ class AnalyticsCache:
         return self._jobs
 
     @property
+    def is_open(self) -> bool:
+        """Whether it can be asked: between its opening and its closing."""
+        return self._is_open
+
+    @property
     def store(self) -> Store:
         """The open store, for what lives beside the snapshots."""
         return self._store
@@ -165,7 +171,10 @@ class AnalyticsCache:
         Raises:
             EmbeddedError: an embedded server can't be started.
             ConfigError: something that is configured can't be used.
+            NotUsable: it is open already.
         """
+        if self._is_open:
+            raise NotUsable("the cache is open already; open it once")
         async with AsyncExitStack() as stack:
             settings = self.settings
             store = open_store(self._store_url(stack))
@@ -181,6 +190,7 @@ class AnalyticsCache:
                 stack.push_async_callback(self._sources[name].close)
             self._wire(stack)
             self._stack = stack.pop_all()
+        self._is_open = True
         return self
 
     async def __aexit__(
@@ -189,6 +199,7 @@ class AnalyticsCache:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._is_open = False
         await self._stack.aclose()
 
     async def warm(
@@ -217,9 +228,9 @@ class AnalyticsCache:
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
+        started = time.monotonic()
         actor = self._actor if job is None else job.actor
         warmed = partial(Warmed, actor=actor, datasource=datasource, forced=force)
-        started = time.monotonic()
         try:
             if job is None:
                 job = await self._jobs.start(
@@ -244,7 +255,7 @@ class AnalyticsCache:
                 seconds=report.seconds,
             )
         )
-        self._snapshots.forget(datasource)
+        self._forget(datasource)
         return report
 
     def observe_warm(self, job: Job) -> None:
@@ -253,12 +264,14 @@ class AnalyticsCache:
         seconds = (job.updated_ms - (job.started_ms or job.updated_ms)) / 1000
         self._observer.warmed(job.datasource, report.get("phases"), report.get("seconds", seconds))
 
-    async def authorize(self, user: str, *, actor: str | None = None) -> Grant:
+    async def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:
         """Decide what a user may read, now and for a bounded time.
 
         Args:
             user: whose rights count.
             actor: who asks, for the audit; None for the cache's own actor.
+            anew: False where a grant will do that was decided before and still counts, as if it
+                had been in hand since: the directory was looked at within the last second.
 
         Raises:
             AccessDenied: unknown, inactive, without a right to read; or the directory can't be
@@ -266,11 +279,17 @@ class AnalyticsCache:
         """
         actor = actor or self._actor
         try:
-            return await self._authoriser.authorize(user, actor=actor)
+            if anew:
+                return await self._authoriser.authorize(user, actor=actor)
+            return await self._authoriser.recall(user, actor=actor)
         except (AccessDenied, DirectoryError) as error:
             request = Request(action="authorize")
             self._trail.note(denial(error, actor=actor, subject=user, request=request))
             raise
+
+    def note(self, event: AuditEvent) -> None:
+        """Have something written in the audit that happened around the engine."""
+        self._trail.note(event)
 
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
@@ -486,7 +505,7 @@ class AnalyticsCache:
             self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
             raise
         self._trail.note(invalidated(outcome="done", was_live=outcome.was_live, keys=outcome.keys))
-        self._snapshots.forget(wanted.id)
+        self._forget(wanted.id)
         return outcome
 
     async def stats(self, datasource: int) -> Stats:
@@ -537,6 +556,10 @@ class AnalyticsCache:
             (name.measure, name.frequency): partition.rows for name, partition in partitions.items()
         }
 
+    def _forget(self, datasource: int) -> None:
+        self._snapshots.forget(datasource)
+        self._answerer.residents.forget(datasource)
+
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)
 
@@ -564,7 +587,13 @@ class AnalyticsCache:
             is_watching=True,
         )
         stack.push_async_callback(self._authoriser.aclose)
-        self._snapshots = Snapshots(self._store, namespace, self._seal)
+        self._snapshots = Snapshots(
+            self._store,
+            namespace,
+            self._seal,
+            ages=Ages(pointer=cache.max_pointer_age, unchecked=cache.max_unchecked_age),
+        )
+        stack.push_async_callback(self._snapshots.close)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
         self._jobs = Ledger(self._store, namespace)
@@ -608,10 +637,11 @@ class AnalyticsCache:
                 ),
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
-                observer=self._observer,
+                resident_bytes=cache.resident_bytes,
                 running_per_user=limits.running_per_user,
                 fallback_slots=cache.fallback_slots,
                 processes=self._processes,
                 batch=limits.batch,
+                observer=self._observer,
             ),
         )

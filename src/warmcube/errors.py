@@ -34,7 +34,11 @@
     │   ├── WarmFenced             the lease or the fence was lost on the way
     │   ├── WarmMismatch           what was written isn't what the source holds
     │   └── WarmRefused            far fewer rows than before; needs ``--force``
-    └── EmbeddedError              an embedded server can't be started
+    ├── ServeError                 the service can't listen, or its processes keep ending
+    ├── EmbeddedError              an embedded server can't be started
+    ├── ServiceError               a service answers otherwise than a client expects
+    │   └── ServiceUnavailable     can't be reached, or doesn't answer in time
+    └── NotUsable                  closed, forked, or called from where it would wait for itself
 
 A message says what was wrong, with the value; what was expected; what to do. It never holds a
 credential. ``exit_status`` is what the command line exits with.
@@ -56,7 +60,11 @@ __all__ = [
     "InvalidRequest",
     "LimitExceeded",
     "MissingRole",
+    "NotUsable",
     "Overloaded",
+    "ServeError",
+    "ServiceError",
+    "ServiceUnavailable",
     "SourceError",
     "SourceUnavailable",
     "StoreError",
@@ -287,5 +295,21 @@ class WarmRefused(WarmError):
     """The new snapshot would lose far too many rows; ``--force`` publishes it anyway."""
 
 
+class ServeError(WarmcubeError):
+    """The service can't listen where it should, can't start, or its processes keep ending."""
+
+
 class EmbeddedError(WarmcubeError):
     """An embedded server can't be started or stopped."""
+
+
+class ServiceError(WarmcubeError):
+    """A service of warmcube answers otherwise than its client expects, or has failed."""
+
+
+class ServiceUnavailable(ServiceError):
+    """The service can't be reached, or didn't answer in time."""
+
+
+class NotUsable(WarmcubeError):
+    """A cache or a client that isn't open, is another process's, or would wait for itself."""

@@ -125,6 +125,9 @@ class Exporter(ManyAnswerer):
             if isinstance(error, AccessDenied | UnknownDatasource):
                 audit_refusal(self._trail, judged.asked, judged.narrowed.grant, error)
             why = error if isinstance(error, str | None) else type(error).__name__
+            if error is None:
+                told = Meta(origin=meta.origin, rows=rows)
+                self._observer.answered(judged.narrowed.datasource, told)
             if begun is not None:
                 audit_export_end(self._trail, begun, rows, why)
 
@@ -164,7 +167,8 @@ class Exporter(ManyAnswerer):
         except _Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
-            return await self._open_in_database(request, form, piece, why)
+            with self._observer.fallback(datasource.id, why.reason):
+                return await self._open_in_database(request, form, piece, why)
         self._count(datasource, live, b"hit")
         return opened
 

@@ -50,6 +50,9 @@ __all__ = ["ManyAnswerer"]
 TRIES: Final = 2
 """How often a transaction of the database is begun for one read."""
 
+_SHARED: Final = ("lookup", "fetch", "decode")
+"""Steps of a read that all its queries share."""
+
 Outcome: TypeAlias = _Answer | WarmcubeError
 _Judgement: TypeAlias = Judged | WarmcubeError
 
@@ -79,26 +82,11 @@ class ManyAnswerer(Answerer):
             )
         try:
             async with self._running.place(_user(grant), self._seconds):
-                found = await self._answer_many_by_rights_in_force(asked, grant)
+                return await self._answer_many_by_rights_in_force(asked, grant)
         except AccessDenied as error:
             for each in asked:
                 audit_refusal(self._trail, each, grant, error)
             raise
-        self._tell_observer(asked, found)
-        return found
-
-    def _tell_observer(
-        self, asked: Sequence[Asked], found: Sequence[Result | WarmcubeError]
-    ) -> None:
-        """Equal queries were read once, so their rows and steps count once."""
-        told: set[int] = set()
-        for each, result in zip(asked, found, strict=True):
-            if isinstance(result, Result):
-                meta = result.meta
-                if id(meta) in told:
-                    meta = replace(meta, rows_fetched=0, entries=0, timings={})
-                told.add(id(result.meta))
-                self._observer.answered(each.query.datasource, meta)
 
     async def _answer_many_by_rights_in_force(
         self, asked: Sequence[Asked], grant: Grant
@@ -120,7 +108,11 @@ class ManyAnswerer(Answerer):
             if not await self._are_still_due(answers):  # the audit may have taken its time
                 continue
             unwritten = _errors(answers, recorded)
-            return [self._given(*each, grant, unwritten) for each in zip(asked, found, strict=True)]
+            given = [
+                self._given(*each, grant, unwritten) for each in zip(asked, found, strict=True)
+            ]
+            self._observe(given)
+            return given
         raise AccessDenied(
             f"rights have changed while this was read, {ATTEMPTS} times; ask again",
             reason="grant outdated",
@@ -139,6 +131,19 @@ class ManyAnswerer(Answerer):
         if isinstance(outcome, AccessDenied | UnknownDatasource):
             audit_refusal(self._trail, asked, grant, outcome)
         return outcome
+
+    def _observe(self, given: Sequence[Result | WarmcubeError]) -> None:
+        """Tell how it went; how long a shared step took is told once for each data source."""
+        told: set[int] = set()
+        for each in given:
+            if not isinstance(each, Result) or each.judged is None:
+                continue
+            datasource, meta = each.judged.narrowed.datasource, each.meta
+            if datasource in told:
+                own = {step: ms for step, ms in meta.timings.items() if step not in _SHARED}
+                meta = replace(meta, timings=own)
+            told.add(datasource)
+            self._observer.answered(datasource, meta)
 
     async def _are_still_due(self, answers: Sequence[_Answer]) -> bool:
         """Whether the rights in force now give the same rows for all.
@@ -188,13 +193,10 @@ class ManyAnswerer(Answerer):
             schema = None if live is None else live.manifest.schema
             if live is not None:
                 self._count_each(self._judge_many(requests, live.manifest.schema), live, b"miss")
-            try:
-                with ExitStack() as told:
-                    for _ in requests:
-                        told.enter_context(self._observer.fallback(datasource.id, why.reason))
-                    return await self._many_from_database(requests, schema, why)
-            except WarmcubeError as error:
-                return [error] * len(requests)
+            with ExitStack() as observed:
+                for _ in requests:
+                    observed.enter_context(self._observer.fallback(datasource.id, why.reason))
+                return await self._many_from_database(requests, schema, why)
         self._count_each(judgements, live, b"hit")
         of_snapshot = live
 
@@ -241,22 +243,20 @@ class ManyAnswerer(Answerer):
     async def _many_from_database(
         self, requests: Sequence[_Request], known: Schema | None, unavailable: _Unavailable
     ) -> list[Outcome]:
-        """Answer from one transaction; from another one if that breaks off.
-
-        Raises:
-            Overloaded: too much of the database goes on already.
-            SourceError: it can't answer.
-        """
+        """Answer from one transaction; from another one if that breaks off."""
         first = requests[0]
-        left = max(0.0, self._seconds - (time.perf_counter() - first.started))
-        async with self._falling_back.place(first.grant.user.id, left):
-            for remaining in reversed(range(TRIES)):
-                try:
-                    judgements, rows, read = await self._read_database(requests, known)
-                    break
-                except SourceUnavailable:
-                    if not remaining:
-                        raise
+        try:
+            left = max(0.0, self._seconds - (time.perf_counter() - first.started))
+            async with self._falling_back.place(first.grant.user.id, left):
+                for remaining in reversed(range(TRIES)):
+                    try:
+                        judgements, rows, read = await self._read_database(requests, known)
+                        break
+                    except SourceUnavailable:
+                        if not remaining:
+                            raise
+        except WarmcubeError as error:
+            return [error] * len(requests)
 
         async def answer(request: _Request, judged: Judged) -> _Answer:
             table = rows[_slice_of(judged)]

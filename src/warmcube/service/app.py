@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from warmcube.authn.bearer import BearerTokens
 from warmcube.authn.connect import open_bearer_tokens, require_authentication
@@ -20,9 +22,10 @@ from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import WarmcubeError
+from warmcube.errors import Unauthenticated, WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
+from warmcube.service.direct import DirectQueries
 from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
@@ -32,7 +35,7 @@ from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
 from warmcube.service.routes.probes import probe_routes
-from warmcube.service.routes.query import query_routes
+from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
 from warmcube.service.routes.warming import warming_routes
 
@@ -98,7 +101,8 @@ def create_app(
     )
     service = Service(settings, identify, cache)
     app.state.service = service
-    for routes in api_routes(service):
+    routers = tuple(api_routes(service))
+    for routes in routers:
         app.include_router(routes)
     if settings.auth.local is not None or settings.auth.oidc is not None:
         app.include_router(session_routes(service))
@@ -106,6 +110,8 @@ def create_app(
         app.include_router(more)
     add_problem_handlers(app)
     describe(app)
+    posted = next(each for routes in routers for each in routes.routes if _is_query(each))
+    app.add_middleware(DirectQueries, service=service, route=posted, refuse=_warmcube_error)
     app.add_middleware(DefectProblems)
     section = settings.service
     if section.cors_origins:
@@ -134,6 +140,12 @@ def by_token(tokens: BearerTokens) -> Identify:
     return identify
 
 
+def _is_query(route: BaseRoute) -> bool:
+    return (
+        isinstance(route, APIRoute) and route.path == QUERY_PATH and "POST" in (route.methods or ())
+    )
+
+
 def api_routes(service: Service) -> Iterable[APIRouter]:
     """The routes that need nothing but an engine and a caller."""
     return (
@@ -158,6 +170,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
     problem = problem_of(error)
     request.state.problem = type(error).__name__
+    if isinstance(error, Unauthenticated):
+        request.state.problem += f" ({error.code})"
     if problem.status >= 500:
         _LOG.warning("%s: %s", type(error).__name__, error)
     return problem_response(problem)

@@ -31,7 +31,7 @@ __all__ = ["PostgresSnapshot", "in_thread"]
 
 _CANCEL_SECONDS: Final = 1.0
 _CURSOR: Final = "warmcube_slice"
-_FETCHED_ROWS: Final = 50_000
+_FETCHED_ROWS: Final = 20_000
 
 T = TypeVar("T")
 
