@@ -1,4 +1,4 @@
-"""The command: ``python -m benchmarks [--quick] [--rows N] [--json FILE]``."""
+"""The command: ``python -m benchmarks [service] [--quick] [--rows N] [--json FILE]``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from benchmarks.memory import measure_memory, used_bytes
 from benchmarks.querying import measure_fallback, measure_queries
 from benchmarks.report import show
 from benchmarks.seals import measure_seals
+from benchmarks.service import service_main
 from benchmarks.setting import Setting, open_setting
 from benchmarks.warming import measure_warm, warm_once
 from warmcube import WarmcubeError
@@ -36,6 +37,8 @@ def main() -> int:
     Returns:
         0; 1 where something failed; 130 where it was interrupted.
     """
+    if sys.argv[1:2] == ["service"]:
+        return service_main(sys.argv[2:])
     options = _options()
     console = Console(stderr=True)
     try:
@@ -62,6 +65,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure warmcube on servers of its own, in a temporary folder.",
+        epilog="`service` in front of the options measures the HTTP service instead.",
     )
     parser.add_argument("--quick", action="store_true", help="fewer rows, fewer rounds")
     parser.add_argument(

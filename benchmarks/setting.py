@@ -12,19 +12,37 @@ from typing import Final
 from benchmarks.data import TABLE
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 
-__all__ = ["DATASOURCE", "USER", "Setting", "open_setting"]
+__all__ = ["ANALYSTS", "DATASOURCE", "USER", "Setting", "open_setting"]
 
 DATASOURCE: Final = 1
 USER: Final = "root"
 
+ANALYSTS: Final = {
+    f"analyst-{number}": range(100 + 25 * number, 125 + 25 * number) for number in range(4)
+}
+"""Users who may see some practices, and which."""
+
 _ACCESS: Final = """
 [roles]
 super_admin = ["analytics:read:all", "cache:manage:all"]
+org_analyst = ["analytics:read:organization"]
 
 [[users]]
 id = "root"
 roles = ["super_admin"]
+""" + "".join(
+    f"""
+[[organizations]]
+id = "of-{user}"
+practices = {list(practices)}
+
+[[users]]
+id = "{user}"
+roles = ["org_analyst"]
+organizations = ["of-{user}"]
 """
+    for user, practices in ANALYSTS.items()
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from warmcube.errors import AccessDenied, MissingRole, UnknownDatasource
 from warmcube.model.request import Query
 from warmcube.query.result import Result
 
-__all__ = ["Servers", "Trial", "open_caches"]
+__all__ = ["Servers", "Trial", "open_caches", "refusal_of"]
 
 DATABASE_SHARE = 8
 """Each so-manieth pair is answered by the database too."""
@@ -169,16 +169,22 @@ class Trial:
         cache = self.caches[origin]
         try:
             return await cache.query(query, await cache.authorize(person.id))
-        except AccessDenied:
-            return Refusal.DENIED
-        except UnknownDatasource:
-            return Refusal.UNKNOWN
-        except MissingRole:
-            return Refusal.MISSING
         except Exception as error:  # noqa: BLE001 - told with what it takes to repeat it
-            return f"{type(error).__name__}: {error}"
+            return refusal_of(error)
 
     def _fetch(self, statement: str, names: list[str]) -> list[dict[str, str | None]]:
         self.cursor.execute(statement)
         columns = [column.to_pylist() for column in self.cursor.fetch_arrow_table().columns]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def refusal_of(error: Exception) -> Refusal | str:
+    """Which refusal an error is; else what it says."""
+    for kind, refusal in (
+        (AccessDenied, Refusal.DENIED),
+        (UnknownDatasource, Refusal.UNKNOWN),
+        (MissingRole, Refusal.MISSING),
+    ):
+        if isinstance(error, kind):
+            return refusal
+    return f"{type(error).__name__}: {error}"

@@ -28,6 +28,7 @@ class Heading:
     probe: Annotated[bool, "a trial of warmcube prove, which shall alarm nobody"] = False
     trail: Annotated[str, "drawn by each process that writes; sixteen hexadecimal digits"]
     number: Annotated[int, "counts a trail's lines from 1; a gap is a line that is lost"]
+    request: Annotated[str | None, "the id of the request to the service; null for several"] = None
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

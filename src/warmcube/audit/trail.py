@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
+from warmcube.audit.context import REQUEST_ID
 from warmcube.audit.events import AuditEvent, Denied, Dropped
 from warmcube.audit.fold import Fold
 from warmcube.audit.line import Heading, line_of
+from warmcube.audit.reasons import DenialReason
 from warmcube.audit.sink import Sink
 from warmcube.errors import AuditError
 
@@ -39,6 +41,7 @@ class _Item:
 
     event: AuditEvent
     time: datetime
+    request: str | None = None
     waiter: asyncio.Future[None] | None = None
     line: bytes | None = None
     error: Exception | None = None  # why there can be no line
@@ -114,20 +117,26 @@ class Trail:
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
+        self._writing = asyncio.Lock()
         self.trouble: AuditError | None = None
         """Why the sink takes nothing at present."""
+        self.denied: Callable[[DenialReason], None] | None = None
+        """Told of every denial, before any are folded, whether or not there is a sink."""
 
     def note(self, event: AuditEvent) -> None:
         """Have an event written; denials are folded. Never waits, never fails."""
+        if isinstance(event, Denied) and self.denied is not None:
+            self.denied(event.reason)
         if self._sink is None or self._is_closing:
             return
-        now = self._clock()
+        now, request = self._clock(), REQUEST_ID.get()
         if isinstance(event, Denied):
             for told in self._fold.add(event, self._monotonic(), now):
-                self._add(_Item(told.event, told.time))
+                is_this = told.event is event  # others stand for several requests
+                self._add(_Item(told.event, told.time, request if is_this else None))
             self._start()  # the rest is due later
         else:
-            self._add(_Item(event, now))
+            self._add(_Item(event, now, request))
 
     async def record(self, event: AuditEvent) -> None:
         """Have an event written that an answer depends on.
@@ -140,7 +149,7 @@ class Trail:
             self.note(event)
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        item = _Item(event, self._clock(), waiter)
+        item = _Item(event, self._clock(), REQUEST_ID.get(), waiter)
         if self._is_closing or len(self._queue) >= self._queue_size:
             why = "it is closed" if self._is_closing else f"{len(self._queue):,} events wait for it"
             raise _refusal(why)
@@ -150,6 +159,18 @@ class Trail:
                 await waiter
         except TimeoutError:
             raise _refusal(f"it didn't answer within {self._bound:g} s") from None
+
+    async def retry(self) -> None:
+        """See whether the sink works again, if it didn't and nothing waits that would tell.
+
+        Where no answer is given without the audit, nobody may ask any more who would find out.
+        """
+        if self.trouble is None or self._queue or self._sink is None or self._is_closing:
+            return
+        with suppress(Exception):  # then there is trouble still
+            async with asyncio.timeout(self._bound), self._writing:
+                await self._sink.write([])
+                self.trouble = None
 
     async def close(self) -> None:
         """Write what is left, folded denials included, and close the sink."""
@@ -224,9 +245,10 @@ class Trail:
         if self._sink is None:  # pragma: no cover - nothing is taken in then
             return False
         batch = await self._batch()
+        lines = [item.line for item in batch if item.line is not None]
         try:
-            async with asyncio.timeout(self._bound) as deadline:
-                await self._sink.write([item.line for item in batch if item.line is not None])
+            async with asyncio.timeout(self._bound) as deadline, self._writing:
+                await self._sink.write(lines)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would see it
             self._fail(batch, _trouble(error, self._bound if deadline.expired() else None))
             return False
@@ -258,6 +280,7 @@ class Trail:
                 probe=self._is_probe,
                 trail=self._id,
                 number=self._number,
+                request=item.request,
             )
             try:
                 item.line = line_of(item.event, heading)

@@ -20,6 +20,7 @@ from warmcube.cli.password import password
 from warmcube.cli.prove import prove
 from warmcube.cli.query import query
 from warmcube.cli.request import Request
+from warmcube.cli.serve import serve
 from warmcube.cli.state import State, open_cache, run
 from warmcube.cli.stats import stats
 from warmcube.cli.token import token
@@ -43,6 +44,7 @@ app.command(cls=WhereCommand)(values)
 app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
+app.command(cls=WhereCommand)(serve)
 app.command(cls=WhereCommand)(prove)
 app.command(cls=WhereCommand)(password)
 app.command(cls=WhereCommand)(token)

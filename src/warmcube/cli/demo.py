@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from warmcube.cli.console import say, say_error, stdout
 from warmcube.cli.progress import counting, warming
-from warmcube.cli.prompt import prompt
+from warmcube.cli.prompt import end_of_input, prompt
 from warmcube.cli.render import users_table, warm_line
 from warmcube.cli.state import integer, run
+from warmcube.demo.calls import sample_calls
 from warmcube.demo.check import CheckReport
 from warmcube.demo.expected import CASES
 from warmcube.demo.files import DATASOURCE, USERS
 from warmcube.demo.generate import DEFAULT_ROWS, MINIMUM_ROWS
 from warmcube.demo.session import DEFAULT_FOLDER, Demo, open_demo
+from warmcube.errors import ServeError
 from warmcube.warm.report import WarmReport
 
 __all__ = ["demo"]
+
+_PORT: Final = 8080
 
 
 def demo(
@@ -39,7 +44,7 @@ def demo(
         typer.Option(
             parser=integer,
             metavar="P",
-            help="Of the web service; this version has none, so that nothing listens.",
+            help="Of the service, on 127.0.0.1; without it 8080, or a free one if that is taken.",
         ),
     ] = None,
     check: Annotated[
@@ -55,7 +60,8 @@ def demo(
     """Try it out: practice data, sample users.
 
     Start an embedded Redis and Postgres, load practice data, warm them, and show what each sample
-    user sees and how fast; then answer queries at a prompt.
+    user sees and how fast; then answer queries over HTTP, and at a prompt, until Ctrl-C or the end
+    of the input.
 
     The data stay in the folder; other commands can use them with
     --config .warmcube/demo/warmcube.toml, while the demo runs and afterwards.
@@ -64,7 +70,8 @@ def demo(
         raise typer.BadParameter(f"--rows {rows}: expected at least {MINIMUM_ROWS}")
     if port is not None and not 0 < port < 65536:
         raise typer.BadParameter(f"--port {port}: expected 1 to 65535")
-    raise typer.Exit(run(_run(folder, rows, _check if check else _show, is_json=check)))
+    work = _check if check else partial(_show, port=port)
+    raise typer.Exit(run(_run(folder, rows, work, is_json=check)))
 
 
 async def _run(
@@ -107,8 +114,8 @@ async def _check(running: Demo, report: WarmReport) -> int:
     return 1 if mismatches else 0
 
 
-async def _show(running: Demo, report: WarmReport) -> int:
-    """Show what each user sees, and stay up while somebody is there."""
+async def _show(running: Demo, report: WarmReport, port: int | None) -> int:
+    """Show what each user sees, and serve while somebody is there."""
     say(warm_line(report, "Practice analytics"))
     checked = await _compare(running)
     stdout().print(users_table(checked.users, USERS))
@@ -117,6 +124,35 @@ async def _show(running: Demo, report: WarmReport) -> int:
     if not checked.mismatches:
         say(f"{checked.queries} queries as {len(USERS)} users: every answer as SQL's, row for row.")
     say(f"Other commands can use these data: warmcube --config {running.configuration} stats")
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        await prompt(running.cache)
+    async with _serving(running, port) as url:
+        say(f"The API answers on {url}. What each user may see of one query:")
+        for user, call in sample_calls(running.cache.settings, url):
+            say(f"\n# {user}, {USERS[user]}\n{call}")
+        sys.stdout.flush()
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            await prompt(running.cache)
+        else:
+            await end_of_input()
     return 1 if checked.mismatches else 0
+
+
+@asynccontextmanager
+async def _serving(running: Demo, port: int | None) -> AsyncIterator[str]:
+    """The service beside the prompt, on the wanted port, or else on one that is free."""
+    # The demo's libraries are loaded; those of the service needn't be for --check.
+    from warmcube.service.app import create_app  # noqa: PLC0415
+    from warmcube.service.serve import served  # noqa: PLC0415
+
+    async with AsyncExitStack() as stack:
+        ports = (_PORT, 0) if port is None else (port,)
+        for each in ports:
+            section = running.cache.settings.service.model_copy(update={"port": each})
+            settings = replace(running.cache.settings, service=section)
+            try:
+                url = await stack.enter_async_context(served(settings, create_app))
+            except ServeError:
+                if each == ports[-1]:
+                    raise
+            else:
+                break
+        yield url

@@ -21,7 +21,7 @@ from warmcube.demo.files import DATASOURCE, USERS
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
 
-__all__ = ["ask_line", "prompt"]
+__all__ = ["ask_line", "end_of_input", "prompt"]
 
 _HELP: Final = """\
   users                   the sample users
@@ -98,6 +98,25 @@ def _command(word: str) -> TyperCommand:
     from warmcube.cli.app import commands  # noqa: PLC0415 - the app has this module in it
 
     return commands()[word]
+
+
+async def end_of_input() -> None:
+    """Waits until nobody can type any more; what is typed until then is for nobody."""
+    loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
+    ended = asyncio.Event()
+
+    def read() -> None:
+        if not os.read(descriptor, 65_536):
+            ended.set()
+
+    try:
+        loop.add_reader(descriptor, read)
+    except OSError:  # a file, or nothing at all, has nobody behind it who could end it
+        return
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
 
 
 @asynccontextmanager

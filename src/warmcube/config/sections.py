@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -80,6 +81,15 @@ def _origin(url: str) -> str:
     if parts.scheme == "http" and not is_loopback:
         raise ValueError("an origin with https://; http:// is for loopback only")
     return url
+
+
+def _network(text: str) -> str:
+    """An address or a network; a name would be trusted by nobody, and say so to nobody."""
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError("an address like 10.0.0.1 or a network like 10.0.0.0/8") from None
+    return text
 
 
 def _zone(name: str) -> str:
@@ -232,6 +242,11 @@ class CacheSection(Section):
         description="the same while the store can't be asked; at least max_pointer_age",
         json_schema_extra={"unit": "seconds"},
     )
+    fallback_slots: int = Field(
+        default=8,
+        gt=0,
+        description="how many reads of the databases may go on at a time, for all workers together",
+    )
 
 
 class LimitsSection(Section):
@@ -270,6 +285,25 @@ class ServiceSection(Section):
         description="how long requests and warms may go on after a SIGTERM",
         json_schema_extra={"unit": "seconds"},
     )
+    connections: int = Field(
+        default=1000,
+        gt=0,
+        le=100_000,
+        description="open at a time, of each process; further ones are answered 503",
+    )
+    receive_timeout: float = Field(
+        default=20.0,
+        gt=0,
+        description="how long a request may take to arrive, and a client to take the next 16 kB "
+        "of its answer",
+        json_schema_extra={"unit": "seconds"},
+    )
+    keep_alive: float = Field(
+        default=75.0,
+        gt=0,
+        description="how long a connection may be idle; longer than a proxy in front keeps it",
+        json_schema_extra={"unit": "seconds"},
+    )
     public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
         default=None,
         description="under which users reach the service, like https://analytics.example.com",
@@ -280,7 +314,9 @@ class ServiceSection(Section):
         default=(),
         description="web pages of these origins may call the API from a browser",
     )
-    trusted_proxies: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
+    trusted_proxies: Annotated[
+        tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(listed)
+    ] = Field(
         default=(),
         description="addresses or networks of proxies whose X-Forwarded-For and -Proto count",
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,8 @@ USERS: Final = {
 }
 """The sample users, and what they are."""
 
+_KEY_FILE: Final = "token.key"
+
 _CONFIGURATION: Final = f"""\
 # The demo of warmcube; written anew by every `warmcube demo` in this folder.
 [store]
@@ -42,6 +46,12 @@ table = "{TABLE}"
 
 [directory]
 path = "access.toml"
+
+[[auth.keys]]
+issuer = "warmcube-demo"
+audience = "warmcube-demo"
+algorithms = ["HS256"]
+key_file = "{_KEY_FILE}"
 """
 
 _ROLES: Final = """\
@@ -86,7 +96,7 @@ organizations = ["north"]
 
 
 def write_files(folder: Path, practices: int) -> Path:
-    """Writes both files.
+    """Writes both files, and makes the key of the demo's tokens where there is none yet.
 
     Args:
         folder: where to.
@@ -96,9 +106,20 @@ def write_files(folder: Path, practices: int) -> Path:
         The configuration file.
     """
     (folder / "access.toml").write_text(_access(practices), encoding="utf-8")
+    _make_key(folder / _KEY_FILE)
     configuration = folder / "warmcube.toml"
     configuration.write_text(_CONFIGURATION, encoding="utf-8")
     return configuration
+
+
+def _make_key(path: Path) -> None:
+    """A random key of each folder's own: a token of one demo counts in no other."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    os.write(descriptor, secrets.token_urlsafe(48).encode())
+    os.close(descriptor)
 
 
 def _access(count: int) -> str:

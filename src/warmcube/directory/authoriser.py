@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
@@ -237,7 +238,8 @@ class Authoriser:
                     raise
                 self._looked, self._finished = began, self._begun
                 if self._is_watching and self._watching is None:
-                    self._watching = asyncio.create_task(self._watch())
+                    # In no context: it outlives whatever is being done for whoever asks.
+                    self._watching = asyncio.create_task(self._watch(), context=Context())
             return self._in_force
 
     async def _watch(self) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
@@ -18,6 +19,7 @@ from warmcube.errors import AccessDenied, Damage, StoreError, UnknownDatasource
 from warmcube.fallback.database import DatabaseRead, open_read
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource, Schema
+from warmcube.observe.observer import UNOBSERVED, MissReason, Observer
 from warmcube.observe.usage import Usage
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_refusal
@@ -29,6 +31,7 @@ from warmcube.query.lookup import PointerMoved
 from warmcube.query.prepared import Extent, Limits, PreparedQuery
 from warmcube.query.read import Reading, StoreReader
 from warmcube.query.result import Meta, Result
+from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.source.api import Source
 
@@ -38,6 +41,8 @@ ATTEMPTS: Final = 3
 """How often a read is begun anew when rights change under it."""
 LARGE: Final = 50_000
 """From so many rows on, evaluation leaves the event loop."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,37 +70,63 @@ class _Answer:
     result: Result
 
 
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """What the database was when it was read, and how long that took."""
+
+    schema: Schema
+    as_of: datetime
+    milliseconds: float
+
+
 class _Unavailable(Exception):
     """The cache can't answer; says why.
 
     Args:
+        reason: in one word, for figures.
         why: for everybody.
         figures: what may be told beyond that to those who may know figures of whole partitions.
     """
 
-    def __init__(self, why: str, figures: str = "") -> None:
+    def __init__(self, reason: MissReason, why: str, figures: str = "") -> None:
         super().__init__(why)
+        self.reason = reason
         self.why = why
         self.figures = figures
 
 
 def _damaged(damage: Damage) -> _Unavailable:
-    return _Unavailable("damage in the store", f": {damage}")
+    return _Unavailable(MissReason.DAMAGE, "damage in the store", f": {damage}")
+
+
+def _unreachable(error: StoreError) -> _Unavailable:
+    # Not for everybody: the error names an address.
+    return _Unavailable(MissReason.STORE, "the store can't answer", f": {error}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSettings:
-    """What answering needs of the configuration.
+    """What answering needs to know beside its parts.
 
     Attributes:
         limits: of one query.
         enabled: whether the cache answers at all.
-        seconds: that the database may take for a statement.
+        seconds: the deadline of a read; as long may the database take for a statement.
+        running_per_user: how many reads of one user go on at a time; the others wait.
+        fallback_slots: how many reads of the database go on at a time, in all processes.
+        processes: how many processes share those.
+        batch: how many queries one read may have.
+        observer: told how reads went.
     """
 
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
+    running_per_user: int = 8
+    fallback_slots: int = 8
+    processes: int = 1
+    batch: int = 100
+    observer: Observer = UNOBSERVED
 
 
 class Answerer:
@@ -133,6 +164,10 @@ class Answerer:
         self._limits = settings.limits
         self._enabled = settings.enabled
         self._seconds = settings.seconds
+        self._batch = settings.batch
+        self._running = running_slots(settings.running_per_user)
+        self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
+        self._observer = settings.observer
 
     async def answer(self, asked: Asked, grant: Grant) -> Result:
         """Answer one read under a grant: every query, export, list of values or of measures.
@@ -140,14 +175,18 @@ class Answerer:
         Raises:
             InvalidQuery: what is asked is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
+            Overloaded: too much of this user's, or of the database, goes on already.
             SourceError: neither cache nor database could answer.
             AuditError: it has to be audited, and can't be.
         """
         try:
-            return await self._answer_by_rights_in_force(asked, grant)
+            async with self._running.place(_user(grant), self._seconds):
+                result = await self._answer_by_rights_in_force(asked, grant)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
             raise
+        self._observer.answered(asked.query.datasource, result.meta)
+        return result
 
     async def _answer_by_rights_in_force(self, asked: Asked, grant: Grant) -> Result:
         """Answer, and once more if rights have changed meanwhile so that it would be another.
@@ -188,12 +227,15 @@ class Answerer:
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
-            judged, reading, live = await self._read(request, live)
+            (judged, reading), live = await self._on_live(
+                datasource, live, partial(self._read, request)
+            )
         except _Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
             schema = None if live is None else live.manifest.schema
-            return await self._from_database(request, schema, why)
+            with self._observer.fallback(datasource.id, why.reason):
+                return await self._from_database(request, schema, why)
         self._count(datasource, live, b"hit")
         return await self._from_store(request, judged, reading, live)
 
@@ -212,35 +254,36 @@ class Answerer:
             _Unavailable: there is none, or it can't be reached.
         """
         if not self._enabled:
-            raise _Unavailable("the cache is disabled ([cache] enabled)")
+            raise _Unavailable(MissReason.DISABLED, "the cache is disabled ([cache] enabled)")
         live = self._snapshots.known(datasource)
         if live is not None:
             return live
         try:
             live = await self._snapshots.load(datasource)
         except StoreError as error:
-            raise _Unavailable(str(error)) from error
+            raise _unreachable(error) from error
         except Damage as error:
             raise _damaged(error) from error
         if live is None:
-            raise _Unavailable("the data source is cold")
+            raise _Unavailable(MissReason.COLD, "the data source is cold")
         return live
 
-    async def _read(
-        self, request: _Request, live: LiveSnapshot
-    ) -> tuple[Judged, Reading, LiveSnapshot]:
+    async def _on_live(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        read: Callable[[LiveSnapshot], Awaitable[T]],
+    ) -> tuple[T, LiveSnapshot]:
         """Read on the live snapshot; once more if it changes under the read.
 
         Raises:
             _Unavailable: the store can't be reached, or holds damage under an unchanged pointer.
         """
-        datasource = request.datasource
         for attempt in range(3):
-            judged = self._judge(request, live.manifest.schema)
             try:
-                reading = await self._read_extent(judged, datasource, live)
+                found = await read(live)
             except StoreError as error:
-                raise _Unavailable(str(error)) from error
+                raise _unreachable(error) from error
             except (PointerMoved, Damage) as error:
                 version = live.manifest.version
                 self._snapshots.forget(datasource.id)
@@ -248,10 +291,15 @@ class Answerer:
                 if live.manifest.version == version and isinstance(error, Damage):
                     raise _damaged(error) from error
                 if attempt == 2:
-                    raise _Unavailable("snapshots change faster than they can be read") from error
+                    why = "snapshots change faster than they can be read"
+                    raise _Unavailable(MissReason.MOVING, why) from error
             else:
-                return judged, reading, live
+                return found, live
         raise AssertionError
+
+    async def _read(self, request: _Request, live: LiveSnapshot) -> tuple[Judged, Reading]:
+        judged = self._judge(request, live.manifest.schema)
+        return judged, await self._read_extent(judged, request.datasource, live)
 
     async def _read_extent(
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot
@@ -310,21 +358,36 @@ class Answerer:
     ) -> _Answer:
         datasource = request.datasource
         source = self._sources[datasource.source]
-        async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
+        left = max(0.0, self._seconds - (time.perf_counter() - request.started))
+        async with (
+            self._falling_back.place(_user(request.grant), left),
+            open_read(source, datasource, seconds=self._seconds, known=known) as read,
+        ):
             schema = read.schema
             judged = self._judge(request, schema)
             rows = await _fetch(read, judged, datasource)
             if read.schema != schema:  # a numeric has more digits than were known
                 schema = read.schema
                 judged = self._judge(request, schema)
-            as_of, milliseconds = read.as_of, read.milliseconds
-        timings = {"fetch": milliseconds}
+            read_as = _Database(schema, read.as_of, read.milliseconds)
+        return await self._by_database(request, judged, rows, read_as, unavailable)
+
+    async def _by_database(
+        self,
+        request: _Request,
+        judged: Judged,
+        rows: Table,
+        read: _Database,
+        unavailable: _Unavailable,
+    ) -> _Answer:
+        """The answer that some rows of the database give."""
+        timings = {"fetch": read.milliseconds}
         table = await self._evaluate(rows, judged.prepared, timings)
         timings["total"] = (time.perf_counter() - request.started) * 1000
         why = unavailable.why + (unavailable.figures if request.sees_figures else "")
         meta = Meta(
             origin="database",
-            as_of=as_of,
+            as_of=read.as_of,
             rows_fetched=rows.rows,
             rows=table.rows,
             timings=timings,
@@ -332,7 +395,7 @@ class Answerer:
         )
         explanation = _explain(judged, meta)
         explanation.why_database = why
-        return _Answer(request, schema, judged, Result(table, meta, explanation, judged))
+        return _Answer(request, read.schema, judged, Result(table, meta, explanation, judged))
 
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
@@ -354,6 +417,11 @@ async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> 
     if prepared.extent is Extent.PARTITIONS:
         return partitions_table(await read.partitions(scope), prepared, datasource)
     return await read.fetch(judged.partition, scope, prepared.columns)
+
+
+def _user(grant: object) -> str:
+    """Whose turn it is; what is no grant is refused in its turn."""
+    return grant.user.id if type(grant) is Grant else ""
 
 
 def _notes(judged: Judged) -> tuple[str, ...]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from warmcube.authn.bearer import BearerTokens
 from warmcube.authn.connect import open_bearer_tokens, require_authentication
@@ -19,15 +22,22 @@ from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import WarmcubeError
+from warmcube.errors import Unauthenticated, WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
+from warmcube.service.direct import DirectQueries
 from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
+from warmcube.service.metrics_port import serve_metrics
+from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.problems import Problem, problem_of, problem_response
+from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.listing import listing_routes
-from warmcube.service.routes.query import query_routes
+from warmcube.service.routes.metrics import metrics_routes
+from warmcube.service.routes.probes import probe_routes
+from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
+from warmcube.service.routes.warming import warming_routes
 
 __all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
@@ -38,18 +48,28 @@ _DETAILS: Final = {
 }
 
 
-def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    identify: Identify | None = None,
+    *,
+    metrics_folder: Path | None = None,
+    access_log: int | None = None,
+) -> FastAPI:
     """An application with an engine of its own.
 
     Args:
         settings: the configuration.
         identify: finds out who sends a request without a session; None for the bearer tokens that
             the configuration speaks of.
+        metrics_folder: where the processes of one service share their figures; private.
+        access_log: the descriptor that a line goes to for each request; None for none.
 
     Raises:
-        ConfigError: nobody could prove who they are, or the keys for that can't be used.
+        ConfigError: nobody could prove who they are, the keys for that can't be used, or what is
+            configured for metrics can't be.
     """
-    cache = AnalyticsCache(settings, actor="service")
+    cache = AnalyticsCache(settings, actor="service", metrics_folder=metrics_folder)
+    observation = Observation()
     tokens: BearerTokens | None = None
     if identify is None:
         require_authentication(settings)
@@ -58,12 +78,16 @@ def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with cache, AsyncExitStack() as stack:
+        async with AsyncExitStack() as stack:
+            if tokens is not None:
+                stack.push_async_callback(tokens.close)
+            await stack.enter_async_context(cache)
             service.sign_in = open_sign_in(settings, cache.store)
             if service.sign_in is not None:
                 stack.push_async_callback(service.sign_in.close)
-            if tokens is not None:
-                stack.push_async_callback(tokens.close)
+            await stack.enter_async_context(observe(observation, cache.metrics, access_log))
+            await stack.enter_async_context(serve_metrics(cache))
+            stack.push_async_callback(service.close)
             yield
 
     app = FastAPI(
@@ -77,12 +101,17 @@ def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
     )
     service = Service(settings, identify, cache)
     app.state.service = service
-    for routes in api_routes(service):
+    routers = tuple(api_routes(service))
+    for routes in routers:
         app.include_router(routes)
     if settings.auth.local is not None or settings.auth.oidc is not None:
         app.include_router(session_routes(service))
+    for more in (probe_routes(service), metrics_routes(service)):
+        app.include_router(more)
     add_problem_handlers(app)
     describe(app)
+    posted = next(each for routes in routers for each in routes.routes if _is_query(each))
+    app.add_middleware(DirectQueries, service=service, route=posted, refuse=_warmcube_error)
     app.add_middleware(DefectProblems)
     section = settings.service
     if section.cors_origins:
@@ -98,6 +127,7 @@ def create_app(settings: Settings, identify: Identify | None = None) -> FastAPI:
     app.add_middleware(
         SecurityHeaders, is_secure=public is not None and public.startswith("https://")
     )
+    app.add_middleware(RequestObserver, observation=observation)
     return app
 
 
@@ -110,9 +140,20 @@ def by_token(tokens: BearerTokens) -> Identify:
     return identify
 
 
+def _is_query(route: BaseRoute) -> bool:
+    return (
+        isinstance(route, APIRoute) and route.path == QUERY_PATH and "POST" in (route.methods or ())
+    )
+
+
 def api_routes(service: Service) -> Iterable[APIRouter]:
     """The routes that need nothing but an engine and a caller."""
-    return (query_routes(service), listing_routes(service))
+    return (
+        query_routes(service),
+        listing_routes(service),
+        admin_routes(service),
+        warming_routes(service),
+    )
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -129,6 +170,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
     problem = problem_of(error)
     request.state.problem = type(error).__name__
+    if isinstance(error, Unauthenticated):
+        request.state.problem += f" ({error.code})"
     if problem.status >= 500:
         _LOG.warning("%s: %s", type(error).__name__, error)
     return problem_response(problem)

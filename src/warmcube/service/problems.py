@@ -29,6 +29,7 @@ from warmcube.errors import (
     TooManyAttempts,
     Unauthenticated,
     UnknownDatasource,
+    UnknownJob,
     WarmcubeError,
     WarmError,
     WarmInProgress,
@@ -52,6 +53,7 @@ _TITLES: Final[Mapping[int, tuple[str, str]]] = {
     421: ("misdirected", "The request is meant for another host"),
     422: ("invalid", "The request asks for what can't be"),
     429: ("too-many-requests", "Too much is asked"),
+    431: ("too-large-head", "The request's headers are too large"),
     500: ("internal", "The service has a defect"),
     503: ("unavailable", "The service can't answer now"),
 }
@@ -137,6 +139,16 @@ def _later(status: int, slug: str | None = None) -> Any:
     )
 
 
+def _in_progress(error: WarmInProgress) -> Problem:
+    return Problem(
+        status=409,
+        detail=str(error),
+        slug="warm-in-progress",
+        headers={"Retry-After": str(max(1, ceil(error.retry_after)))},
+        more={"by": error.by, "since": error.since, "job": error.job},
+    )
+
+
 def _request(error: InvalidRequest) -> Problem:
     return Problem(status=error.status, detail=str(error))
 
@@ -145,12 +157,13 @@ _KINDS: Final[tuple[tuple[type[WarmcubeError], Any], ...]] = (
     (Unauthenticated, _unauthenticated),
     (AccessDenied, _told(403)),
     (UnknownDatasource, _told(404, "unknown-datasource")),
+    (UnknownJob, _told(404, "unknown-job")),
     (InvalidRequest, _request),
     (LimitExceeded, _told(422, "limit-exceeded")),
     (InvalidQuery, _told(422)),
     (Overloaded, _later(503, "overloaded")),
     (TooManyAttempts, _later(429)),
-    (WarmInProgress, _told(409, "warm-in-progress")),
+    (WarmInProgress, _in_progress),
     (WarmError, _told(409, "warm-failed")),
     (DirectoryError, _behind("the directory of users can't be read", "directory-unavailable")),
     (AuditError, _behind("what is answered has to be audited, and can't be", "audit-unavailable")),

@@ -26,7 +26,7 @@ from warmcube.errors import UnknownDatasource
 
 def heading(event: AuditEvent, time: datetime = NOON) -> Heading:
     """A heading for an event."""
-    return Heading(time=time, event=event.name, trail="0123456789abcdef", number=1)
+    return Heading(time=time, event=event.name, trail="0123456789abcdef", number=1, request="r-1")
 
 
 def told(event: AuditEvent) -> dict[str, Any]:
@@ -63,6 +63,7 @@ def test_a_line_in_full() -> None:
         "probe": False,
         "trail": "0123456789abcdef",
         "number": 1,
+        "request": "r-1",
         "outcome": "allowed",
         "actor": "cli:op",
         "subject": "ana",

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.support.audit import NOON, a_denial, a_grant, read_line, read_lines
 
+from warmcube.audit.context import REQUEST_ID
 from warmcube.audit.file_sink import FileSink
 from warmcube.audit.reasons import DenialReason
 from warmcube.audit.trail import Trail
@@ -271,6 +272,23 @@ async def test_what_is_lost_is_counted_and_told(box: Box, clock: Clock) -> None:
     assert reported == ["10 audit events wait; more are lost"]
 
 
+async def test_a_sink_that_works_again_is_found_out(box: Box) -> None:
+    """Though nobody asks for anything, since there is no answer while it fails."""
+    async with opened(box, required=True) as trail:
+        await trail.retry()
+        assert box.tries == 0
+        box.failure = AuditError("the disk is full")
+        with pytest.raises(AuditError, match="the disk is full"):
+            await trail.record(a_grant())
+        await trail.retry()
+        assert str(trail.trouble) == "the disk is full"
+        box.failure = None
+        await trail.retry()
+        assert trail.trouble is None
+        await trail.record(a_grant("bob"))
+    assert box.subjects == ["bob"]
+
+
 async def test_failures_that_nobody_foresaw_are_failures(box: Box) -> None:
     """A mistake in a sink, or in who is told, stops neither the trail nor the event loop."""
 
@@ -319,6 +337,49 @@ async def test_denials_are_folded(box: Box, clock: Clock) -> None:
     told = {(line["event"], line.get("repeated")) for line in box.lines}
     assert told == {("denied", 0), ("denied", 99_998), ("granted", None)}
     assert len(box.lines) == 5
+
+
+async def test_lines_bear_the_request_that_they_belong_to(box: Box, clock: Clock) -> None:
+    """Of the time at which something happened; what stands for several requests bears none."""
+    async with opened(box, clock) as trail:
+        trail.note(a_grant("nobody's"))
+        for request in ("first", "second", "third"):
+            token = REQUEST_ID.set(request)
+            trail.note(a_denial())
+            await trail.record(a_grant(request))
+            REQUEST_ID.reset(token)
+    assert [(line["event"], line["request"]) for line in box.lines] == [
+        ("granted", None),
+        ("denied", "first"),
+        ("granted", "first"),
+        ("granted", "second"),
+        ("granted", "third"),
+        ("denied", None),
+    ]
+
+
+async def test_a_required_line_bears_its_request(box: Box) -> None:
+    """Though another task makes the line."""
+    async with opened(box, required=True) as trail:
+        token = REQUEST_ID.set("first")
+        await trail.record(a_grant())
+        REQUEST_ID.reset(token)
+        await trail.record(a_grant())
+    assert [line["request"] for line in box.lines] == ["first", None]
+
+
+@pytest.mark.parametrize("has_sink", [True, False])
+async def test_every_denial_is_told(box: Box, has_sink: bool) -> None:
+    """Before they are folded, and also where nothing is audited."""
+    told: list[DenialReason] = []
+    trail = Trail(box if has_sink else None)
+    trail.denied = told.append
+    for _ in range(3):
+        trail.note(a_denial())
+    trail.note(a_grant())
+    trail.note(a_denial(reason=DenialReason.OTHER))
+    await trail.close()
+    assert told == [*[DenialReason.NO_PERMISSION] * 3, DenialReason.OTHER]
 
 
 async def test_the_rest_comes_without_anything_else_happening(box: Box) -> None:

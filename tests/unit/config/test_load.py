@@ -426,6 +426,10 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("[audit]\nsink = 'none'\nrequired = true", "audit.required = true: expected false: with"),
         ("[audit]\nrequired = 1", "audit.required = 1: expected true or false"),
         (
+            "[service]\nmetrics_host = '10.0.0.1'",
+            "service.metrics_host: is for metrics_port, which is missing; set both",
+        ),
+        (
             "[auth.sessions]\nidle = 600\nlife = 300\n[auth.local]",
             "auth.sessions.idle = 600: expected at most life, which is 300",
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -12,7 +12,6 @@ from starlette.responses import Response
 from warmcube.errors import InvalidQuery
 from warmcube.model.request import Query
 from warmcube.query.parse import query_from_dict
-from warmcube.query.result import Result
 from warmcube.service.answers import answer, tagged_answer
 from warmcube.service.context import Caller, Service
 from warmcube.service.documents import QUERY, QUERY_GET
@@ -20,7 +19,9 @@ from warmcube.service.downloads import download
 from warmcube.service.forms import FORM_FIELDS, Form, form_of
 from warmcube.service.strict import body_json, parameters, parse_body
 
-__all__ = ["query_routes", "wanted"]
+__all__ = ["QUERY_PATH", "answer_post", "query_routes", "wanted"]
+
+QUERY_PATH: Final = "/api/query"
 
 
 def query_routes(service: Service) -> APIRouter:
@@ -28,16 +29,11 @@ def query_routes(service: Service) -> APIRouter:
     routes = APIRouter(tags=["query"])
     limits = service.settings.limits
 
-    @routes.post("/api/query", **QUERY)
+    @routes.post(QUERY_PATH, **QUERY)
     async def post_query(request: Request, caller: Caller = Depends(service.caller)) -> Response:  # noqa: FAST002, B008 - a closure's annotations can't be resolved
-        parameters(request)
-        data = await body_json(request, most=limits.body, depth=limits.depth)
-        query, form = wanted(data)
-        if form.is_file:
-            return await download(service, caller, query, form)
-        return await answer(service, request, await _ask(caller, query), form)
+        return await answer_post(service, request, caller)
 
-    @routes.get("/api/query", **QUERY_GET)
+    @routes.get(QUERY_PATH, **QUERY_GET)
     async def get_query(request: Request, caller: Caller = Depends(service.caller)) -> Response:  # noqa: FAST002, B008
         text = parameters(request, ("q",)).get("q")
         if text is None:
@@ -45,12 +41,26 @@ def query_routes(service: Service) -> APIRouter:
         query, form = wanted(parse_body(text.encode(errors="surrogateescape"), limits.depth))
         if form.is_file:
             return await download(service, caller, query, form)
-        return await tagged_answer(service, request, await _ask(caller, query), form)
-
-    async def _ask(caller: Caller, query: Query) -> Result:
-        return await service.cache.query(query, caller.grant)
+        result = await service.cache.query(query, caller.grant)
+        return await tagged_answer(service, request, result, form)
 
     return routes
+
+
+async def answer_post(service: Service, request: Request, caller: Caller) -> Response:
+    """The answer to a question that was posted.
+
+    Raises:
+        WarmcubeError: there is none.
+    """
+    parameters(request)
+    limits = service.settings.limits
+    data = await body_json(request, most=limits.body, depth=limits.depth)
+    query, form = wanted(data)
+    if form.is_file:
+        return await download(service, caller, query, form)
+    result = await service.cache.query(query, caller.grant)
+    return await answer(service, request, result, form)
 
 
 def wanted(data: Any) -> tuple[Query, Form]:

@@ -1,0 +1,1 @@
+"""Processes behind a port: sockets, limits on connections, workers, and their supervisor."""
