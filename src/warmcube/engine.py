@@ -26,7 +26,7 @@ from warmcube.directory.authoriser import Authoriser
 from warmcube.directory.check import DatasourceKeys
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
-from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
+from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
 from warmcube.jobs.job import Job, JobState
 from warmcube.jobs.ledger import Ledger
 from warmcube.jobs.recorder import Recorder
@@ -46,7 +46,7 @@ from warmcube.query.exporter import PIECE, Exporter
 from warmcube.query.listing import Measures, Values
 from warmcube.query.prepared import Limits
 from warmcube.query.result import Result
-from warmcube.query.snapshots import Snapshots
+from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.streamform import Form
 from warmcube.query.together import TogetherReader
 from warmcube.readiness import Readiness
@@ -109,6 +109,7 @@ class AnalyticsCache:
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
+        self._is_open = False
         self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
@@ -155,6 +156,11 @@ class AnalyticsCache:
         return self._jobs
 
     @property
+    def is_open(self) -> bool:
+        """Whether it can be asked: between its opening and its closing."""
+        return self._is_open
+
+    @property
     def store(self) -> Store:
         """The open store, for what lives beside the snapshots."""
         return self._store
@@ -165,7 +171,10 @@ class AnalyticsCache:
         Raises:
             EmbeddedError: an embedded server can't be started.
             ConfigError: something that is configured can't be used.
+            NotUsable: it is open already.
         """
+        if self._is_open:
+            raise NotUsable("the cache is open already; open it once")
         async with AsyncExitStack() as stack:
             settings = self.settings
             store = open_store(self._store_url(stack))
@@ -181,6 +190,7 @@ class AnalyticsCache:
                 stack.push_async_callback(self._sources[name].close)
             self._wire(stack)
             self._stack = stack.pop_all()
+        self._is_open = True
         return self
 
     async def __aexit__(
@@ -189,6 +199,7 @@ class AnalyticsCache:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._is_open = False
         await self._stack.aclose()
 
     async def warm(
@@ -244,15 +255,17 @@ class AnalyticsCache:
                 seconds=report.seconds,
             )
         )
-        self._snapshots.forget(datasource)
+        self._forget(datasource)
         return report
 
-    async def authorize(self, user: str, *, actor: str | None = None) -> Grant:
+    async def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:
         """Decide what a user may read, now and for a bounded time.
 
         Args:
             user: whose rights count.
             actor: who asks, for the audit; None for the cache's own actor.
+            anew: False where a grant will do that was decided before and still counts, as if it
+                had been in hand since: the directory was looked at within the last second.
 
         Raises:
             AccessDenied: unknown, inactive, without a right to read; or the directory can't be
@@ -260,7 +273,9 @@ class AnalyticsCache:
         """
         actor = actor or self._actor
         try:
-            return await self._authoriser.authorize(user, actor=actor)
+            if anew:
+                return await self._authoriser.authorize(user, actor=actor)
+            return await self._authoriser.recall(user, actor=actor)
         except (AccessDenied, DirectoryError) as error:
             request = Request(action="authorize")
             self._trail.note(denial(error, actor=actor, subject=user, request=request))
@@ -484,7 +499,7 @@ class AnalyticsCache:
             self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
             raise
         self._trail.note(invalidated(outcome="done", was_live=outcome.was_live, keys=outcome.keys))
-        self._snapshots.forget(wanted.id)
+        self._forget(wanted.id)
         return outcome
 
     async def stats(self, datasource: int) -> Stats:
@@ -535,6 +550,10 @@ class AnalyticsCache:
             (name.measure, name.frequency): partition.rows for name, partition in partitions.items()
         }
 
+    def _forget(self, datasource: int) -> None:
+        self._snapshots.forget(datasource)
+        self._answerer.residents.forget(datasource)
+
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)
 
@@ -562,7 +581,13 @@ class AnalyticsCache:
             is_watching=True,
         )
         stack.push_async_callback(self._authoriser.aclose)
-        self._snapshots = Snapshots(self._store, namespace, self._seal)
+        self._snapshots = Snapshots(
+            self._store,
+            namespace,
+            self._seal,
+            ages=Ages(pointer=cache.max_pointer_age, unchecked=cache.max_unchecked_age),
+        )
+        stack.push_async_callback(self._snapshots.close)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
         self._jobs = Ledger(self._store, namespace)
@@ -606,6 +631,7 @@ class AnalyticsCache:
                 ),
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
+                resident_bytes=cache.resident_bytes,
                 running_per_user=limits.running_per_user,
                 fallback_slots=cache.fallback_slots,
                 processes=self._processes,

@@ -30,6 +30,7 @@ from warmcube.query.judge import Judged, judge
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.prepared import Extent, Limits, PreparedQuery
 from warmcube.query.read import Reading, StoreReader
+from warmcube.query.resident import Resident, ResidentKey, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -38,7 +39,7 @@ from warmcube.source.api import Source
 __all__ = ["AnswerSettings", "Answerer"]
 
 ATTEMPTS: Final = 3
-"""How often a read is begun anew when rights change under it."""
+"""How often a read is begun when rights or snapshots change under it."""
 LARGE: Final = 50_000
 """From so many rows on, evaluation leaves the event loop."""
 
@@ -112,6 +113,7 @@ class AnswerSettings:
         limits: of one query.
         enabled: whether the cache answers at all.
         seconds: the deadline of a read; as long may the database take for a statement.
+        resident_bytes: of the answers that are kept.
         running_per_user: how many reads of one user go on at a time; the others wait.
         fallback_slots: how many reads of the database go on at a time, in all processes.
         processes: how many processes share those.
@@ -122,6 +124,7 @@ class AnswerSettings:
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
+    resident_bytes: int = 0
     running_per_user: int = 8
     fallback_slots: int = 8
     processes: int = 1
@@ -130,7 +133,7 @@ class AnswerSettings:
 
 
 class Answerer:
-    """Answers every kind of read; holds no rows of its own.
+    """Answers every kind of read; keeps answers within a budget.
 
     Args:
         datasources: by id.
@@ -164,6 +167,8 @@ class Answerer:
         self._limits = settings.limits
         self._enabled = settings.enabled
         self._seconds = settings.seconds
+        self.residents = Residents(settings.resident_bytes)
+        """The answers that are kept."""
         self._batch = settings.batch
         self._running = running_slots(settings.running_per_user)
         self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
@@ -227,7 +232,7 @@ class Answerer:
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
-            (judged, reading), live = await self._on_live(
+            (judged, found), live = await self._on_live(
                 datasource, live, partial(self._read, request)
             )
         except _Unavailable as why:
@@ -237,7 +242,9 @@ class Answerer:
             with self._observer.fallback(datasource.id, why.reason):
                 return await self._from_database(request, schema, why)
         self._count(datasource, live, b"hit")
-        return await self._from_store(request, judged, reading, live)
+        if isinstance(found, Resident):
+            return self._from_resident(request, judged, found, live)
+        return await self._from_store(request, judged, found, live)
 
     def _open(self, wanted: object, grant: Grant) -> Datasource:
         """The data source, if it exists for this grant; nothing is read to find that out."""
@@ -265,6 +272,7 @@ class Answerer:
         except Damage as error:
             raise _damaged(error) from error
         if live is None:
+            self.residents.forget(datasource.id)
             raise _Unavailable(MissReason.COLD, "the data source is cold")
         return live
 
@@ -286,7 +294,9 @@ class Answerer:
                 raise _unreachable(error) from error
             except (PointerMoved, Damage) as error:
                 version = live.manifest.version
-                self._snapshots.forget(datasource.id)
+                # Whoever noticed first may have read the new pointer already.
+                if isinstance(error, Damage) or self._snapshots.known(datasource) is live:
+                    self._snapshots.forget(datasource.id)
                 live = await self._live(datasource)
                 if live.manifest.version == version and isinstance(error, Damage):
                     raise _damaged(error) from error
@@ -297,9 +307,20 @@ class Answerer:
                 return found, live
         raise AssertionError
 
-    async def _read(self, request: _Request, live: LiveSnapshot) -> tuple[Judged, Reading]:
+    async def _read(
+        self, request: _Request, live: LiveSnapshot
+    ) -> tuple[Judged, Reading | Resident]:
+        """The answer, if it is kept, or the rows to make it of."""
         judged = self._judge(request, live.manifest.schema)
-        return judged, await self._read_extent(judged, request.datasource, live)
+        resident = self.residents.get(_key(judged, live))
+        if resident is None:
+            asked = self._snapshots.now()
+            reading = await self._read_extent(judged, request.datasource, live)
+            self._snapshots.confirm(live, asked)
+            return judged, reading
+        if await self._snapshots.is_live(request.datasource, live):
+            return judged, resident
+        raise PointerMoved
 
     async def _read_extent(
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot
@@ -324,19 +345,39 @@ class Answerer:
             now=self._authoriser.now(),
         )
 
+    def _from_resident(
+        self, request: _Request, judged: Judged, resident: Resident, live: LiveSnapshot
+    ) -> _Answer:
+        meta = Meta(
+            origin="resident",
+            snapshot=str(live.manifest.version),
+            as_of=_as_of(judged, resident.members, live),
+            rows=resident.table.rows,
+            timings={"total": (time.perf_counter() - request.started) * 1000},
+            stale=self._snapshots.is_stale(live),
+            notes=_notes(judged),
+        )
+        explanation = _explain(judged, meta)
+        explanation.members = resident.members
+        if request.sees_figures:
+            explanation.index_sets = explanation.trips = 0
+            explanation.whole_partition = False
+        result = Result(resident.table, meta, explanation, judged, resident)
+        return _Answer(request, live.manifest.schema, judged, result)
+
     async def _from_store(
         self, request: _Request, judged: Judged, reading: Reading, live: LiveSnapshot
     ) -> _Answer:
         timings, manifest = reading.timings, live.manifest
         table = await self._evaluate(reading.table, judged.prepared, timings)
+        resident = self.residents.put(
+            _key(judged, live), table, reading.members, live.dictionaries.values()
+        )
         timings["total"] = (time.perf_counter() - request.started) * 1000
-        # Without own rows a partition is as if it didn't exist: its age isn't told either.
-        partition = manifest.partitions.get(judged.partition) if reading.members else None
-        as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
         meta = Meta(
             origin="store",
             snapshot=str(manifest.version),
-            as_of=datetime.fromtimestamp(as_of_ms / 1000, UTC),
+            as_of=_as_of(judged, reading.members, live),
             entries=reading.entries,
             rows_fetched=reading.rows,
             rows=table.rows,
@@ -351,7 +392,8 @@ class Answerer:
             explanation.index_sets = reading.sets
             explanation.whole_partition = reading.whole
             explanation.trips = reading.trips
-        return _Answer(request, manifest.schema, judged, Result(table, meta, explanation, judged))
+        result = Result(table, meta, explanation, judged, resident)
+        return _Answer(request, manifest.schema, judged, result)
 
     async def _from_database(
         self, request: _Request, known: Schema | None, unavailable: _Unavailable
@@ -417,6 +459,19 @@ async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> 
     if prepared.extent is Extent.PARTITIONS:
         return partitions_table(await read.partitions(scope), prepared, datasource)
     return await read.fetch(judged.partition, scope, prepared.columns)
+
+
+def _key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
+    prepared = judged.prepared
+    return ResidentKey(prepared.datasource, live.manifest.version, judged.narrowed.scope, prepared)
+
+
+def _as_of(judged: Judged, members: int, live: LiveSnapshot) -> datetime:
+    """When the database was read; without own rows a partition's age isn't told either."""
+    manifest = live.manifest
+    partition = manifest.partitions.get(judged.partition) if members else None
+    as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
+    return datetime.fromtimestamp(as_of_ms / 1000, UTC)
 
 
 def _user(grant: object) -> str:

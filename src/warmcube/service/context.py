@@ -107,7 +107,7 @@ class Service:
         identity = await self.identify(request)
         request.state.user = identity.user
         request.state.method = identity.method
-        grant = await self.cache.authorize(identity.user, actor=identity.actor)
+        grant = await self.cache.authorize(identity.user, actor=identity.actor, anew=False)
         return Caller(identity, grant)
 
     async def reader(self, request: Request) -> Caller:
