@@ -30,7 +30,7 @@ from adbc_driver_postgresql import dbapi
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.data import TABLE, load, shape_of
+from benchmarks.data import load, shape_of
 from benchmarks.machine import machine
 from benchmarks.setting import ANALYSTS, DATASOURCE, Setting, open_setting
 from benchmarks.warming import warm_once
