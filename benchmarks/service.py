@@ -213,7 +213,7 @@ def _check(url: str, tokens: dict[str, str], calls: Sequence[_Call], source: str
             rows = Counter(zip(*(columns[name] for name in names), strict=True))
             cursor.execute(
                 "SELECT provider_uid, date_index::text, measure_value::text, origin "
-                f"FROM {TABLE} WHERE measure = $1 AND frequency = 'Monthly' "
+                "FROM ih.agg_app_measures WHERE measure = $1 AND frequency = 'Monthly' "
                 "AND practice_uid = $2",
                 (call.measure, call.practice),
             )
