@@ -30,7 +30,7 @@ from adbc_driver_postgresql import dbapi
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.data import TABLE, load, shape_of
+from benchmarks.data import load, shape_of
 from benchmarks.machine import machine
 from benchmarks.setting import ANALYSTS, DATASOURCE, Setting, open_setting
 from benchmarks.warming import warm_once
@@ -212,8 +212,8 @@ def _check(url: str, tokens: dict[str, str], calls: Sequence[_Call], source: str
             names = ("provider_uid", "date_index", "measure_value", "origin")
             rows = Counter(zip(*(columns[name] for name in names), strict=True))
             cursor.execute(
-                "SELECT provider_uid, date_index::text, measure_value::text, origin "  # noqa: S608 - its own text
-                f"FROM {TABLE} WHERE measure = $1 AND frequency = 'Monthly' "
+                "SELECT provider_uid, date_index::text, measure_value::text, origin "
+                "FROM ih.agg_app_measures WHERE measure = $1 AND frequency = 'Monthly' "
                 "AND practice_uid = $2",
                 (call.measure, call.practice),
             )

@@ -29,7 +29,6 @@ class DenialReason(StrEnum):
     NO_READ = "no permission to read this data source"
     NO_EXPORT = "no permission to export this data source"
     NO_CACHE = "no permission for the cache"
-    CROSS_SITE = "cross-site request"
     UNKNOWN_DATASOURCE = "unknown data source"
     ORGANIZATION_OUTSIDE = "organization outside the scope"
     PRACTICE_OUTSIDE = "practice outside the scope"
