@@ -26,7 +26,7 @@ from warmcube.directory.authoriser import Authoriser
 from warmcube.directory.check import DatasourceKeys
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
-from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
+from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
 from warmcube.jobs.job import Job, JobState
 from warmcube.jobs.ledger import Ledger
 from warmcube.jobs.recorder import Recorder
@@ -109,6 +109,7 @@ class AnalyticsCache:
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
+        self._is_open = False
         self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
@@ -155,6 +156,11 @@ class AnalyticsCache:
         return self._jobs
 
     @property
+    def is_open(self) -> bool:
+        """Whether it can be asked: between its opening and its closing."""
+        return self._is_open
+
+    @property
     def store(self) -> Store:
         """The open store, for what lives beside the snapshots."""
         return self._store
@@ -165,7 +171,10 @@ class AnalyticsCache:
         Raises:
             EmbeddedError: an embedded server can't be started.
             ConfigError: something that is configured can't be used.
+            NotUsable: it is open already.
         """
+        if self._is_open:
+            raise NotUsable("the cache is open already; open it once")
         async with AsyncExitStack() as stack:
             settings = self.settings
             store = open_store(self._store_url(stack))
@@ -181,6 +190,7 @@ class AnalyticsCache:
                 stack.push_async_callback(self._sources[name].close)
             self._wire(stack)
             self._stack = stack.pop_all()
+        self._is_open = True
         return self
 
     async def __aexit__(
@@ -189,6 +199,7 @@ class AnalyticsCache:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._is_open = False
         await self._stack.aclose()
 
     async def warm(

@@ -35,7 +35,10 @@
     │   ├── WarmMismatch           what was written isn't what the source holds
     │   └── WarmRefused            far fewer rows than before; needs ``--force``
     ├── ServeError                 the service can't listen, or its processes keep ending
-    └── EmbeddedError              an embedded server can't be started
+    ├── EmbeddedError              an embedded server can't be started
+    ├── ServiceError               a service answers otherwise than a client expects
+    │   └── ServiceUnavailable     can't be reached, or doesn't answer in time
+    └── NotUsable                  closed, forked, or called from where it would wait for itself
 
 A message says what was wrong, with the value; what was expected; what to do. It never holds a
 credential. ``exit_status`` is what the command line exits with.
@@ -57,8 +60,11 @@ __all__ = [
     "InvalidRequest",
     "LimitExceeded",
     "MissingRole",
+    "NotUsable",
     "Overloaded",
     "ServeError",
+    "ServiceError",
+    "ServiceUnavailable",
     "SourceError",
     "SourceUnavailable",
     "StoreError",
@@ -295,3 +301,15 @@ class ServeError(WarmcubeError):
 
 class EmbeddedError(WarmcubeError):
     """An embedded server can't be started or stopped."""
+
+
+class ServiceError(WarmcubeError):
+    """A service of warmcube answers otherwise than its client expects, or has failed."""
+
+
+class ServiceUnavailable(ServiceError):
+    """The service can't be reached, or didn't answer in time."""
+
+
+class NotUsable(WarmcubeError):
+    """A cache or a client that isn't open, is another process's, or would wait for itself."""

@@ -22,6 +22,7 @@ from warmcube.query.result import Result
 from warmcube.query.textform import texts
 
 __all__ = [
+    "TYPE_KEY",
     "WRITERS",
     "json_objects",
     "to_arrow_stream",
@@ -30,6 +31,9 @@ __all__ = [
     "to_parquet",
     "to_terminal",
 ]
+
+TYPE_KEY: Final = b"warmcube.type"
+"""Under which the fields of an Arrow stream have the types of their columns."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ISO_CLOCK: Final = re.compile(r"(\d{4}-\d\d-\d\d) ([\d:.]+)(?:\+00)?", re.ASCII)
@@ -101,11 +105,22 @@ def to_parquet(result: Result) -> bytes:
 
 
 def to_arrow_stream(result: Result) -> bytes:
-    """One Arrow IPC stream, with the types of `Result.to_arrow`."""
+    """One Arrow IPC stream, with the types of `Result.to_arrow`.
+
+    The metadata of each field has the column's own type, as `TYPE_KEY`: Arrow has one type for
+    texts and UUIDs, and none for numerics that aren't numbers.
+    """
     table = result.to_arrow()
+    types = [str(column.type).encode() for column in result.table.columns.values()]
+    schema = pa.schema(
+        [
+            field.with_metadata({TYPE_KEY: name})
+            for field, name in zip(table.schema, types, strict=True)
+        ]
+    )
     sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_table(table.cast(schema))
     return sink.getvalue()
 
 

@@ -193,10 +193,13 @@ class ManyAnswerer(Answerer):
             schema = None if live is None else live.manifest.schema
             if live is not None:
                 self._count_each(self._judge_many(requests, live.manifest.schema), live, b"miss")
-            with ExitStack() as observed:
-                for _ in requests:
-                    observed.enter_context(self._observer.fallback(datasource.id, why.reason))
-                return await self._many_from_database(requests, schema, why)
+            try:
+                with ExitStack() as observed:
+                    for _ in requests:
+                        observed.enter_context(self._observer.fallback(datasource.id, why.reason))
+                    return await self._many_from_database(requests, schema, why)
+            except WarmcubeError as error:
+                return [error] * len(requests)
         self._count_each(judgements, live, b"hit")
         of_snapshot = live
 
@@ -243,20 +246,22 @@ class ManyAnswerer(Answerer):
     async def _many_from_database(
         self, requests: Sequence[_Request], known: Schema | None, unavailable: _Unavailable
     ) -> list[Outcome]:
-        """Answer from one transaction; from another one if that breaks off."""
+        """Answer from one transaction; from another one if that breaks off.
+
+        Raises:
+            Overloaded: too many read the database.
+            SourceError: the database.
+        """
         first = requests[0]
-        try:
-            left = max(0.0, self._seconds - (time.perf_counter() - first.started))
-            async with self._falling_back.place(first.grant.user.id, left):
-                for remaining in reversed(range(TRIES)):
-                    try:
-                        judgements, rows, read = await self._read_database(requests, known)
-                        break
-                    except SourceUnavailable:
-                        if not remaining:
-                            raise
-        except WarmcubeError as error:
-            return [error] * len(requests)
+        left = max(0.0, self._seconds - (time.perf_counter() - first.started))
+        async with self._falling_back.place(first.grant.user.id, left):
+            for remaining in reversed(range(TRIES)):
+                try:
+                    judgements, rows, read = await self._read_database(requests, known)
+                    break
+                except SourceUnavailable:
+                    if not remaining:
+                        raise
 
         async def answer(request: _Request, judged: Judged) -> _Answer:
             table = rows[_slice_of(judged)]

@@ -236,7 +236,7 @@ async def test_a_grant_counts_only_where_it_was_made(
 
 
 async def test_a_dead_store_is_answered_from_the_database(tmp_path: Path, facts: str) -> None:
-    """With the same rows and types, and a note that says so."""
+    """With the same rows and types, and a note that says so, but not where the store is."""
     async with make_cache(tmp_path, "redis://127.0.0.1:1/0", facts) as cache:
         result = await cache.query(Query(**CHARGES), await cache.authorize("north"))
         where = f"measure = 'Charges' AND frequency = 'Monthly' AND {VISIBLE['north']}"

@@ -16,13 +16,16 @@ from tests.support.recording import RecordingStore
 
 from warmcube import AccessDenied, AnalyticsCache, Filter, Query, WarmcubeError
 from warmcube.errors import (
+    AuditError,
     InvalidFilter,
     LimitExceeded,
     SourceUnavailable,
     UnknownColumn,
     UnknownDatasource,
 )
+from warmcube.fallback.database import open_read
 from warmcube.query import lookup, together
+from warmcube.query.asked import Asked
 from warmcube.query.result import Result
 
 CHARGES: dict[str, Any] = {"datasource": 1, "measure": "Charges", "frequency": "Monthly"}
@@ -425,3 +428,67 @@ async def test_a_user_who_is_gone_meanwhile_is_given_nothing(
     monkeypatch.setattr(reader, "read_together", read_slowly)
     with pytest.raises(AccessDenied):
         await cache.query_many([Query(**CHARGES), Query(**CHARGES, practices=[])], grant)
+
+
+async def test_a_transaction_that_breaks_off_is_begun_once_more(
+    cache: AnalyticsCache, facts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All are answered from the second one; a second failure is each query's error."""
+    await cache.invalidate(1)
+    before = open_read
+    broken = 1
+
+    def open_or_break(*arguments: Any, **named: Any) -> Any:
+        nonlocal broken
+        broken -= 1
+        if broken >= 0:
+            raise SourceUnavailable("the connection broke off")
+        return before(*arguments, **named)
+
+    monkeypatch.setattr("warmcube.query.many.open_read", open_or_break)
+    answers = await ask(cache, "north", BY_DATE, {**BY_DATE, "practices": [102]})
+    assert [by_date(each) for each in answers] == [
+        sums(facts, NORTH),
+        sums(facts, "practice_uid = 102"),
+    ]
+    broken = 2
+    found = await cache.query_many([Query(**CHARGES)] * 2, await cache.authorize("north"))
+    assert [type(each) for each in found] == [SourceUnavailable] * 2
+
+
+@pytest.mark.parametrize("is_warm", [True, False])
+async def test_lists_can_be_read_along(cache: AnalyticsCache, *, is_warm: bool) -> None:
+    """Values and measures beside rows, each as if it were asked alone."""
+    if not is_warm:
+        await cache.invalidate(1)
+    grant = await cache.authorize("north")
+    query = Query(**CHARGES)
+    asked = [
+        Asked(query=query, wanted="values", column="practice_uid"),
+        Asked(query=Query(datasource=1), wanted="measures"),
+        Asked(query=query),
+        Asked(query=query, wanted="values", column="note"),
+    ]
+    together_ = await cache._answerer.answer_many(asked, grant)
+    alone = [await cache._answerer.answer(each, grant) for each in asked]
+    for one, other in zip(together_, alone, strict=True):
+        assert isinstance(one, Result)
+        assert sorted(map(str, one.rows())) == sorted(map(str, other.rows()))
+
+
+async def test_no_line_no_answer(cache: AnalyticsCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can't be audited isn't given, where that is required; the others are."""
+    record = cache._trail.record
+
+    async def refuse_one(event: Any) -> None:
+        if event.request.practices is not None:
+            raise AuditError("the sink is full")
+        await record(event)
+
+    monkeypatch.setattr(cache._trail, "record", refuse_one)
+    grant = await cache.authorize("north")
+    lost, given = await cache.query_many(
+        [Query(**CHARGES, practices=[101]), Query(**CHARGES)], grant
+    )
+    assert isinstance(lost, AuditError)
+    assert isinstance(given, Result)

@@ -337,3 +337,21 @@ async def test_in_the_registry_of_an_application(app: FastAPI, client: httpx.Asy
     found = Scrape(generate_latest(registry).decode())
     assert found.of("hits_total") == {("1", "store"): 1}
     assert "own" in found.families
+
+
+async def test_a_job_counts_as_a_warm(app: FastAPI, client: httpx.AsyncClient) -> None:
+    """Though another process did it, whose own figures are gone with it."""
+    before = (await scrape(client)).of("warms_total")
+    started = await client.post(
+        "/api/admin/analytics/cache/warm", json={"datasource": 1}, headers=as_user("root")
+    )
+    assert started.status_code == 202, started.text
+    await asyncio.gather(*app.state.service.warming._tasks)
+    found = await scrape(client)
+    assert before == {("1", "done"): 1}
+    assert found.of("warms_total") == {("1", "done"): 2}
+    phases = found.of("warm_phase_seconds_count")
+    assert set(phases.values()) == {2}
+    assert {phase for _, phase in phases} == {
+        *("counting", "reading", "writing", "verifying", "publishing", "cleaning")
+    }
