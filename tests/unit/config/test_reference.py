@@ -15,7 +15,6 @@ def test_contract_names() -> None:
         "cache.max_pointer_age": "WARMCUBE_CACHE__MAX_POINTER_AGE",
         "cache.max_unchecked_age": "WARMCUBE_CACHE__MAX_UNCHECKED_AGE",
         "cache.resident_bytes": "WARMCUBE_CACHE__RESIDENT_BYTES",
-        "cache.fallback_slots": "WARMCUBE_CACHE__FALLBACK_SLOTS",
         "cache.metrics": "CACHE_METRICS_ENABLED",
         "cache.query_timeout": "CACHE_QUERY_TIMEOUT",
         "cache.stale_for": "WARMCUBE_CACHE__STALE_FOR",
