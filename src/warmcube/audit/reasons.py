@@ -36,6 +36,7 @@ class DenialReason(StrEnum):
     NO_GRANT = "no grant"
     FOREIGN_GRANT = "foreign grant"
     OUTDATED_GRANT = "grant outdated"
+    CROSS_SITE = "cross-site request"
     WRONG_CREDENTIALS = "wrong user or password"
     TOO_MANY_ATTEMPTS = "too many attempts"
     PROVIDER_LOGIN = "login at the identity provider"
