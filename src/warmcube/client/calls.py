@@ -46,7 +46,7 @@ __all__ = [
     "of_form",
 ]
 
-ExportFormat: TypeAlias = Literal["csv", "parquet", "arrow"]
+ExportFormat: TypeAlias = Literal["csv", "parquet", "arrow", "jsonl"]
 
 _T = TypeVar("_T")
 _STREAM: Final = "application/vnd.apache.arrow.stream"
@@ -172,12 +172,15 @@ def _values(told: Any) -> Values:
     return Values(Result(table, meta_of(told["meta"])))
 
 
-def export(reach: Reach, query: Query, path: Path, format: ExportFormat) -> Steps[Path]:
+def export(
+    reach: Reach, query: Query, path: Path, format: ExportFormat, *, spreadsheet: bool
+) -> Steps[Path]:
     """Write an answer to a file as it arrives; the file is there whole, or as it was before."""
+    switch = {"spreadsheet": spreadsheet} if format == "csv" else {}
     call: Call[None] = Call(
         method="POST",
         path="api/export",
-        body=packed({**query_fields(query), "format": format}),
+        body=packed({**query_fields(query), "format": format, **switch}),
         accept="*/*",
         read=lambda _body, _headers: None,
     )

@@ -139,13 +139,28 @@ class Client(_Base[httpx.Client]):
         """The organizations that the caller may filter by."""
         return self._perform(calls.list_organizations())
 
-    def export(self, query: Query, path: str | Path, format: ExportFormat = "parquet") -> Path:
+    def export(
+        self,
+        query: Query,
+        path: str | Path,
+        format: ExportFormat = "parquet",
+        *,
+        spreadsheet: bool = False,
+    ) -> Path:
         """Stream an answer to a file, which only its owner may read.
 
         The file is there whole, or as it was before: what arrives goes into another one beside it,
         which takes its place at the end.
+
+        Args:
+            query: the question.
+            path: of the file.
+            format: how it is written.
+            spreadsheet: put an apostrophe before texts that a spreadsheet would compute; of CSV.
         """
-        return self._drive(calls.export(self._reach, query, Path(path), format))
+        return self._drive(
+            calls.export(self._reach, query, Path(path), format, spreadsheet=spreadsheet)
+        )
 
     def stats(self, datasource: int | None = None) -> tuple[Stats, ...]:
         """What the cache holds of a data source, or of each. It takes ``cache:read``."""
@@ -262,14 +277,27 @@ class AsyncClient(_Base[httpx.AsyncClient]):
         return await self._perform(calls.list_organizations())
 
     async def export(
-        self, query: Query, path: str | Path, format: ExportFormat = "parquet"
+        self,
+        query: Query,
+        path: str | Path,
+        format: ExportFormat = "parquet",
+        *,
+        spreadsheet: bool = False,
     ) -> Path:
         """Stream an answer to a file, which only its owner may read.
 
         The file is there whole, or as it was before: what arrives goes into another one beside it,
         which takes its place at the end.
+
+        Args:
+            query: the question.
+            path: of the file.
+            format: how it is written.
+            spreadsheet: put an apostrophe before texts that a spreadsheet would compute; of CSV.
         """
-        return await self._drive(calls.export(self._reach, query, Path(path), format))
+        return await self._drive(
+            calls.export(self._reach, query, Path(path), format, spreadsheet=spreadsheet)
+        )
 
     async def stats(self, datasource: int | None = None) -> tuple[Stats, ...]:
         """What the cache holds of a data source, or of each. It takes ``cache:read``."""

@@ -13,7 +13,7 @@ from warmcube.service.encodings import chosen, compressed
 from warmcube.service.forms import Form, encode
 from warmcube.service.tags import matches
 
-__all__ = ["VARY", "answer", "tagged_answer"]
+__all__ = ["VARY", "answer", "json_response", "tagged_answer"]
 
 VARY: Final = "Authorization, Cookie, Accept, Accept-Encoding"
 _REVALIDATED: Final = "private, no-cache"
@@ -40,6 +40,15 @@ async def tagged_answer(service: Service, request: Request, result: Result, form
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers={**headers, "Vary": VARY})
     return await _response(service, result, form, coding, headers)
+
+
+async def json_response(request: Request, body: bytes) -> Response:
+    """A JSON document of several answers, which nobody keeps."""
+    data, coding = await compressed(body, chosen(request.headers.get("accept-encoding")))
+    headers = {"Cache-Control": _NEVER_KEPT, "Vary": VARY}
+    if coding != "identity":
+        headers["Content-Encoding"] = coding
+    return Response(data, media_type="application/json", headers=headers)
 
 
 async def _response(

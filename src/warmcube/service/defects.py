@@ -9,9 +9,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from warmcube.service.problems import Problem, problem_response
 
-__all__ = ["DefectProblems"]
+__all__ = ["BrokenOff", "DefectProblems"]
 
 _LOG: Final = logging.getLogger("warmcube")
+
+
+class BrokenOff(Exception):
+    """An answer that has begun can't go on: its connection has to break."""
 
 
 class DefectProblems:
@@ -37,6 +41,8 @@ class DefectProblems:
 
         try:
             await self._app(scope, receive, send_and_note)
+        except BrokenOff:
+            raise
         except Exception as error:
             _LOG.exception("a defect: %s", type(error).__name__)
             if has_begun:

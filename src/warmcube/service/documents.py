@@ -12,11 +12,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from warmcube.model.request import AGGREGATES, OPERATORS
-from warmcube.service.forms import FORMATS, MEDIA_TYPES
+from warmcube.service.forms import FILE_FORMATS, FORMATS, MEDIA_TYPES
 from warmcube.service.problems import MEDIA_TYPE
 
 __all__ = [
+    "BATCH",
     "DATASOURCES",
+    "EXPORT",
     "MEASURES",
     "META",
     "ORGANIZATIONS",
@@ -275,6 +277,86 @@ QUERY_GET: Final = operation(
             }
         ]
     },
+)
+BATCH: Final = operation(
+    "Ask many questions in one read",
+    answers=_json(
+        "For each, in their order, its answer or its problem; all of one data source are of one "
+        "snapshot.",
+        schema_object(
+            {
+                "answers": _list_of(
+                    {
+                        "anyOf": [
+                            _ANSWER,
+                            schema_object({"problem": _PROBLEM}, required=("problem",)),
+                        ]
+                    }
+                )
+            },
+            required=("answers",),
+        ),
+    ),
+    problems_of=(400, 401, 403, 413, 415, 422, 503),
+    more=body_of(
+        schema_object(
+            {
+                "queries": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": schema_object(QUERY_FIELDS, required=("datasource",)),
+                },
+                **_FORM,
+                "format": _or_null(
+                    {"type": "string", "enum": ["rows", "columns"], "default": "rows"}
+                ),
+            },
+            required=("queries",),
+        ),
+        {
+            "queries": [
+                {"datasource": 1, "measure": "Charges", "frequency": "Monthly"},
+                {
+                    "datasource": 1,
+                    "measure": "Charges",
+                    "frequency": "Monthly",
+                    "group_by": ["date_index"],
+                    "aggregate": "sum",
+                },
+            ],
+            "format": "columns",
+        },
+    ),
+)
+EXPORT: Final = operation(
+    "Take an answer of any size as a file",
+    answers={
+        200: {
+            "description": "The file, as it is read. One that breaks off isn't the answer.",
+            "content": {MEDIA_TYPES[name]: {"schema": {"type": "string"}} for name in FILE_FORMATS},
+        }
+    },
+    problems_of=(400, 401, 403, 404, 413, 415, 422, 503),
+    more=body_of(
+        schema_object(
+            {
+                **QUERY_FIELDS,
+                "format": _or_null(
+                    {"type": "string", "enum": list(FILE_FORMATS), "default": "csv"}
+                ),
+                "spreadsheet": _or_null(
+                    {
+                        "type": "boolean",
+                        "default": True,
+                        "description": "of CSV: an apostrophe before texts that a spreadsheet "
+                        "would compute",
+                    }
+                ),
+            },
+            required=("datasource",),
+        ),
+        {"datasource": 1, "measure": "Charges", "frequency": "Monthly", "format": "csv"},
+    ),
 )
 DATASOURCES: Final = operation(
     "The data sources that exist for the caller",

@@ -1,29 +1,79 @@
-"""Answers that leave the house: files, for those who may export."""
+"""Answers that leave the house: files of any size, for those who may export."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from warmcube.errors import InvalidQuery, WarmcubeError
 from warmcube.model.request import Query
-from warmcube.query.formats import WRITERS
+from warmcube.query.export import ExportStream
+from warmcube.query.parse import query_from_dict
+from warmcube.query.streamform import Form as FileForm
+from warmcube.query.wording import shown
 from warmcube.service.context import Caller, Service
-from warmcube.service.forms import MEDIA_TYPES, META_HEADER, Form, meta_header
+from warmcube.service.defects import BrokenOff
+from warmcube.service.forms import FILE_FORMATS, MEDIA_TYPES, META_HEADER, file_header
+from warmcube.service.strict import one_of
 
-__all__ = ["download"]
+__all__ = ["download", "export_of", "file_form"]
 
-_NAMES: Final = {"csv": "answer.csv", "parquet": "answer.parquet", "arrow": "answer.arrows"}
+_LOG: Final = logging.getLogger("warmcube")
+_ENDINGS: Final = {"csv": "csv", "parquet": "parquet", "arrow": "arrows", "jsonl": "jsonl"}
+_FIELDS: Final = ("format", "spreadsheet")
 
 
-async def download(service: Service, caller: Caller, query: Query, form: Form) -> Response:
-    """A file with an answer."""
-    result = await service.cache.export(query, caller.grant)
-    data = await asyncio.to_thread(WRITERS[form.format], result)
+def export_of(data: Any) -> tuple[Query, FileForm]:
+    """The query and the form of the file in the object of an export.
+
+    Raises:
+        InvalidQuery: they can't be read.
+    """
+    given: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
+    kind = one_of("format", given.get("format"), FILE_FORMATS, "csv")
+    spreadsheet = given.get("spreadsheet")
+    if spreadsheet is not None and not isinstance(spreadsheet, bool):
+        raise InvalidQuery(f"spreadsheet is {shown(spreadsheet)}; expected true or false")
+    if spreadsheet is not None and kind != "csv":
+        raise InvalidQuery(f"spreadsheet is for the format csv, not {kind}; leave it out")
+    fields = {n: v for n, v in given.items() if n not in _FIELDS} if given else data
+    return query_from_dict(fields), file_form(kind, spreadsheet=spreadsheet is not False)
+
+
+def file_form(kind: str, *, spreadsheet: bool = True) -> FileForm:
+    """How a file is written; CSV is for spreadsheets unless somebody says otherwise."""
+    return FileForm(format=kind, spreadsheet=spreadsheet and kind == "csv")
+
+
+async def download(service: Service, caller: Caller, query: Query, form: FileForm) -> Response:
+    """A file with an answer, sent as it is read.
+
+    Args:
+        service: answers.
+        caller: whose export it is.
+        query: what is asked.
+        form: of the file.
+    """
+    stream = await service.cache.export_stream(
+        query, caller.grant, form.format, spreadsheet=form.spreadsheet
+    )
     headers = {
         "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="{_NAMES[form.format]}"',
-        META_HEADER: meta_header(result.meta),
+        "Content-Disposition": f'attachment; filename="answer.{_ENDINGS[form.format]}"',
+        META_HEADER: file_header(stream.meta),
     }
-    return Response(data, media_type=MEDIA_TYPES[form.format], headers=headers)
+    return StreamingResponse(_pieces(stream), media_type=MEDIA_TYPES[form.format], headers=headers)
+
+
+async def _pieces(stream: ExportStream) -> AsyncIterator[bytes]:
+    """The bytes; what breaks off is never ended, so that nobody takes a part for the whole."""
+    async with stream:
+        try:
+            async for data in stream:
+                yield data
+        except WarmcubeError as error:
+            _LOG.warning("an export broke off: %s: %s", type(error).__name__, error)
+            raise BrokenOff(type(error).__name__) from error

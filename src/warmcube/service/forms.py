@@ -12,6 +12,7 @@ import orjson
 
 from warmcube.errors import InvalidQuery, LimitExceeded
 from warmcube.query.explain import Explanation
+from warmcube.query.export import StreamMeta
 from warmcube.query.formats import to_arrow_stream
 from warmcube.query.jsonform import Decimals, columns_json, rows_json
 from warmcube.query.result import Meta, Result
@@ -19,6 +20,7 @@ from warmcube.query.wording import shown
 from warmcube.service.strict import one_of
 
 __all__ = [
+    "FILE_FORMATS",
     "FORMATS",
     "FORM_FIELDS",
     "MEDIA_TYPES",
@@ -26,6 +28,7 @@ __all__ = [
     "Body",
     "Form",
     "encode",
+    "file_header",
     "form_of",
     "json_parts",
     "meta_header",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 FORMATS: Final = ("rows", "columns", "arrow", "csv", "parquet")
+FILE_FORMATS: Final = ("csv", "parquet", "arrow", "jsonl")
 FORM_FIELDS: Final = ("format", "decimals", "explain")
 MEDIA_TYPES: Final[Mapping[str, str]] = {
     "rows": "application/json",
@@ -40,6 +44,7 @@ MEDIA_TYPES: Final[Mapping[str, str]] = {
     "arrow": "application/vnd.apache.arrow.stream",
     "csv": "text/csv; charset=utf-8; header=present",
     "parquet": "application/vnd.apache.parquet",
+    "jsonl": "application/x-ndjson",
 }
 META_HEADER: Final = "Warmcube-Meta"
 _LARGE: Final = 20_000
@@ -162,6 +167,18 @@ def meta_json(meta: Meta) -> bytes:
 def meta_header(meta: Meta) -> str:
     """The same for a header, whose characters are ASCII."""
     return json.dumps(_told(meta), default=str, separators=(",", ":"))
+
+
+def file_header(meta: StreamMeta) -> str:
+    """The same of an export, as far as it is known before its rows."""
+    told = {
+        "origin": meta.origin,
+        "snapshot": meta.snapshot,
+        "as_of": None if meta.as_of is None else meta.as_of.isoformat(),
+        "stale": meta.stale,
+        "notes": meta.notes,
+    }
+    return json.dumps(told, separators=(",", ":"))
 
 
 def _told(meta: Meta) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``/api/query``: one question, or many in one read."""
+"""``/api/query`` and ``/api/export``: one question, many in one read, and files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from warmcube.errors import InvalidQuery
 from warmcube.model.request import Query
 from warmcube.query.parse import query_from_dict
 from warmcube.service.answers import answer, tagged_answer
+from warmcube.service.batches import answer_batch, batch_of
 from warmcube.service.context import Caller, Service
-from warmcube.service.documents import QUERY, QUERY_GET
-from warmcube.service.downloads import download
+from warmcube.service.documents import BATCH, EXPORT, QUERY, QUERY_GET
+from warmcube.service.downloads import download, export_of, file_form
 from warmcube.service.forms import FORM_FIELDS, Form, form_of
 from warmcube.service.route import ProblemRoute
 from warmcube.service.strict import body_json, parameters, parse_body
@@ -41,9 +42,23 @@ def query_routes(service: Service) -> APIRouter:
             raise InvalidQuery("the parameter q is missing; give the query as JSON in it")
         query, form = wanted(parse_body(text.encode(errors="surrogateescape"), limits.depth))
         if form.is_file:
-            return await download(service, caller, query, form)
+            return await download(service, caller, query, file_form(form.format))
         result = await service.cache.query(query, caller.grant)
         return await tagged_answer(service, request, result, form)
+
+    @routes.post("/api/query/batch", **BATCH)
+    async def post_batch(request: Request, caller: Caller = Depends(service.caller)) -> Response:  # noqa: FAST002, B008
+        parameters(request)
+        data = await body_json(request, most=limits.body, depth=limits.depth)
+        asked, form = batch_of(data, limits.batch)
+        return await answer_batch(service, request, caller, asked, form)
+
+    @routes.post("/api/export", **EXPORT)
+    async def post_export(request: Request, caller: Caller = Depends(service.caller)) -> Response:  # noqa: FAST002, B008
+        parameters(request)
+        data = await body_json(request, most=limits.body, depth=limits.depth)
+        query, form = export_of(data)
+        return await download(service, caller, query, form)
 
     return routes
 
@@ -59,7 +74,7 @@ async def answer_post(service: Service, request: Request, caller: Caller) -> Res
     data = await body_json(request, most=limits.body, depth=limits.depth)
     query, form = wanted(data)
     if form.is_file:
-        return await download(service, caller, query, form)
+        return await download(service, caller, query, file_form(form.format))
     result = await service.cache.query(query, caller.grant)
     return await answer(service, request, result, form)
 

@@ -1,0 +1,102 @@
+"""Many questions in one read: each has its own answer or its own problem."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from warmcube.errors import InvalidQuery, LimitExceeded, WarmcubeError
+from warmcube.model.request import Query
+from warmcube.query.parse import query_from_dict
+from warmcube.query.result import Result
+from warmcube.query.wording import shown
+from warmcube.service.answers import json_response
+from warmcube.service.context import Caller, Service
+from warmcube.service.forms import FORM_FIELDS, Form, form_of, json_parts
+from warmcube.service.problems import problem_of
+from warmcube.service.strict import fields_of
+
+__all__ = ["answer_batch", "batch_of"]
+
+_FIELDS: Final = ("queries", *FORM_FIELDS)
+_LARGE: Final = 20_000
+"""From so many values on, encoding leaves the event loop."""
+
+
+def batch_of(data: Any, most: int) -> tuple[list[Query | InvalidQuery], Form]:
+    """The queries of a batch, and the form of all its answers.
+
+    Args:
+        data: the request's object.
+        most: queries.
+
+    Returns:
+        for each query what it asks, or what is wrong with it, so that the others are answered.
+
+    Raises:
+        InvalidQuery: it is no batch.
+        LimitExceeded: there are too many.
+    """
+    given: Mapping[str, Any] = fields_of(data, _FIELDS, "the batch")
+    form = form_of(given)
+    if not form.is_json:
+        raise InvalidQuery(f"format is {shown(form.format)}; a batch has rows or columns")
+    queries = given.get("queries")
+    if not isinstance(queries, list) or not queries:
+        raise InvalidQuery(f"queries is {shown(queries)}; expected a list of at least one query")
+    if len(queries) > most:
+        raise LimitExceeded(
+            f"queries has {len(queries):,} queries, more than [limits] batch = {most:,}; send "
+            "several batches"
+        )
+    return [_query(each) for each in queries], form
+
+
+def _query(given: Any) -> Query | InvalidQuery:
+    try:
+        return query_from_dict(given)
+    except InvalidQuery as error:
+        return error
+
+
+async def answer_batch(
+    service: Service,
+    request: Request,
+    caller: Caller,
+    asked: Sequence[Query | InvalidQuery],
+    form: Form,
+) -> Response:
+    """All answers, of one picture, in the order of their questions."""
+    queries = [each for each in asked if isinstance(each, Query)]
+    answered = iter(await service.cache.query_many(queries, caller.grant) if queries else [])
+    outcomes = [each if isinstance(each, InvalidQuery) else next(answered) for each in asked]
+    if sum(map(_values, outcomes)) > _LARGE:
+        body = await asyncio.to_thread(_encode, outcomes, form)
+    else:
+        body = _encode(outcomes, form)
+    most = service.settings.limits.answer
+    if len(body) > most:
+        raise LimitExceeded(
+            f"the answers have {len(body):,} bytes, more than [limits] answer = {most:,}; narrow "
+            "the queries, or send fewer at once"
+        )
+    return await json_response(request, body)
+
+
+def _values(outcome: Result | WarmcubeError) -> int:
+    return len(outcome) * len(outcome.columns) if isinstance(outcome, Result) else 0
+
+
+def _encode(outcomes: Sequence[Result | WarmcubeError], form: Form) -> bytes:
+    return b'{"answers":[' + b",".join([_outcome(each, form) for each in outcomes]) + b"]}"
+
+
+def _outcome(outcome: Result | WarmcubeError, form: Form) -> bytes:
+    if isinstance(outcome, Result):
+        return b"{" + b",".join(json_parts(outcome, form)) + b"}"
+    return orjson.dumps({"problem": problem_of(outcome).as_json()})
