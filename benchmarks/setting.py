@@ -52,7 +52,7 @@ class Setting:
     Attributes:
         redis_url: of an empty Redis.
         postgres_url: of an empty Postgres.
-        config: the cache as it is meant to be.
+        config: the cache, keeping no answers, so that the store is what is measured.
         uncached: the same with the cache disabled, so that the database answers.
     """
 
@@ -88,6 +88,7 @@ def _write(path: Path, redis_url: str, postgres_url: str, *, enabled: str) -> Pa
 url = "{redis_url}"
 [cache]
 enabled = {enabled}
+resident_bytes = 0
 [sources.main]
 url = "{postgres_url}"
 [[datasources]]

@@ -16,8 +16,9 @@ from typing import Any, Self
 from warmcube.access.grant import Grant
 from warmcube.access.listing import OrganizationName, open_datasources, organizations
 from warmcube.access.permissions import Action
+from warmcube.access.standing import Purpose
 from warmcube.audit.directory import audit_directory, audit_no_directory
-from warmcube.audit.events import Invalidated, Warmed, denial
+from warmcube.audit.events import AuditEvent, Invalidated, Warmed, denial
 from warmcube.audit.request import Request
 from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
@@ -25,21 +26,29 @@ from warmcube.directory.authoriser import Authoriser
 from warmcube.directory.check import DatasourceKeys
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
-from warmcube.errors import AccessDenied, DirectoryError, WarmcubeError
+from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
+from warmcube.jobs.job import Job, JobState
+from warmcube.jobs.ledger import Ledger
+from warmcube.jobs.recorder import Recorder
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
+from warmcube.observe.health import Overall, overall
+from warmcube.observe.measure import measure
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.opening import open_directory, open_seal, open_trail
-from warmcube.query.answer import Answerer, AnswerSettings
+from warmcube.query.answer import AnswerSettings
 from warmcube.query.asked import Asked
+from warmcube.query.export import ExportStream
+from warmcube.query.exporter import PIECE, Exporter
 from warmcube.query.listing import Measures, Values
 from warmcube.query.prepared import Limits
-from warmcube.query.read import StoreReader
 from warmcube.query.result import Result
-from warmcube.query.snapshots import Snapshots
+from warmcube.query.snapshots import Ages, Snapshots
+from warmcube.query.streamform import Form
+from warmcube.query.together import TogetherReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
@@ -73,6 +82,8 @@ class AnalyticsCache:
             a trial that shall alarm nobody.
         stdout: the descriptor that an audit on standard output goes to, for those whose answers
             go there.
+        processes: how many processes like this one share the database: of ``[cache]
+            fallback_slots`` each has an equal part.
         metrics_folder: where the processes of one service share their figures; without one, each
             cache has its own.
     """
@@ -84,22 +95,26 @@ class AnalyticsCache:
         actor: str = "library",
         is_probe: bool = False,
         stdout: int = 1,
+        processes: int = 1,
         metrics_folder: Path | None = None,
     ) -> None:
         self.settings = settings
         self._actor = actor
         self._is_probe = is_probe
         self._stdout = stdout
+        self._processes = processes
         self._metrics_folder = metrics_folder
         self.metrics: Metrics | None = None
         """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
         self._datasources = {datasource.id: datasource for datasource in settings.datasources}
         self._sources: dict[str, Source] = {}
         self._stack = AsyncExitStack()
+        self._is_open = False
         self._seal = open_seal(settings)
         self._store: Store
         self._authoriser: Authoriser
-        self._answerer: Answerer
+        self._answerer: Exporter
+        self._jobs: Ledger
         self._usage: Usage
         self._trail: Trail
         self._observer: Observer = UNOBSERVED
@@ -136,6 +151,16 @@ class AnalyticsCache:
         return self.settings.datasources
 
     @property
+    def jobs(self) -> Ledger:
+        """The warms of all processes: those that run, and the last ones."""
+        return self._jobs
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be asked: between its opening and its closing."""
+        return self._is_open
+
+    @property
     def store(self) -> Store:
         """The open store, for what lives beside the snapshots."""
         return self._store
@@ -146,7 +171,10 @@ class AnalyticsCache:
         Raises:
             EmbeddedError: an embedded server can't be started.
             ConfigError: something that is configured can't be used.
+            NotUsable: it is open already.
         """
+        if self._is_open:
+            raise NotUsable("the cache is open already; open it once")
         async with AsyncExitStack() as stack:
             settings = self.settings
             store = open_store(self._store_url(stack))
@@ -162,6 +190,7 @@ class AnalyticsCache:
                 stack.push_async_callback(self._sources[name].close)
             self._wire(stack)
             self._stack = stack.pop_all()
+        self._is_open = True
         return self
 
     async def __aexit__(
@@ -170,31 +199,48 @@ class AnalyticsCache:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._is_open = False
         await self._stack.aclose()
 
     async def warm(
-        self, datasource: int, *, force: bool = False, progress: ProgressCallback | None = None
+        self,
+        datasource: int,
+        *,
+        force: bool = False,
+        progress: ProgressCallback | None = None,
+        job: Job | None = None,
     ) -> WarmReport:
         """Read a data source's whole table and publish it as the live snapshot.
+
+        Every warm is a job: `jobs` says in every process how far it is.
 
         Args:
             datasource: its id.
             force: publish although most rows are gone.
             progress: told as it happens.
+            job: the one that asks for it, from `jobs`; None for a new one.
 
         Raises:
             UnknownDatasource: none has this id.
+            WarmInProgress: somebody else is warming it.
             WarmError: it did not publish; the old snapshot goes on serving.
             SourceError: the database.
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        warmed = partial(Warmed, actor=self._actor, datasource=datasource, forced=force)
         started = time.monotonic()
+        actor = self._actor if job is None else job.actor
+        warmed = partial(Warmed, actor=actor, datasource=datasource, forced=force)
         try:
-            report = await self._warmer.warm(
-                wanted, self._sources[wanted.source], force=force, progress=progress
-            )
+            if job is None:
+                job = await self._jobs.start(
+                    datasource, actor=actor, forced=force, state=JobState.RUNNING
+                )
+            async with Recorder(self._jobs, job, progress) as recorder:
+                report = await self._warmer.warm(
+                    wanted, self._sources[wanted.source], force=force, progress=recorder.tell
+                )
+                recorder.finish(report)
         except (WarmcubeError, asyncio.CancelledError) as error:
             self._trail.note(warmed(outcome="failed", error=type(error).__name__))
             self._observer.warmed(datasource, None, time.monotonic() - started)
@@ -209,15 +255,17 @@ class AnalyticsCache:
                 seconds=report.seconds,
             )
         )
-        self._snapshots.forget(datasource)
+        self._forget(datasource)
         return report
 
-    async def authorize(self, user: str, *, actor: str | None = None) -> Grant:
+    async def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:
         """Decide what a user may read, now and for a bounded time.
 
         Args:
             user: whose rights count.
             actor: who asks, for the audit; None for the cache's own actor.
+            anew: False where a grant will do that was decided before and still counts, as if it
+                had been in hand since: the directory was looked at within the last second.
 
         Raises:
             AccessDenied: unknown, inactive, without a right to read; or the directory can't be
@@ -225,11 +273,17 @@ class AnalyticsCache:
         """
         actor = actor or self._actor
         try:
-            return await self._authoriser.authorize(user, actor=actor)
+            if anew:
+                return await self._authoriser.authorize(user, actor=actor)
+            return await self._authoriser.recall(user, actor=actor)
         except (AccessDenied, DirectoryError) as error:
             request = Request(action="authorize")
             self._trail.note(denial(error, actor=actor, subject=user, request=request))
             raise
+
+    def note(self, event: AuditEvent) -> None:
+        """Have something written in the audit that happened around the engine."""
+        self._trail.note(event)
 
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
@@ -288,9 +342,34 @@ class AnalyticsCache:
         Raises:
             InvalidQuery: the query is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
+            Overloaded: too many reads of this user, or of the database, go on already.
             SourceError: neither the cache nor the database could answer.
         """
         return await self._answerer.answer(Asked(query=query), grant)
+
+    async def query_many(
+        self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
+    ) -> list[Result | WarmcubeError]:
+        """Answer many queries under a grant in one read, each as if it were asked alone.
+
+        What several of them need is fetched once. All that ask the same data source are answered
+        from one snapshot, or else from one transaction of the database.
+
+        Args:
+            queries: the questions; some may be wrong, or not allowed.
+            grant: from `authorize`.
+            purpose: "export" for answers that will leave the house, as `export` gives them.
+
+        Returns:
+            for each query, in their order, its answer, or the error that it would have raised.
+
+        Raises:
+            AccessDenied: the grant is over.
+            LimitExceeded: more than ``[limits] batch`` queries.
+            Overloaded: too many reads of this user go on already.
+        """
+        asked = [Asked(query=query, purpose=purpose) for query in queries]
+        return await self._answerer.answer_many(asked, grant)
 
     async def export(self, query: Query, grant: Grant) -> Result:
         """The same, for what will leave the house: only rows that may be read and exported.
@@ -301,6 +380,43 @@ class AnalyticsCache:
             SourceError: neither the cache nor the database could answer.
         """
         return await self._answerer.answer(Asked(query=query, purpose="export"), grant)
+
+    async def export_stream(
+        self,
+        query: Query,
+        grant: Grant,
+        format: str = "csv",
+        *,
+        spreadsheet: bool = False,
+        chunk_rows: int = PIECE,
+    ) -> ExportStream:
+        """The same as a file that is taken piece by piece, of whatever size.
+
+        Answers that aren't grouped or ordered may have more rows than ``[limits] rows``: they are
+        read and written as they are taken. Others are evaluated first.
+
+        Args:
+            query: the question.
+            grant: from `authorize`.
+            format: ``csv``, ``jsonl`` (an object on each line), ``arrow`` or ``parquet``.
+            spreadsheet: put an apostrophe in front of texts that a spreadsheet would compute; for
+                CSV only.
+            chunk_rows: about how many rows are read for each piece.
+
+        Returns:
+            what gives the bytes when it is iterated over with ``async for``; close it where you
+            stop before the end. Rights are looked at again before each piece. An error in between
+            means that what came isn't the answer.
+
+        Raises:
+            InvalidQuery: the query is wrong, or the format.
+            AccessDenied: the grant doesn't allow to export this, or is over.
+            Overloaded: too many reads of this user, or of the database, go on already.
+            SourceError: neither the cache nor the database could answer.
+        """
+        asked = Asked(query=query, purpose="export")
+        form = Form(format=format, spreadsheet=spreadsheet)
+        return await self._answerer.export_stream(asked, grant, form, chunk_rows)
 
     async def values(  # noqa: PLR0913 - what a query may be narrowed by
         self,
@@ -383,7 +499,7 @@ class AnalyticsCache:
             self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
             raise
         self._trail.note(invalidated(outcome="done", was_live=outcome.was_live, keys=outcome.keys))
-        self._snapshots.forget(wanted.id)
+        self._forget(wanted.id)
         return outcome
 
     async def stats(self, datasource: int) -> Stats:
@@ -395,6 +511,27 @@ class AnalyticsCache:
         """
         wanted = self.settings.datasource(datasource)
         return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
+
+    async def health(self, datasource: int | None = None) -> Overall:
+        """How well the cache is, out of what is measured now.
+
+        Args:
+            datasource: its id; None for all of them.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.datasources
+        if datasource is not None:
+            wanted = (self.settings.datasource(datasource),)
+        is_on = self.settings.cache.enabled
+        return overall(
+            [
+                await measure(self._store, self._keys(one.id), one, self._seal, is_on=is_on)
+                for one in wanted
+            ]
+        )
 
     async def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
         """How many rows the live snapshot has, by measure and frequency; empty without one.
@@ -412,6 +549,10 @@ class AnalyticsCache:
         return {
             (name.measure, name.frequency): partition.rows for name, partition in partitions.items()
         }
+
+    def _forget(self, datasource: int) -> None:
+        self._snapshots.forget(datasource)
+        self._answerer.residents.forget(datasource)
 
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)
@@ -440,9 +581,16 @@ class AnalyticsCache:
             is_watching=True,
         )
         stack.push_async_callback(self._authoriser.aclose)
-        self._snapshots = Snapshots(self._store, namespace, self._seal)
+        self._snapshots = Snapshots(
+            self._store,
+            namespace,
+            self._seal,
+            ages=Ages(pointer=cache.max_pointer_age, unchecked=cache.max_unchecked_age),
+        )
+        stack.push_async_callback(self._snapshots.close)
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
+        self._jobs = Ledger(self._store, namespace)
         self._warmer = Warmer(
             self._store,
             namespace,
@@ -466,12 +614,12 @@ class AnalyticsCache:
             is_audit_required=settings.audit.required,
         )
         limits = settings.limits
-        self._answerer = Answerer(
+        self._answerer = Exporter(
             self._datasources,
             self._sources,
             self._authoriser,
             self._snapshots,
-            StoreReader(self._store, self._snapshots, self._seal),
+            TogetherReader(self._store, self._snapshots, self._seal),
             self._usage,
             self._trail,
             AnswerSettings(
@@ -483,6 +631,11 @@ class AnalyticsCache:
                 ),
                 enabled=cache.enabled,
                 seconds=cache.query_timeout / 1000,
+                resident_bytes=cache.resident_bytes,
+                running_per_user=limits.running_per_user,
+                fallback_slots=cache.fallback_slots,
+                processes=self._processes,
+                batch=limits.batch,
                 observer=self._observer,
             ),
         )

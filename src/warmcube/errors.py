@@ -10,12 +10,14 @@
     │   ├── MissingRole            needs a role column that the table lacks
     │   ├── InvalidFilter          a condition, id or date that can't be read
     │   ├── LimitExceeded          more than ``[limits]`` allow
+    │   ├── UnknownJob             no such job, or one that is long over
     │   └── InvalidRequest         what holds the query can't be read (malformed, too large)
     ├── Unauthenticated            nobody knows who asks
     ├── TooManyAttempts            too many wrong passwords; try again later
     ├── IdentityUnavailable        the identity provider can't be asked
     ├── AccessDenied               this user may not ask for this
     ├── Overloaded                 too much is asked at once; try again later
+    ├── ExportBroken               an export that broke off; what went out of it isn't whole
     ├── DirectoryError             the directory can't be read or has defects
     ├── AuditError                 the audit can't be written
     ├── SourceError                the database
@@ -33,7 +35,10 @@
     │   ├── WarmMismatch           what was written isn't what the source holds
     │   └── WarmRefused            far fewer rows than before; needs ``--force``
     ├── ServeError                 the service can't listen, or its processes keep ending
-    └── EmbeddedError              an embedded server can't be started
+    ├── EmbeddedError              an embedded server can't be started
+    ├── ServiceError               a service answers otherwise than a client expects
+    │   └── ServiceUnavailable     can't be reached, or doesn't answer in time
+    └── NotUsable                  closed, forked, or called from where it would wait for itself
 
 A message says what was wrong, with the value; what was expected; what to do. It never holds a
 credential. ``exit_status`` is what the command line exits with.
@@ -48,14 +53,18 @@ __all__ = [
     "Damage",
     "DirectoryError",
     "EmbeddedError",
+    "ExportBroken",
     "IdentityUnavailable",
     "InvalidFilter",
     "InvalidQuery",
     "InvalidRequest",
     "LimitExceeded",
     "MissingRole",
+    "NotUsable",
     "Overloaded",
     "ServeError",
+    "ServiceError",
+    "ServiceUnavailable",
     "SourceError",
     "SourceUnavailable",
     "StoreError",
@@ -67,6 +76,7 @@ __all__ = [
     "Unauthenticated",
     "UnknownColumn",
     "UnknownDatasource",
+    "UnknownJob",
     "UnsupportedValue",
     "WarmError",
     "WarmFenced",
@@ -97,6 +107,10 @@ class InvalidQuery(WarmcubeError):
 
 class UnknownDatasource(InvalidQuery):
     """No such data source, or none that this user may know of: the words are the same."""
+
+
+class UnknownJob(InvalidQuery):
+    """No such job: there never was one, or it ended so long ago that its record is gone."""
 
 
 class UnknownColumn(InvalidQuery):
@@ -175,6 +189,10 @@ class Overloaded(WarmcubeError):
         self.retry_after = retry_after
 
 
+class ExportBroken(WarmcubeError):
+    """A streamed export that broke off: what went out isn't all, and has to be thrown away."""
+
+
 class AccessDenied(WarmcubeError):
     """This user may not ask for this; never says whether what was named exists.
 
@@ -239,7 +257,30 @@ class WarmError(WarmcubeError):
 
 
 class WarmInProgress(WarmError):
-    """Another warmer holds the lease of this data source."""
+    """Somebody else is warming this data source.
+
+    Args:
+        message: for whoever asked.
+        by: who.
+        since: since when, ISO 8601 in UTC; None if not known.
+        job: the id of their job; None if there is only a lease.
+        retry_after: seconds after which it is worth another try.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        by: str = "somebody",
+        since: str | None = None,
+        job: str | None = None,
+        retry_after: float = 1.0,
+    ) -> None:
+        super().__init__(message)
+        self.by = by
+        self.since = since
+        self.job = job
+        self.retry_after = retry_after
 
 
 class WarmFenced(WarmError):
@@ -260,3 +301,15 @@ class ServeError(WarmcubeError):
 
 class EmbeddedError(WarmcubeError):
     """An embedded server can't be started or stopped."""
+
+
+class ServiceError(WarmcubeError):
+    """A service of warmcube answers otherwise than its client expects, or has failed."""
+
+
+class ServiceUnavailable(ServiceError):
+    """The service can't be reached, or didn't answer in time."""
+
+
+class NotUsable(WarmcubeError):
+    """A cache or a client that isn't open, is another process's, or would wait for itself."""

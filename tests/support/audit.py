@@ -20,6 +20,9 @@ from warmcube.audit.events import (
     Exported,
     Granted,
     Invalidated,
+    PasswordChanged,
+    SignedIn,
+    SignedOut,
     Warmed,
 )
 from warmcube.audit.listed import Listed
@@ -119,6 +122,15 @@ EVENTS: dict[str, AuditEvent] = {
     ),
     "directory unreadable": DirectoryChanged(
         actor="library", outcome="failed", source="access.toml", before="v1", error="not there"
+    ),
+    "signed in": SignedIn(actor="service", subject="ana", by="password"),
+    "signed out": SignedOut(actor="ana", subject="ana", sessions=2),
+    "password changed": PasswordChanged(actor="cli:op", subject="ana", removed=False),
+    "not signed in": Denied(
+        actor="service",
+        subject=None,
+        reason=DenialReason.WRONG_CREDENTIALS,
+        request=Request(action="sign_in"),
     ),
     "dropped": Dropped(count=3, since=NOON),
 }

@@ -10,7 +10,10 @@ from adbc_driver_postgresql import dbapi
 from warmcube import AnalyticsCache
 from warmcube.config import load
 
-__all__ = ["ACCESS", "TABLE", "execute", "make_cache", "select"]
+__all__ = ["ACCESS", "NOTHING_KEPT", "TABLE", "execute", "make_cache", "select"]
+
+NOTHING_KEPT = {"WARMCUBE_CACHE__RESIDENT_BYTES": "0"}
+"""For tests of what is read from the store each time."""
 
 TABLE = """
 CREATE SCHEMA ih;

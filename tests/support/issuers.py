@@ -44,6 +44,8 @@ class KeyServer:
         status: of the answer.
         body: instead of the key set.
         asked: how often it was asked.
+        location: where it redirects to, with a status that does.
+        answers: answers wait for it.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,6 +54,9 @@ class KeyServer:
         self.status = 200
         self.body: bytes | None = None
         self.asked = 0
+        self.location: str | None = None
+        self.answers = threading.Event()
+        self.answers.set()
 
 
 @contextmanager
@@ -61,9 +66,12 @@ def key_server() -> Iterator[KeyServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.asked += 1
+            state.answers.wait(30)
             body = state.body or json.dumps({"keys": state.keys}).encode()
             self.send_response(state.status)
             self.send_header("Content-Type", "application/json")
+            if state.location is not None:
+                self.send_header("Location", state.location)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             try:
@@ -76,11 +84,12 @@ def key_server() -> Iterator[KeyServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     state = KeyServer(f"http://127.0.0.1:{server.server_address[1]}/keys")
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         yield state
     finally:
+        state.answers.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -98,6 +98,12 @@ class MemorySnapshot:
     ) -> pa.Table:
         """Not needed to warm."""
         raise AssertionError(partition, scope, columns, days, max_rows)
+
+    def stream_slice(
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        """Not needed to warm."""
+        raise AssertionError(partition, scope, columns)
 
     async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
         """Not needed to warm."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,7 +23,7 @@ from warmcube.errors import AccessDenied, MissingRole, UnknownDatasource
 from warmcube.model.request import Query
 from warmcube.query.result import Result
 
-__all__ = ["Servers", "Trial", "open_caches"]
+__all__ = ["Servers", "Trial", "open_caches", "refusal_of"]
 
 DATABASE_SHARE = 8
 """Each so-manieth pair is answered by the database too."""
@@ -42,17 +42,21 @@ class Servers:
 async def open_caches(
     sample: Sample, people: People, servers: Servers
 ) -> AsyncIterator[dict[str, AnalyticsCache]]:
-    """Two on the same table, by what they answer from: the store, and the database."""
+    """On the same table, by what they answer from: the store, what is kept, the database."""
     servers.folder.joinpath("access.toml").write_text(people.toml(), encoding="utf-8")
     text = _configuration(sample, servers)
-    store, database = servers.folder / "store.toml", servers.folder / "database.toml"
-    store.write_text(text, encoding="utf-8")
-    database.write_text(f"[cache]\nenabled = false\n{text}", encoding="utf-8")
-    async with (
-        AnalyticsCache.from_config(store) as warm,
-        AnalyticsCache.from_config(database) as cold,
-    ):
-        yield {"store": warm, "database": cold}
+    sections = {
+        "store": "[cache]\nresident_bytes = 0\n",
+        "resident": "",
+        "database": "[cache]\nenabled = false\n",
+    }
+    caches = {}
+    async with AsyncExitStack() as stack:
+        for origin, section in sections.items():
+            path = servers.folder / f"{origin}.toml"
+            path.write_text(section + text, encoding="utf-8")
+            caches[origin] = await stack.enter_async_context(AnalyticsCache.from_config(path))
+        yield caches
 
 
 def _configuration(sample: Sample, servers: Servers) -> str:
@@ -126,7 +130,9 @@ class Trial:
             return wrong and f"{person}\n{query}\n{wrong}"
         statement, names = self.sql.select(query, verdict.condition)
         expected = expected_rows(self.sample, query, self._fetch(statement, names))
-        origins = ["store", "database"] if number % DATABASE_SHARE == 0 else ["store"]
+        origins = ["store", "resident"]
+        if number % DATABASE_SHARE == 0:
+            origins.append("database")
         types = set()
         for origin in origins:
             answer = await self._ask(origin, person, query)
@@ -168,17 +174,25 @@ class Trial:
     async def _ask(self, origin: str, person: Person, query: Query) -> Result | Refusal | str:
         cache = self.caches[origin]
         try:
+            if origin == "resident":  # only what was asked before is kept
+                await cache.query(query, await cache.authorize(person.id))
             return await cache.query(query, await cache.authorize(person.id))
-        except AccessDenied:
-            return Refusal.DENIED
-        except UnknownDatasource:
-            return Refusal.UNKNOWN
-        except MissingRole:
-            return Refusal.MISSING
         except Exception as error:  # noqa: BLE001 - told with what it takes to repeat it
-            return f"{type(error).__name__}: {error}"
+            return refusal_of(error)
 
     def _fetch(self, statement: str, names: list[str]) -> list[dict[str, str | None]]:
         self.cursor.execute(statement)
         columns = [column.to_pylist() for column in self.cursor.fetch_arrow_table().columns]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def refusal_of(error: Exception) -> Refusal | str:
+    """Which refusal an error is; else what it says."""
+    for kind, refusal in (
+        (AccessDenied, Refusal.DENIED),
+        (UnknownDatasource, Refusal.UNKNOWN),
+        (MissingRole, Refusal.MISSING),
+    ):
+        if isinstance(error, kind):
+            return refusal
+    return f"{type(error).__name__}: {error}"

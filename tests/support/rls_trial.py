@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,16 +82,19 @@ async def open_trial(
     world = make_world(random, family, place.connection)
     _write_file(place)
     text = _configuration(world, place, directory)
-    store, database = place.folder / "store.toml", place.folder / "database.toml"
-    store.write_text(text, encoding="utf-8")
-    database.write_text(f"[cache]\nenabled = false\n{text}", encoding="utf-8")
-    async with (
-        AnalyticsCache.from_config(store) as warm,
-        AnalyticsCache.from_config(database) as cold,
-    ):
+    sections = {
+        "store": "[cache]\nresident_bytes = 0\n",
+        "resident": "",
+        "database": "[cache]\nenabled = false\n",
+    }
+    caches = {}
+    async with AsyncExitStack() as stack:
+        for origin, section in sections.items():
+            path = place.folder / f"{origin}.toml"
+            path.write_text(section + text, encoding="utf-8")
+            caches[origin] = await stack.enter_async_context(AnalyticsCache.from_config(path))
         for facts in world.facts:
-            await warm.warm(facts.id)
-        caches = {"store": warm, "database": cold}
+            await caches["store"].warm(facts.id)
         trial = Trial(random, world, place, caches, directory, tally)
         await trial.begin()
         yield trial
@@ -236,7 +239,7 @@ class Trial:
         if expected and endings == ["rows"]:
             self._count_rows(case, rows, scopes)
         is_for_all = self.tally["cases"] % _DATABASE_SHARE == 0
-        for origin in ["store", "database"] if is_for_all else ["store"]:
+        for origin in ["store", "resident", *(["database"] if is_for_all else [])]:
             found = await self._ask(origin, case, in_hand=in_hand or self.random.random() < 0.6)
             is_right = found in expected if isinstance(found, str) else found == expected
             self.tally[f"answered by the {origin}"] += 1
@@ -259,7 +262,9 @@ class Trial:
             return type(error).__name__
         except Exception as error:  # noqa: BLE001 - told with what it takes to repeat it
             return f"{type(error).__name__}: {error}"
-        if result.meta.origin != origin:
+        self.tally[f"from {result.meta.origin}, asked of {origin}"] += 1
+        # What is asked again after a move is kept; what is asked first comes from the store.
+        if result.meta.origin not in ({"store", "resident"} if origin == "resident" else {origin}):
             return f"answered by {result.meta.origin}: {result.meta.notes}"
         return _as_outcome(tuple(row.values()) for row in result.rows())
 

@@ -34,10 +34,10 @@ def as_user(name: str, **headers: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def open_client(
-    settings: Settings, scan: LeakScan
+    settings: Settings, scan: LeakScan, **options: Any
 ) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
     """A client of an application that has started, whose every response is looked through."""
-    app = create_app(settings, identify_by_name)
+    app = create_app(settings, identify_by_name, **options)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

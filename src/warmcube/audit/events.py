@@ -26,6 +26,9 @@ __all__ = [
     "Exported",
     "Granted",
     "Invalidated",
+    "PasswordChanged",
+    "SignedIn",
+    "SignedOut",
     "Warmed",
     "denial",
 ]
@@ -113,6 +116,42 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn:
+    """Somebody proved who they are, and has a session."""
+
+    name: ClassVar[str] = "signed_in"
+
+    outcome: Annotated[Literal["done"], "what came of it"] = "done"
+    actor: Annotated[str, "who let them in"]
+    subject: Annotated[str, "who signed in"]
+    by: Annotated[Literal["password", "oidc"], "how they proved who they are"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOut:
+    """Somebody ended their session, or all of theirs."""
+
+    name: ClassVar[str] = "signed_out"
+
+    outcome: Annotated[Literal["done"], "what came of it"] = "done"
+    actor: Annotated[str, "who did it"]
+    subject: Annotated[str, "whose sessions ended"]
+    sessions: Annotated[int, "how many of them"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChanged:
+    """Somebody has a new password, or none any more; their sessions end."""
+
+    name: ClassVar[str] = "password_changed"
+
+    outcome: Annotated[Literal["done"], "what came of it"] = "done"
+    actor: Annotated[str, "who did it"]
+    subject: Annotated[str, "whose password"]
+    removed: Annotated[bool, "whether there is none any more"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warmed:
     """A data source was warmed, or was not."""
 
@@ -182,6 +221,9 @@ AuditEvent: TypeAlias = (
     | Warmed
     | Invalidated
     | DirectoryChanged
+    | SignedIn
+    | SignedOut
+    | PasswordChanged
     | Dropped
 )
 EVENTS: Final[tuple[type[AuditEvent], ...]] = (
@@ -193,13 +235,19 @@ EVENTS: Final[tuple[type[AuditEvent], ...]] = (
     Warmed,
     Invalidated,
     DirectoryChanged,
+    SignedIn,
+    SignedOut,
+    PasswordChanged,
     Dropped,
 )
 """All of them."""
 
 
 def denial(error: WarmcubeError, *, actor: str, subject: object, request: Request) -> Denied:
-    """The event of an error that denies: `AccessDenied`, `UnknownDatasource` or `DirectoryError`.
+    """The event of an error that denies.
+
+    That is `AccessDenied`, `UnknownDatasource` or `DirectoryError`; of who signs in,
+    `Unauthenticated` or `TooManyAttempts`.
 
     Args:
         error: as it was raised.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
+
+import orjson
 
 from warmcube.audit.events import EVENTS, AuditEvent
 from warmcube.audit.listed import Listed
@@ -31,7 +32,6 @@ class Heading:
     request: Annotated[str | None, "the id of the request to the service; null for several"] = None
 
 
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _NAMES: Final[dict[Any, tuple[str, ...]]] = {
     kind: tuple(field.name for field in fields(kind))
     for kind in (*EVENTS, Because, Condition, Heading, Request)
@@ -46,7 +46,7 @@ def line_of(event: AuditEvent, heading: Heading) -> bytes:
             tree.update(value)
         else:
             tree[name] = value
-    return _ENCODER.encode(tree).encode() + b"\n"
+    return orjson.dumps(tree, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _fields(record: Any) -> dict[str, Any]:

@@ -6,7 +6,14 @@ from enum import StrEnum
 from typing import Final
 
 from warmcube.access.narrow import Narrowed
-from warmcube.errors import AccessDenied, DirectoryError, UnknownDatasource, WarmcubeError
+from warmcube.errors import (
+    AccessDenied,
+    DirectoryError,
+    TooManyAttempts,
+    Unauthenticated,
+    UnknownDatasource,
+    WarmcubeError,
+)
 from warmcube.model.request import Query
 
 __all__ = ["BLOCKED", "DenialReason", "EmptyReason", "denial_reason", "empty_reason"]
@@ -22,6 +29,7 @@ class DenialReason(StrEnum):
     NO_READ = "no permission to read this data source"
     NO_EXPORT = "no permission to export this data source"
     NO_CACHE = "no permission for the cache"
+    CROSS_SITE = "cross-site request"
     UNKNOWN_DATASOURCE = "unknown data source"
     ORGANIZATION_OUTSIDE = "organization outside the scope"
     PRACTICE_OUTSIDE = "practice outside the scope"
@@ -29,6 +37,9 @@ class DenialReason(StrEnum):
     NO_GRANT = "no grant"
     FOREIGN_GRANT = "foreign grant"
     OUTDATED_GRANT = "grant outdated"
+    WRONG_CREDENTIALS = "wrong user or password"
+    TOO_MANY_ATTEMPTS = "too many attempts"
+    PROVIDER_LOGIN = "login at the identity provider"
     DIRECTORY_UNREADABLE = "directory unreadable"
     OTHER = "other"
 
@@ -58,12 +69,26 @@ def denial_reason(error: WarmcubeError) -> tuple[DenialReason, str | None]:
         return DenialReason.UNKNOWN_DATASOURCE, None
     if isinstance(error, DirectoryError):
         return DenialReason.DIRECTORY_UNREADABLE, str(error)
+    if isinstance(error, Unauthenticated | TooManyAttempts):
+        return _not_signed_in(error)
     text = error.reason if isinstance(error, AccessDenied) else type(error).__name__
     known, _, detail = text.partition(": ")
     try:
         return DenialReason(known), detail or None
     except ValueError:
         return DenialReason.OTHER, text or None
+
+
+def _not_signed_in(
+    error: Unauthenticated | TooManyAttempts,
+) -> tuple[DenialReason, str | None]:
+    if isinstance(error, TooManyAttempts):
+        return DenialReason.TOO_MANY_ATTEMPTS, None
+    if error.code == "password":
+        return DenialReason.WRONG_CREDENTIALS, None
+    if error.code == "oidc":
+        return DenialReason.PROVIDER_LOGIN, str(error)
+    return DenialReason.OTHER, error.code
 
 
 def empty_reason(query: Query, narrowed: Narrowed) -> EmptyReason:

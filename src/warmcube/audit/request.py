@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 RequestAction: TypeAlias = Literal[
-    "authorize", "query", "export", "values", "measures", "explain", "administer"
+    "authorize", "query", "export", "values", "measures", "explain", "administer", "sign_in"
 ]
 
 

@@ -27,6 +27,9 @@ _BATCH: Final = 500  # lines of one write
 _MANY: Final = 20  # from so many on, lines are made in a thread
 _GATHER: Final = 0.05
 """Seconds for which lines that nobody waits for are gathered, so that a write has many of them."""
+_PRESSING: Final = 1000
+"""From so many events that wait on, whoever adds one lets the event loop go on first."""
+_PAUSE: Final = 0.001
 _FIRST_RETRY: Final = 0.1
 _LONGEST_RETRY: Final = 5.0
 
@@ -147,6 +150,7 @@ class Trail:
         """
         if not self._required:
             self.note(event)
+            await self._let_write()
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         item = _Item(event, self._clock(), REQUEST_ID.get(), waiter)
@@ -159,6 +163,18 @@ class Trail:
                 await waiter
         except TimeoutError:
             raise _refusal(f"it didn't answer within {self._bound:g} s") from None
+
+    async def _let_write(self) -> None:
+        """Leave time to write where much waits, though not until it is written.
+
+        Answers that need no server come one after the other without waiting for anything; a loop
+        over them would leave no time at all.
+        """
+        waiting = len(self._queue)
+        if waiting > min(_PRESSING, self._queue_size // 2):
+            self._hurry.set()
+            is_nearly_full = 4 * waiting > 3 * self._queue_size and self.trouble is None
+            await asyncio.sleep(_PAUSE if is_nearly_full else 0)
 
     async def retry(self) -> None:
         """See whether the sink works again, if it didn't and nothing waits that would tell.

@@ -15,14 +15,20 @@ from joserfc.errors import JoseError
 
 from warmcube.authn.headers import Headers, values_of
 from warmcube.authn.identity import Identity
-from warmcube.authn.key_sets import Key, KeySource
+from warmcube.authn.keys import Key, Keys, KeySource
 from warmcube.authn.token import Expected, Token, claimed_user, parse_token, refusal
-from warmcube.errors import Unauthenticated
+from warmcube.config.auth_sections import ALGORITHMS
+from warmcube.errors import IdentityUnavailable, Unauthenticated
 
 __all__ = ["BearerTokens", "Issuer"]
 
 _REMEMBERED: Final = 10_000
 """Tokens whose signature isn't checked again until they end or keys change."""
+_REGISTRIES: Final = {
+    name: jws.JWSRegistry(algorithms=[name], strict_check_header=False) for name in ALGORITHMS
+}
+"""One for each algorithm, that knows no other. Headers that nobody here understands change nothing;
+`parse_token` refuses those that would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +55,7 @@ class _Proven:
     identity: Identity
     ends: float
     issuer: Issuer
-    generation: int
+    keys: Keys
 
 
 class BearerTokens:
@@ -84,11 +90,10 @@ class BearerTokens:
             IdentityUnavailable: the keys that it could be checked with can't be had.
         """
         text = _token_of(headers)
-        digest = hashlib.sha256(text.encode("ascii", errors="replace")).digest()
+        digest = hashlib.sha256(text.encode("latin-1")).digest()
         known = self._proven.get(digest)
         if known is not None:
-            await known.issuer.keys.refresh()
-            if known.issuer.keys.generation == known.generation and self._clock() < known.ends:
+            if known.issuer.keys.current() is known.keys and self._clock() < known.ends:
                 self._proven.move_to_end(digest)
                 return known.identity
             del self._proven[digest]
@@ -103,15 +108,15 @@ class BearerTokens:
         issuers = [each for each in self._issuers if each.name == token.issuer]
         if not issuers:
             raise refusal("was made by somebody whose tokens don't count here", "issuer")
-        issuer, generation = await self._verified(token, issuers)
+        issuer, keys = await self._verified(token, issuers)
         user, ends = claimed_user(token.claims, issuer.expected, self._clock())
         identity = Identity(user=user, actor=user, method="token", valid_until=ends)
-        self._proven[digest] = _Proven(identity, ends, issuer, generation)
+        self._proven[digest] = _Proven(identity, ends, issuer, keys)
         while len(self._proven) > self._most:
             self._proven.popitem(last=False)
         return identity
 
-    async def _verified(self, token: Token, issuers: Sequence[Issuer]) -> tuple[Issuer, int]:
+    async def _verified(self, token: Token, issuers: Sequence[Issuer]) -> tuple[Issuer, Keys]:
         """Which of an issuer's entries a token is signed for.
 
         Several have the same name where one issuer makes tokens for several audiences; the
@@ -122,20 +127,37 @@ class BearerTokens:
         meant = [each for each in issuers if each.expected.audience in named]
         if not meant:
             raise refusal("is meant for another audience", "audience")
+        failure: IdentityUnavailable | None = None
         for issuer in meant:
             if token.algorithm not in issuer.algorithms:
                 continue
-            for key in await issuer.keys.candidates(token.algorithm, token.kid):
-                if _is_signed(token, key):
-                    return issuer, issuer.keys.generation
+            try:
+                keys, candidates = await _candidates(token, issuer.keys)
+            except IdentityUnavailable as error:
+                failure = error  # another entry may have the key
+                continue
+            if any(_is_signed(token, key) for key in candidates):
+                return issuer, keys
+        if failure is not None:
+            raise failure
         if not any(token.algorithm in each.algorithms for each in meant):
             raise refusal("is signed with an algorithm that doesn't count", "algorithm")
         raise refusal("isn't signed by its issuer", "signature")
 
 
+async def _candidates(token: Token, source: KeySource) -> tuple[Keys, Sequence[Key]]:
+    """The keys that may have signed a token, among those that count now."""
+    keys = source.current()
+    found = () if keys is None else keys.candidates(token.algorithm, token.kid)
+    if keys is None or not found:
+        keys = await source.renewed()
+        found = keys.candidates(token.algorithm, token.kid)
+    return keys, found
+
+
 def _is_signed(token: Token, key: Key) -> bool:
     try:
-        jws.deserialize_compact(token.text.encode(), key, algorithms=[token.algorithm])
+        jws.deserialize_compact(token.text.encode(), key, registry=_REGISTRIES[token.algorithm])
     except (JoseError, ValueError, TypeError):
         return False
     return True

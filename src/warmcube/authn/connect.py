@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 from warmcube.authn.bearer import BearerTokens, Issuer
 from warmcube.authn.fetching import Fetcher
-from warmcube.authn.key_sets import FetchedKeys, FileKeys, KeySource, OneKey, read_key
+from warmcube.authn.key_files import FileKeys, read_key, read_key_set
+from warmcube.authn.key_url import FetchedKeys
+from warmcube.authn.keys import KeySource
 from warmcube.authn.token import Expected
 from warmcube.config import Settings
 from warmcube.config.auth_sections import KeysSection
@@ -30,8 +35,18 @@ def require_authentication(settings: Settings) -> None:
         )
 
 
-def open_bearer_tokens(settings: Settings) -> BearerTokens:
+def open_bearer_tokens(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> BearerTokens:
     """What checks the tokens of the configured issuers.
+
+    Args:
+        settings: name the issuers, and where their keys are.
+        clock: Unix seconds, by which tokens begin and end.
+        monotonic: seconds that only grow, by which keys are looked for again.
 
     Raises:
         ConfigError: a file of keys can't be used.
@@ -44,20 +59,28 @@ def open_bearer_tokens(settings: Settings) -> BearerTokens:
             expected=Expected(
                 audience=each.audience, claim=each.claim, prefix=each.prefix, leeway=each.leeway
             ),
-            keys=_keys(settings, each, stack),
+            keys=_keys(settings, each, stack, monotonic),
         )
         for each in settings.auth.keys
     ]
-    return BearerTokens(issuers, stack)
+    return BearerTokens(issuers, stack, clock=clock)
 
 
-def _keys(settings: Settings, section: KeysSection, stack: AsyncExitStack) -> KeySource:
+def _keys(
+    settings: Settings,
+    section: KeysSection,
+    stack: AsyncExitStack,
+    monotonic: Callable[[], float],
+) -> KeySource:
     if section.key_file is not None:
-        return OneKey(read_key(settings.base / section.key_file, section.algorithms))
+        path = settings.base / section.key_file
+        read = partial(read_key, path, section.algorithms)
+        return FileKeys(path, read, monotonic=monotonic)
     if section.jwks_file is not None:
-        return FileKeys(settings.base / section.jwks_file)
+        path = settings.base / section.jwks_file
+        return FileKeys(path, partial(read_key_set, path), monotonic=monotonic)
     if section.jwks_url is None:  # pragma: no cover - a section has exactly one of the three
         raise ConfigError("[[auth.keys]] needs key_file, jwks_file or jwks_url")
-    fetcher = Fetcher()
-    stack.push_async_callback(fetcher.close)
-    return FetchedKeys(section.jwks_url, fetcher)
+    keys = FetchedKeys(section.jwks_url, Fetcher(), monotonic=monotonic)
+    stack.push_async_callback(keys.close)
+    return keys

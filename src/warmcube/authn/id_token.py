@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from warmcube.authn.provider import ALGORITHMS
+from warmcube.authn.token import is_name
 from warmcube.errors import Unauthenticated
 
 __all__ = ["Expected", "claims_of", "kid_of", "user_of"]
@@ -22,7 +22,6 @@ _LEEWAY: Final = 60
 _OLDEST: Final = 600
 """Seconds since an ID token was issued: a login doesn't take longer."""
 _FOREIGN_KEYS: Final = frozenset({"jku", "jwk", "x5u", "x5c", "crit"})
-_USER: Final = re.compile(r"[^\x00-\x20\x7f-\x9f\s](?:[^\x00-\x1f\x7f-\x9f]{0,254}[^\x00-\x20\s])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +112,7 @@ def user_of(claims: Mapping[str, Any], claim: str, prefix: str) -> str:
         Unauthenticated: it isn't there, isn't one plain name, or is an unverified email address.
     """
     value = claims.get(claim)
-    if not isinstance(value, str) or not _USER.fullmatch(value):
+    if not is_name(value):
         raise _refusal(f"has no {claim} that names a user")
     if claim == "email" and claims.get("email_verified") is not True:
         raise _refusal("has an email address that the provider didn't verify")

@@ -7,7 +7,8 @@ import secrets
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from warmcube.authn.key_sets import read_key
+from warmcube.authn.key_files import read_key
+from warmcube.authn.token import is_name
 from warmcube.config import Settings
 from warmcube.config.auth_sections import KeysSection
 from warmcube.errors import ConfigError
@@ -33,13 +34,20 @@ def issue_token(settings: Settings, user: str, now: int, seconds: int) -> str:
             f"the issuer {section.issuer} names only users that begin with {section.prefix!r}, "
             f"not {user!r}; name one of those"
         )
-    key = read_key(settings.base / str(section.key_file), section.algorithms)
+    name = user.removeprefix(section.prefix)
+    if not is_name(name):
+        raise ConfigError(
+            f"{user!r} names nobody; expected up to 256 characters"
+            f"{' after ' + repr(section.prefix) if section.prefix else ''}, without control "
+            "characters or white space at the ends"
+        )
+    (key,) = read_key(settings.base / str(section.key_file), section.algorithms).found
     if not isinstance(key, OctKey):  # pragma: no cover - HS256 has no other
         raise ConfigError(f"the key of {section.issuer} can't sign")
     claims = {
         "iss": section.issuer,
         "aud": section.audience,
-        section.claim: user.removeprefix(section.prefix),
+        section.claim: name,
         "iat": now,
         "exp": now + seconds,
         "jti": secrets.token_hex(8),

@@ -35,11 +35,6 @@ class Known(Generic[_T]):
         self._failure: IdentityUnavailable | None = None
         self._failed = 0.0
 
-    @property
-    def is_due(self) -> bool:
-        """Whether it is so old that it should be asked for again."""
-        return self._value is None or self._monotonic() - self._said > _MAX_AGE
-
     async def get(self, ask: Callable[[], Awaitable[_T]], lacks: Callable[[_T], bool]) -> _T:
         """What is known, asked for again where it is old or lacks something.
 

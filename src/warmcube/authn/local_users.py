@@ -60,6 +60,14 @@ class LocalUsers:
         if self._hasher.is_outdated(kept):
             await self._renew(user, kept, password)
 
+    async def has(self, user: str) -> bool:
+        """Whether a user has a password here; for the audit only.
+
+        Raises:
+            ConfigError: the credentials can't be read.
+        """
+        return await asyncio.to_thread(self._credentials.find, user) is not None
+
     async def _renew(self, user: str, kept: str, password: str) -> None:
         """Hash anew with today's parameters; where the file can't be written, the old one stays."""
         renewed = await self._hasher.renew(password)

@@ -89,6 +89,8 @@ def keys_of(document: Mapping[str, Any]) -> KeySet:
             continue
         try:
             if each.get("kty") == "RSA":
+                if len(each["n"]) * 6 < _SMALLEST_RSA:
+                    continue  # the library would warn of it
                 key = RSAKey.import_key(each)
                 if key.public_key.key_size >= _SMALLEST_RSA:
                     keys.append(key)

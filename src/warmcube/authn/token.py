@@ -11,19 +11,20 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from warmcube.errors import Unauthenticated
 
-__all__ = ["MOST", "Expected", "Token", "claimed_user", "parse_token", "refusal"]
+__all__ = ["MOST", "Expected", "Token", "claimed_user", "is_name", "parse_token", "refusal"]
 
 MOST: Final = 8_192
 """Characters of a token."""
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\Z", re.ASCII)
-_KNOWN_HEADER: Final = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
-"""Others ask for something: to fetch a key, to use one that came along, to decrypt."""
+_DEMANDS: Final = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "enc", "zip", "cty"})
+"""Headers that ask for something: to fetch a key, to use one that came along, to decrypt. Others
+that aren't known are ignored, as RFC 7515 § 4 wants it: some issuers have headers of their own."""
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
-_USER: Final = re.compile(r"[^\x00-\x20\x7f-\x9f\s](?:[^\x00-\x1f\x7f-\x9f]{0,254}[^\x00-\x20\s])?")
+_NAME: Final = re.compile(r"(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,256}(?<!\s)")
 _LATEST: Final = 1 << 53
 
 
@@ -81,8 +82,8 @@ def parse_token(text: str) -> Token:
         raise refusal("is no signed JWT")
     header, claims = (_object(parts[number]) for number in (1, 2))
     _decoded(parts[3])  # a signature that is written in two ways is one too many
-    if not header.keys() <= _KNOWN_HEADER:
-        raise refusal("has a header that isn't understood here, such as a key of its own", "header")
+    if header.keys() & _DEMANDS:
+        raise refusal("has a header that asks for more than is done, as a key of its own", "header")
     algorithm, kid, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
     if not isinstance(algorithm, str):
         raise refusal("says no algorithm", "algorithm")
@@ -172,9 +173,14 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
+def is_name(value: object) -> TypeGuard[str]:
+    """Whether a claim names somebody: short, visible text, without white space at its ends."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
 def _user(claims: Mapping[str, Any], expected: Expected) -> str:
     value = claims.get(expected.claim)
-    if not isinstance(value, str) or not _USER.fullmatch(value):
+    if not is_name(value):
         raise refusal(f"has no {expected.claim} that names a user", "user")
     if expected.claim == "email" and claims.get("email_verified") is not True:
         raise refusal("has an email address that its issuer didn't verify", "user")

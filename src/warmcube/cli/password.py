@@ -8,11 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
+from warmcube.audit.events import PasswordChanged
 from warmcube.authn.credentials import CredentialsFile
 from warmcube.authn.passwords import LONGEST, Hasher, flaw_of
 from warmcube.authn.sign_in import open_sessions
 from warmcube.cli.console import say
-from warmcube.cli.state import not_empty, run, state_of
+from warmcube.cli.state import not_empty, operator, run, state_of
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import ConfigError, DirectoryError
@@ -44,13 +45,15 @@ def password(
         )
     credentials = CredentialsFile(path)
     if remove:
-        had = credentials.remove(user)
-        say(f"{user} has no password {'any more' if had else 'here, and had none'}")
+        if not credentials.remove(user):
+            say(f"{user} has no password here, and had none")
+            return
+        say(f"{user} has no password any more")
     else:
         kept = _hashed(_asked())
         credentials.put(user, kept)
         say(f"{user} has a new password")
-    run(_end_sessions(cache, user))
+    run(_end_sessions(cache, user, removed=remove))
 
 
 def _asked() -> str:
@@ -75,10 +78,11 @@ def _hashed(text: str) -> str:
         hasher.close()
 
 
-async def _end_sessions(cache: AnalyticsCache, user: str) -> None:
+async def _end_sessions(cache: AnalyticsCache, user: str, *, removed: bool) -> None:
     if not await _is_known(cache.settings, user):
         say(f"note: the directory has no user {user}, who may see nothing until it has")
     async with cache:
+        cache.note(PasswordChanged(actor=operator(), subject=user, removed=removed))
         ended = await open_sessions(cache.settings, cache.store).end_all(user)
     if ended:
         say(f"{ended} session{'s' if ended > 1 else ''} ended")

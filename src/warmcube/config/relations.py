@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -59,6 +60,9 @@ def check_relations(
         _check_issuers(auth, problems)
         if isinstance(service, ServiceSection):
             _check_sign_in(auth, service, problems)
+    service = valid.get("service")
+    if isinstance(service, ServiceSection) and service.metrics_host and not service.metrics_port:
+        problems.add(("service", "metrics_host"), "is for metrics_port, which is missing; set both")
     sources = raw.get("sources", {})
     _check_source_names(sources, problems)
     _check_datasources(raw.get("datasources"), sources, problems)
@@ -89,7 +93,6 @@ def _check_audit(audit: AuditSection, problems: Problems) -> None:
 def _check_issuers(auth: AuthSection, problems: Problems) -> None:
     """That nobody of one issuer becomes somebody of another by having the same name there."""
     pairs: set[tuple[str, str]] = set()
-    issuers: dict[str, set[str]] = {}
     for position, each in enumerate(auth.keys):
         if (each.issuer, each.audience) in pairs:
             problems.add(
@@ -98,18 +101,24 @@ def _check_issuers(auth: AuthSection, problems: Problems) -> None:
                 value=f'"{masked(each.issuer)}"',
             )
         pairs.add((each.issuer, each.audience))
-        issuers.setdefault(each.prefix, set()).add(each.issuer)
+    if auth.shares_users:
+        return
+    namings = {(each.issuer, each.claim, each.prefix) for each in auth.keys}
     if auth.oidc is not None:
-        issuers.setdefault(auth.oidc.prefix, set()).add(auth.oidc.issuer)
-    for prefix, names in issuers.items():
-        if len(names) > 1 and not auth.shares_users:
+        namings.add((auth.oidc.issuer, auth.oidc.claim, auth.oidc.prefix))
+    for one, other in combinations(sorted(namings, key=lambda naming: naming[2]), 2):
+        if one[:2] != other[:2] and other[2].startswith(one[2]):
             problems.add(
                 ("auth", "shares_users"),
-                f'expected true, or different prefixes: {len(names)} issuers have prefix = "'
-                f'{masked(prefix)}", so whoever has a name at one of them is whoever has it at '
-                "another",
+                f"expected true, or prefixes of which none begins another: {_naming(one)}, "
+                f"{_naming(other)}, so a name at the one may be somebody's at the other",
                 value="false",
             )
+
+
+def _naming(naming: tuple[str, str, str]) -> str:
+    issuer, claim, prefix = naming
+    return f'the {claim} of {masked(issuer)} has prefix = "{masked(prefix)}"'
 
 
 def _check_sign_in(auth: AuthSection, service: ServiceSection, problems: Problems) -> None:

@@ -242,6 +242,18 @@ class CacheSection(Section):
         description="the same while the store can't be asked; at least max_pointer_age",
         json_schema_extra={"unit": "seconds"},
     )
+    resident_bytes: int = Field(
+        default=64 << 20,
+        ge=0,
+        le=2**40,
+        description="how much of answers a process keeps; 0 keeps none",
+        json_schema_extra={"unit": "bytes"},
+    )
+    fallback_slots: int = Field(
+        default=8,
+        gt=0,
+        description="how many reads of the databases may go on at a time, for all workers together",
+    )
 
 
 class LimitsSection(Section):

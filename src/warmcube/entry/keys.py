@@ -193,6 +193,9 @@ class Keys:
         "datasource",
         "fence",
         "history",
+        "job",
+        "jobs",
+        "jobs_order",
         "last_warm",
         "lock",
         "master",
@@ -209,6 +212,9 @@ class Keys:
         self.current: Final = f"{meta}:current".encode()
         self.fence: Final = f"{meta}:fence".encode()
         self.history: Final = f"{meta}:history".encode()
+        self.job: Final = f"{meta}:job".encode()
+        self.jobs: Final = f"{meta}:jobs".encode()
+        self.jobs_order: Final = f"{meta}:jobs:order".encode()
         self.last_warm: Final = f"{meta}:last_warm".encode()
         self.lock: Final = f"{namespace}lock:{tag}:warm".encode()
         self.channel: Final = f"{meta}:published".encode()

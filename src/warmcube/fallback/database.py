@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+
+import pyarrow as pa
 
 from warmcube.entry.keys import PartitionName
 from warmcube.fallback.convert import table_from_arrow
@@ -50,6 +52,24 @@ class DatabaseRead:
         table = await self._snapshot.fetch_slice(partition, scope, wanted)
         self.milliseconds += (time.perf_counter() - started) * 1000
         return table_from_arrow(table, self.schema)
+
+    async def stream(
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        """The same piece by piece, in storage form; the read must not have begun with a schema.
+
+        Args:
+            partition: which one.
+            scope: which practices and providers; the database never gives others.
+            columns: which columns are wanted.
+
+        Raises:
+            SourceError: the database.
+        """
+        wanted = columns or self.schema.names[:1]
+        async with aclosing(self._snapshot.stream_slice(partition, scope, wanted)) as stream:
+            async for batch in stream:
+                yield batch
 
     async def partitions(self, scope: Scope) -> list[PartitionName]:
         """The partitions that have rows within a scope; one row suffices.

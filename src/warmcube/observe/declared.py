@@ -74,7 +74,7 @@ _ALL: Final = (
     _counter("rows_used", "datasource origin", "Rows of answers."),
     _counter("denied", "reason", "Denials, by the reasons of the audit."),
     # Warms
-    _counter("warms", "datasource outcome", "Warms of this service's processes."),
+    _counter("warms", "datasource outcome", "Warms that this service was asked for."),
     _histogram("warm_seconds", "datasource", "How long warms took that published.", _LONG),
     _histogram("warm_phase_seconds", "datasource phase", "How long their phases took.", _LONG),
     # What the store holds

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from warmcube.errors import ConfigError
 from warmcube.observe.cells import Cells, read_cells
 
 __all__ = ["Figures", "open_cells", "sum_folder"]
@@ -34,10 +35,16 @@ def open_cells(folder: Path | None) -> Cells:
 
     Args:
         folder: made if it isn't there; nobody else may look into it.
+
+    Raises:
+        ConfigError: others may.
     """
     if folder is None:
         return Cells()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise ConfigError(f"the folder of metrics, {folder}, isn't private; chmod 700 it")
     name = secrets.token_hex(8)
     new = folder / f"{name}.new"
     descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from warmcube.entry.keys import Keys, Version
-from warmcube.entry.manifest import Manifest, answers_for, unpack_manifest
-from warmcube.entry.seal import Seal, unseal
-from warmcube.errors import Damage
+from warmcube.entry.keys import Keys
+from warmcube.entry.manifest import Manifest
+from warmcube.entry.seal import Seal
 from warmcube.model.schema import Datasource, Kind
+from warmcube.observe.live import Live, WhyCold, read_live
 from warmcube.store.api import Store
 
 __all__ = ["Stats", "read_stats"]
 
-HISTORY: Final = 500  # as many events as scripts keep
+_STATES: Final = {
+    None: "cold",
+    WhyCold.NEVER_WARMED: "never warmed",
+    WhyCold.GONE: "cold",
+    WhyCold.DAMAGED: "damaged",
+    WhyCold.OUTDATED: "cold",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,33 +91,12 @@ async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Se
     Raises:
         StoreError: the store.
     """
-    current, lock, last_warm, events = await store.run(
-        [
-            (b"GET", keys.current),
-            (b"GET", keys.lock),
-            (b"GET", keys.last_warm),
-            (b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", HISTORY),
-        ]
-    )
-    warming = None if lock is None else _holder(lock)
-    if current is None:
-        was_warm = any(b"publish" in pairs for _, pairs in events)
-        state = "cold" if was_warm else "never warmed"
+    live = await read_live(store, keys, datasource, using)
+    warming = None if live.lock is None else _holder(live.lock)
+    if live.manifest is None:
+        state = _STATES[live.why_cold]
         return Stats(datasource=datasource.id, name=datasource.name, state=state, warming=warming)
-    try:
-        version = Version.parse(current)
-        key = keys.manifest(str(version))
-        value, uses = await store.run(
-            [(b"GET", key), (b"HMGET", keys.uses(str(version)), b"hit", b"miss")]
-        )
-        manifest = unpack_manifest(unseal(using, key, value, "the manifest"))
-    except Damage:
-        return Stats(
-            datasource=datasource.id, name=datasource.name, state="damaged", warming=warming
-        )
-    if manifest is None or not answers_for(manifest, datasource):
-        return Stats(datasource=datasource.id, name=datasource.name, state="cold", warming=warming)
-    return _describe(datasource, manifest, warming, last_warm, uses, await store.now_ms())
+    return _describe(datasource, live.manifest, warming, live)
 
 
 def _holder(lock: bytes) -> str:
@@ -125,12 +110,10 @@ def _describe(
     datasource: Datasource,
     manifest: Manifest,
     warming: str | None,
-    last_warm: bytes | None,
-    uses: list[bytes | None],
-    now_ms: int,
+    live: Live,
 ) -> Stats:
-    partitions = manifest.partitions
-    hits, misses = (int(count or 0) for count in uses)
+    partitions, now_ms = manifest.partitions, live.now_ms
+    hits, misses = live.hits, live.misses
     as_of = min((p.as_of_ms for p in partitions.values()), default=manifest.warmed_ms)
     dates = [
         (p.earliest, p.latest)
@@ -157,7 +140,7 @@ def _describe(
         frequencies=len({name.frequency for name in partitions}),
         first_date=_date_text(min(d[0] for d in dates), kind) if dates else None,
         last_date=_date_text(max(d[1] for d in dates), kind) if dates else None,
-        last_warm=_instant(int(last_warm)) if last_warm else None,
+        last_warm=None if live.published_ms is None else _instant(live.published_ms),
         as_of=_instant(as_of),
         age_seconds=round((now_ms - as_of) / 1000, 1),
         fresh_until=_instant(manifest.fresh_until_ms),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
@@ -29,16 +30,20 @@ from warmcube.query.judge import Judged, judge
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.prepared import Extent, Limits, PreparedQuery
 from warmcube.query.read import Reading, StoreReader
+from warmcube.query.resident import Resident, ResidentKey, Residents
 from warmcube.query.result import Meta, Result
+from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.source.api import Source
 
 __all__ = ["AnswerSettings", "Answerer"]
 
 ATTEMPTS: Final = 3
-"""How often a read is begun anew when rights change under it."""
+"""How often a read is begun when rights or snapshots change under it."""
 LARGE: Final = 50_000
 """From so many rows on, evaluation leaves the event loop."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,15 @@ class _Answer:
     schema: Schema
     judged: Judged
     result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """What the database was when it was read, and how long that took."""
+
+    schema: Schema
+    as_of: datetime
+    milliseconds: float
 
 
 class _Unavailable(Exception):
@@ -98,18 +112,28 @@ class AnswerSettings:
     Attributes:
         limits: of one query.
         enabled: whether the cache answers at all.
-        seconds: that the database may take for a statement.
+        seconds: the deadline of a read; as long may the database take for a statement.
+        resident_bytes: of the answers that are kept.
+        running_per_user: how many reads of one user go on at a time; the others wait.
+        fallback_slots: how many reads of the database go on at a time, in all processes.
+        processes: how many processes share those.
+        batch: how many queries one read may have.
         observer: told how reads went.
     """
 
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
+    resident_bytes: int = 0
+    running_per_user: int = 8
+    fallback_slots: int = 8
+    processes: int = 1
+    batch: int = 100
     observer: Observer = UNOBSERVED
 
 
 class Answerer:
-    """Answers every kind of read; holds no rows of its own.
+    """Answers every kind of read; keeps answers within a budget.
 
     Args:
         datasources: by id.
@@ -143,6 +167,11 @@ class Answerer:
         self._limits = settings.limits
         self._enabled = settings.enabled
         self._seconds = settings.seconds
+        self.residents = Residents(settings.resident_bytes)
+        """The answers that are kept."""
+        self._batch = settings.batch
+        self._running = running_slots(settings.running_per_user)
+        self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
         self._observer = settings.observer
 
     async def answer(self, asked: Asked, grant: Grant) -> Result:
@@ -151,11 +180,13 @@ class Answerer:
         Raises:
             InvalidQuery: what is asked is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
+            Overloaded: too much of this user's, or of the database, goes on already.
             SourceError: neither cache nor database could answer.
             AuditError: it has to be audited, and can't be.
         """
         try:
-            result = await self._answer_by_rights_in_force(asked, grant)
+            async with self._running.place(_user(grant), self._seconds):
+                result = await self._answer_by_rights_in_force(asked, grant)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
             raise
@@ -201,7 +232,9 @@ class Answerer:
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
-            judged, reading, live = await self._read(request, live)
+            (judged, found), live = await self._on_live(
+                datasource, live, partial(self._read, request)
+            )
         except _Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
@@ -209,7 +242,9 @@ class Answerer:
             with self._observer.fallback(datasource.id, why.reason):
                 return await self._from_database(request, schema, why)
         self._count(datasource, live, b"hit")
-        return await self._from_store(request, judged, reading, live)
+        if isinstance(found, Resident):
+            return self._from_resident(request, judged, found, live)
+        return await self._from_store(request, judged, found, live)
 
     def _open(self, wanted: object, grant: Grant) -> Datasource:
         """The data source, if it exists for this grant; nothing is read to find that out."""
@@ -237,27 +272,31 @@ class Answerer:
         except Damage as error:
             raise _damaged(error) from error
         if live is None:
+            self.residents.forget(datasource.id)
             raise _Unavailable(MissReason.COLD, "the data source is cold")
         return live
 
-    async def _read(
-        self, request: _Request, live: LiveSnapshot
-    ) -> tuple[Judged, Reading, LiveSnapshot]:
+    async def _on_live(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        read: Callable[[LiveSnapshot], Awaitable[T]],
+    ) -> tuple[T, LiveSnapshot]:
         """Read on the live snapshot; once more if it changes under the read.
 
         Raises:
             _Unavailable: the store can't be reached, or holds damage under an unchanged pointer.
         """
-        datasource = request.datasource
         for attempt in range(3):
-            judged = self._judge(request, live.manifest.schema)
             try:
-                reading = await self._read_extent(judged, datasource, live)
+                found = await read(live)
             except StoreError as error:
                 raise _unreachable(error) from error
             except (PointerMoved, Damage) as error:
                 version = live.manifest.version
-                self._snapshots.forget(datasource.id)
+                # Whoever noticed first may have read the new pointer already.
+                if isinstance(error, Damage) or self._snapshots.known(datasource) is live:
+                    self._snapshots.forget(datasource.id)
                 live = await self._live(datasource)
                 if live.manifest.version == version and isinstance(error, Damage):
                     raise _damaged(error) from error
@@ -265,8 +304,23 @@ class Answerer:
                     why = "snapshots change faster than they can be read"
                     raise _Unavailable(MissReason.MOVING, why) from error
             else:
-                return judged, reading, live
+                return found, live
         raise AssertionError
+
+    async def _read(
+        self, request: _Request, live: LiveSnapshot
+    ) -> tuple[Judged, Reading | Resident]:
+        """The answer, if it is kept, or the rows to make it of."""
+        judged = self._judge(request, live.manifest.schema)
+        resident = self.residents.get(_key(judged, live))
+        if resident is None:
+            asked = self._snapshots.now()
+            reading = await self._read_extent(judged, request.datasource, live)
+            self._snapshots.confirm(live, asked)
+            return judged, reading
+        if await self._snapshots.is_live(request.datasource, live):
+            return judged, resident
+        raise PointerMoved
 
     async def _read_extent(
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot
@@ -291,19 +345,39 @@ class Answerer:
             now=self._authoriser.now(),
         )
 
+    def _from_resident(
+        self, request: _Request, judged: Judged, resident: Resident, live: LiveSnapshot
+    ) -> _Answer:
+        meta = Meta(
+            origin="resident",
+            snapshot=str(live.manifest.version),
+            as_of=_as_of(judged, resident.members, live),
+            rows=resident.table.rows,
+            timings={"total": (time.perf_counter() - request.started) * 1000},
+            stale=self._snapshots.is_stale(live),
+            notes=_notes(judged),
+        )
+        explanation = _explain(judged, meta)
+        explanation.members = resident.members
+        if request.sees_figures:
+            explanation.index_sets = explanation.trips = 0
+            explanation.whole_partition = False
+        result = Result(resident.table, meta, explanation, judged, resident)
+        return _Answer(request, live.manifest.schema, judged, result)
+
     async def _from_store(
         self, request: _Request, judged: Judged, reading: Reading, live: LiveSnapshot
     ) -> _Answer:
         timings, manifest = reading.timings, live.manifest
         table = await self._evaluate(reading.table, judged.prepared, timings)
+        resident = self.residents.put(
+            _key(judged, live), table, reading.members, live.dictionaries.values()
+        )
         timings["total"] = (time.perf_counter() - request.started) * 1000
-        # Without own rows a partition is as if it didn't exist: its age isn't told either.
-        partition = manifest.partitions.get(judged.partition) if reading.members else None
-        as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
         meta = Meta(
             origin="store",
             snapshot=str(manifest.version),
-            as_of=datetime.fromtimestamp(as_of_ms / 1000, UTC),
+            as_of=_as_of(judged, reading.members, live),
             entries=reading.entries,
             rows_fetched=reading.rows,
             rows=table.rows,
@@ -318,28 +392,44 @@ class Answerer:
             explanation.index_sets = reading.sets
             explanation.whole_partition = reading.whole
             explanation.trips = reading.trips
-        return _Answer(request, manifest.schema, judged, Result(table, meta, explanation, judged))
+        result = Result(table, meta, explanation, judged, resident)
+        return _Answer(request, manifest.schema, judged, result)
 
     async def _from_database(
         self, request: _Request, known: Schema | None, unavailable: _Unavailable
     ) -> _Answer:
         datasource = request.datasource
         source = self._sources[datasource.source]
-        async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
+        left = max(0.0, self._seconds - (time.perf_counter() - request.started))
+        async with (
+            self._falling_back.place(_user(request.grant), left),
+            open_read(source, datasource, seconds=self._seconds, known=known) as read,
+        ):
             schema = read.schema
             judged = self._judge(request, schema)
             rows = await _fetch(read, judged, datasource)
             if read.schema != schema:  # a numeric has more digits than were known
                 schema = read.schema
                 judged = self._judge(request, schema)
-            as_of, milliseconds = read.as_of, read.milliseconds
-        timings = {"fetch": milliseconds}
+            read_as = _Database(schema, read.as_of, read.milliseconds)
+        return await self._by_database(request, judged, rows, read_as, unavailable)
+
+    async def _by_database(
+        self,
+        request: _Request,
+        judged: Judged,
+        rows: Table,
+        read: _Database,
+        unavailable: _Unavailable,
+    ) -> _Answer:
+        """The answer that some rows of the database give."""
+        timings = {"fetch": read.milliseconds}
         table = await self._evaluate(rows, judged.prepared, timings)
         timings["total"] = (time.perf_counter() - request.started) * 1000
         why = unavailable.why + (unavailable.figures if request.sees_figures else "")
         meta = Meta(
             origin="database",
-            as_of=as_of,
+            as_of=read.as_of,
             rows_fetched=rows.rows,
             rows=table.rows,
             timings=timings,
@@ -347,7 +437,7 @@ class Answerer:
         )
         explanation = _explain(judged, meta)
         explanation.why_database = why
-        return _Answer(request, schema, judged, Result(table, meta, explanation, judged))
+        return _Answer(request, read.schema, judged, Result(table, meta, explanation, judged))
 
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
@@ -369,6 +459,24 @@ async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> 
     if prepared.extent is Extent.PARTITIONS:
         return partitions_table(await read.partitions(scope), prepared, datasource)
     return await read.fetch(judged.partition, scope, prepared.columns)
+
+
+def _key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
+    prepared = judged.prepared
+    return ResidentKey(prepared.datasource, live.manifest.version, judged.narrowed.scope, prepared)
+
+
+def _as_of(judged: Judged, members: int, live: LiveSnapshot) -> datetime:
+    """When the database was read; without own rows a partition's age isn't told either."""
+    manifest = live.manifest
+    partition = manifest.partitions.get(judged.partition) if members else None
+    as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
+    return datetime.fromtimestamp(as_of_ms / 1000, UTC)
+
+
+def _user(grant: object) -> str:
+    """Whose turn it is; what is no grant is refused in its turn."""
+    return grant.user.id if type(grant) is Grant else ""
 
 
 def _notes(judged: Judged) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from warmcube.model.schema import Kind
 from warmcube.query.numbers import MAX_PRECISION, reserved
 from warmcube.query.textform import distinct_texts, texts
 
-__all__ = ["LONGEST_DECIMAL", "arrow_table"]
+__all__ = ["LONGEST_DECIMAL", "arrow_table", "arrow_texts"]
 
 LONGEST_DECIMAL: Final = 76
 """Digits of Arrow's longest decimal type."""
@@ -33,7 +34,12 @@ _PLAIN: Final = {
 }
 
 
-def arrow_table(table: Table, *, longest_decimal: int = LONGEST_DECIMAL) -> pa.Table:
+def arrow_table(
+    table: Table,
+    *,
+    longest_decimal: int = LONGEST_DECIMAL,
+    as_text: Collection[str] = (),
+) -> pa.Table:
     """The table in Arrow's types.
 
     Numerics become decimals with their precision and scale, dates ``date32``, timestamps
@@ -44,20 +50,38 @@ def arrow_table(table: Table, *, longest_decimal: int = LONGEST_DECIMAL) -> pa.T
     Args:
         table: the answer.
         longest_decimal: digits of the longest decimal that may be used.
+        as_text: columns that become texts whatever is in them, since they do so elsewhere in the
+            same answer.
     """
-    arrays = [_array(column, longest_decimal) for column in table.columns.values()]
+    arrays = [
+        _text_array(column) if name in as_text else _array(column, longest_decimal)
+        for name, column in table.columns.items()
+    ]
     return pa.Table.from_arrays(arrays, names=list(table.columns))
+
+
+def arrow_texts(table: Table) -> set[str]:
+    """The columns that become texts because of a value in them that Arrow has no place for."""
+    return {name for name, column in table.columns.items() if _has_no_place(column)}
+
+
+def _has_no_place(column: ColumnData) -> bool:
+    kind = column.type.kind
+    if kind is not Kind.NUMERIC and kind is not Kind.DATE and not kind.is_instant:
+        return False
+    known = column.values if column.valid is None else column.values[column.valid]
+    if not len(known):
+        return False
+    special = reserved(column.type)
+    return bool(known.min() == special.least or known.max() >= special.infinity)
 
 
 def _array(column: ColumnData, longest_decimal: int) -> pa.Array[Any]:
     kind = column.type.kind
     if kind in (Kind.TEXT, Kind.UUID):
         return _text_array(column)
-    known = column.values if column.valid is None else column.values[column.valid]
-    if (kind is Kind.NUMERIC or kind is Kind.DATE or kind.is_instant) and len(known):
-        special = reserved(column.type)
-        if known.min() == special.least or known.max() >= special.infinity:
-            return _text_array(column)
+    if _has_no_place(column):
+        return _text_array(column)
     if kind is Kind.NUMERIC:
         return _decimal_array(column, longest_decimal)
     # A copy: what stands under NULLs must not leave, nor an array that this one is a part of.

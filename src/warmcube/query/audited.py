@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from warmcube.access.grant import Grant
 from warmcube.audit.events import AuditEvent, Denied, EmptyGrant, Exported, Granted, denial
@@ -18,7 +18,7 @@ from warmcube.query.asked import Asked, Wanted
 from warmcube.query.judge import Judged
 from warmcube.query.result import Meta
 
-__all__ = ["audit_answer", "audit_refusal"]
+__all__ = ["audit_answer", "audit_export", "audit_export_end", "audit_refusal"]
 
 _ACTIONS: Final[Mapping[Wanted, RequestAction]] = {
     "rows": "query",
@@ -36,10 +36,41 @@ async def audit_answer(trail: Trail, judged: Judged, meta: Meta) -> None:
     Raises:
         AuditError: it has to be written, and can't be.
     """
-    event = _answered(judged, meta)
+    event = _answered(judged, meta.origin, meta.snapshot, meta.rows)
     await trail.record(event)
     if isinstance(event, Exported):
-        trail.note(replace(event, phase="end", outcome="done", rows=meta.rows))
+        audit_export_end(trail, event, meta.rows, None)
+
+
+async def audit_export(
+    trail: Trail, judged: Judged, origin: str, snapshot: str | None, format: str
+) -> Exported | None:
+    """Have it written that an export begins, before it does.
+
+    Returns:
+        the event, for `audit_export_end`; None where there is nothing to export.
+
+    Raises:
+        AuditError: it has to be written, and can't be.
+    """
+    event = _answered(judged, origin, snapshot, rows=None)
+    if isinstance(event, Exported):
+        event = replace(event, format=format)
+    await trail.record(event)
+    return event if isinstance(event, Exported) else None
+
+
+def audit_export_end(trail: Trail, begun: Exported, rows: int, error: str | None) -> None:
+    """Have it written that an export has ended.
+
+    Args:
+        trail: where.
+        begun: what `audit_export` gave.
+        rows: how many rows went out.
+        error: the kind of error that ended it; None if all went out.
+    """
+    outcome: Literal["done", "failed"] = "done" if error is None else "failed"
+    trail.note(replace(begun, phase="end", outcome=outcome, rows=rows, error=error))
 
 
 def audit_refusal(trail: Trail, asked: Asked, grant: object, error: WarmcubeError) -> None:
@@ -47,7 +78,7 @@ def audit_refusal(trail: Trail, asked: Asked, grant: object, error: WarmcubeErro
     trail.note(_refused(asked, grant if type(grant) is Grant else None, error))
 
 
-def _answered(judged: Judged, meta: Meta) -> AuditEvent:
+def _answered(judged: Judged, origin: str, snapshot: str | None, rows: int | None) -> AuditEvent:
     narrowed = judged.narrowed
     grant = narrowed.grant
     who: dict[str, Any] = {
@@ -64,11 +95,11 @@ def _answered(judged: Judged, meta: Meta) -> AuditEvent:
             outcome="allowed",
             phase="begin",
             export=secrets.token_hex(8),
-            origin=meta.origin,
-            snapshot=meta.snapshot,
+            origin=origin,
+            snapshot=snapshot,
             **who,
         )
-    return Granted(origin=meta.origin, snapshot=meta.snapshot, rows=meta.rows, **who)
+    return Granted(origin=origin, snapshot=snapshot, rows=rows, **who)
 
 
 def _refused(asked: Asked, grant: Grant | None, error: WarmcubeError) -> Denied:

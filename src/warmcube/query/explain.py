@@ -21,7 +21,7 @@ class Explanation:
     cache's figures.
 
     Attributes:
-        origin: ``store`` or ``database``.
+        origin: ``store``, ``resident`` or ``database``.
         why_database: why the cache couldn't answer; None where it did.
         partition: measure and frequency; only what was named of them, where several partitions
             were looked at.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -15,14 +15,26 @@ from rich.console import JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from warmcube.model.columns import ColumnData
+from warmcube.model.columns import ColumnData, Table
 from warmcube.model.schema import Kind
+from warmcube.query.csvform import csv_header, csv_lines
 from warmcube.query.result import Result
 from warmcube.query.textform import texts
 
-__all__ = ["WRITERS", "to_arrow_stream", "to_csv", "to_json", "to_parquet", "to_terminal"]
+__all__ = [
+    "TYPE_KEY",
+    "WRITERS",
+    "json_objects",
+    "to_arrow_stream",
+    "to_csv",
+    "to_json",
+    "to_parquet",
+    "to_terminal",
+]
 
-_NEEDS_QUOTES: Final = re.compile(r'[",\r\n]|^$')
+TYPE_KEY: Final = b"warmcube.type"
+"""Under which the fields of an Arrow stream have the types of their columns."""
+
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ISO_CLOCK: Final = re.compile(r"(\d{4}-\d\d-\d\d) ([\d:.]+)(?:\+00)?", re.ASCII)
 
@@ -35,15 +47,18 @@ def to_json(result: Result) -> bytes:
     ``"Infinity"`` and ``"-Infinity"``; dates and timestamps are ISO 8601, instants with
     ``+00:00`` (outside the years 1 to 9999: Postgres's text).
     """
-    columns = [_json_column(column) for column in result.table.columns.values()]
     if not len(result):
         return b"[]\n"
-    names = [json.dumps(name, ensure_ascii=False) for name in result.columns]
-    rows = (
-        "{" + ",".join([f"{name}:{value}" for name, value in zip(names, row, strict=True)]) + "}"
-        for row in zip(*columns, strict=True)
-    )
-    return ("[" + ",\n".join(rows) + "]\n").encode()
+    return ("[" + ",\n".join(json_objects(result.table)) + "]\n").encode()
+
+
+def json_objects(table: Table) -> Iterator[str]:
+    """Each row as an object of `to_json`'s, on one line."""
+    columns = [_json_column(column) for column in table.columns.values()]
+    names = [json.dumps(name, ensure_ascii=False) for name in table.columns]
+    for row in zip(*columns, strict=True):
+        members = [f"{name}:{value}" for name, value in zip(names, row, strict=True)]
+        yield "{" + ",".join(members) + "}"
 
 
 def _json_column(column: ColumnData) -> list[str]:
@@ -79,16 +94,7 @@ def to_csv(result: Result) -> bytes:
 
     NULL is an empty field without quotes, the empty text one with quotes.
     """
-    lines = [",".join(_csv_field(name) for name in result.columns)]
-    columns = [texts(column, _csv_field) for column in result.table.columns.values()]
-    lines += [",".join([field or "" for field in row]) for row in zip(*columns, strict=True)]
-    return ("\r\n".join(lines) + "\r\n").encode()
-
-
-def _csv_field(text: str) -> str:
-    if _NEEDS_QUOTES.search(text):
-        return '"' + text.replace('"', '""') + '"'
-    return text
+    return (csv_header(result.columns) + csv_lines(result.table)).encode()
 
 
 def to_parquet(result: Result) -> bytes:
@@ -99,11 +105,22 @@ def to_parquet(result: Result) -> bytes:
 
 
 def to_arrow_stream(result: Result) -> bytes:
-    """One Arrow IPC stream, with the types of `Result.to_arrow`."""
+    """One Arrow IPC stream, with the types of `Result.to_arrow`.
+
+    The metadata of each field has the column's own type, as `TYPE_KEY`: Arrow has one type for
+    texts and UUIDs, and none for numerics that aren't numbers.
+    """
     table = result.to_arrow()
+    types = [str(column.type).encode() for column in result.table.columns.values()]
+    schema = pa.schema(
+        [
+            field.with_metadata({TYPE_KEY: name})
+            for field, name in zip(table.schema, types, strict=True)
+        ]
+    )
     sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_table(table.cast(schema))
     return sink.getvalue()
 
 

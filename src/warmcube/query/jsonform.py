@@ -33,7 +33,7 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 import orjson
 
-from warmcube.model.columns import Array, ColumnData
+from warmcube.model.columns import Array, ColumnData, Table
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.query.instants import day_of, instant_of
 from warmcube.query.numbers import reserved
@@ -64,7 +64,11 @@ def columns_json(result: Result, *, decimals: Decimals = "string") -> bytes:
         result: the answer.
         decimals: how numerics, and integers that doubles can't hold, are written.
     """
-    columns = result.table.columns.items()
+    return result.encoded(("columns", decimals), lambda: _columns(result.table, decimals))
+
+
+def _columns(table: Table, decimals: Decimals) -> bytes:
+    columns = table.columns.items()
     return (
         b"{"
         + b",".join(
@@ -81,7 +85,11 @@ def rows_json(result: Result, *, decimals: Decimals = "string") -> bytes:
         result: the answer.
         decimals: how numerics, and integers that doubles can't hold, are written.
     """
-    rows, columns = len(result), result.table.columns
+    return result.encoded(("rows", decimals), lambda: _rows(result.table, decimals))
+
+
+def _rows(table: Table, decimals: Decimals) -> bytes:
+    rows, columns = table.rows, table.columns
     if not rows:
         return b"[]"
     if not columns:

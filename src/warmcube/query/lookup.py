@@ -30,6 +30,7 @@ __all__ = [
     "check_pointer",
     "check_total",
     "count_commands",
+    "entry_commands",
     "fetch_entries",
     "look_up",
     "look_up_each",
@@ -289,6 +290,16 @@ async def _read_long_set(store: Store, key: bytes) -> tuple[set[bytes], int]:
         trips += 1
         if cursor == b"0":
             return members, trips
+
+
+def entry_commands(
+    own: PartitionKeys, members: Sequence[bytes], partition: Partition
+) -> list[tuple[Command, int]]:
+    """What fetches entries, in chunks, each with about how many bytes it gives."""
+    average = max(1, partition.entry_bytes // max(1, partition.entries))
+    size = max(1, min(CHUNK, CHUNK_BYTES // average))
+    chunks = [members[at : at + size] for at in range(0, len(members), size)]
+    return [((b"MGET", *map(own.entry, chunk)), average * len(chunk)) for chunk in chunks]
 
 
 async def fetch_entries(

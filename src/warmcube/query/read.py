@@ -32,7 +32,7 @@ from warmcube.query.plan import plan_lookup
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.store.api import Store
 
-__all__ = ["Reading", "StoreReader"]
+__all__ = ["Reading", "StoreReader", "codes_of", "decode", "rowless", "target_of"]
 
 
 @dataclass(slots=True)
@@ -93,17 +93,17 @@ class StoreReader:
             StoreError: the store.
         """
         keys, manifest = self._snapshots.keys(datasource.id), live.manifest
-        target = _target(keys, manifest, name, scope)
+        target = target_of(keys, manifest, name, scope)
         if target is None:
             await self._check_pointer(keys, manifest)
-            return Reading(_no_rows(manifest.schema, columns), trips=1)
+            return Reading(rowless(manifest.schema, columns), trips=1)
         started = time.perf_counter()
         found = await look_up(self._store, keys, manifest.version, target, self._seal)
         looked_up = time.perf_counter()
         timings = {"lookup": (looked_up - started) * 1000}
         if not found.members:
             # From here on a partition without own rows is as one that doesn't exist.
-            table = _no_rows(manifest.schema, columns)
+            table = rowless(manifest.schema, columns)
             return Reading(
                 table, sets=found.sets, trips=found.trips, whole=target.plan.whole, timings=timings
             )
@@ -117,14 +117,14 @@ class StoreReader:
         block = open_entries(
             entry_keys,
             values,
-            self._codes(manifest.schema, datasource, members),
+            codes_of(manifest.schema, datasource, members),
             layout,
             self._seal,
         )
         for column in layout.fields:
             if column.name in columns and column.name in manifest.dictionaries:
                 await self._snapshots.dictionary(datasource, live, column.name)
-        table = _decode(block, members, name, live, datasource, columns)
+        table = decode(block, members, name, live, datasource, columns)
         done = time.perf_counter()
         timings["fetch"] = (fetched - looked_up) * 1000
         timings["decode"] = (done - fetched) * 1000
@@ -163,10 +163,10 @@ class StoreReader:
             StoreError: the store.
         """
         keys, manifest = self._snapshots.keys(datasource.id), live.manifest
-        target = _target(keys, manifest, name, scope)
+        target = target_of(keys, manifest, name, scope)
         if target is None:
             await self._check_pointer(keys, manifest)
-            return Reading(_no_rows(manifest.schema, [column]), trips=1)
+            return Reading(rowless(manifest.schema, [column]), trips=1)
         started = time.perf_counter()
         role: KeyRole = "practice" if column == datasource.roles.practice else "provider"
         found = await find_ids(self._store, keys, manifest.version, target, role, self._seal)
@@ -212,24 +212,8 @@ class StoreReader:
         (current,) = await self._store.run([(b"GET", keys.current)])
         check_pointer(current, manifest.version)
 
-    @staticmethod
-    def _codes(
-        schema: Schema, datasource: Datasource, members: Sequence[Member]
-    ) -> npt.NDArray[np.int64]:
-        roles = datasource.roles
-        practice_is_integer = _is_integer(schema, roles.practice)
-        provider_is_integer = _is_integer(schema, roles.provider)
-        codes = [
-            (
-                id_code(member.practice, is_integer=practice_is_integer),
-                id_code(member.provider, is_integer=provider_is_integer),
-            )
-            for member in members
-        ]
-        return np.array(codes, np.int64).reshape(-1, 2)
 
-
-def _target(keys: Keys, manifest: Manifest, name: PartitionName, scope: Scope) -> Target | None:
+def target_of(keys: Keys, manifest: Manifest, name: PartitionName, scope: Scope) -> Target | None:
     """Where to look; None where nothing is to be looked up.
 
     A partition that the snapshot lacks is looked up like another one that it has, picked by the
@@ -258,7 +242,7 @@ def _is_integer(schema: Schema, role: str | None) -> bool:
     return role is None or schema[role].type.kind.is_integer
 
 
-def _decode(
+def decode(
     block: Block,
     members: Sequence[Member],
     name: PartitionName,
@@ -266,6 +250,19 @@ def _decode(
     datasource: Datasource,
     columns: Collection[str],
 ) -> Table:
+    """Some columns of proven entries, whose dictionaries `live` has by now.
+
+    Args:
+        block: the entries.
+        members: which ones, in the same order.
+        name: their partition.
+        live: their snapshot.
+        datasource: its roles.
+        columns: which columns are wanted.
+
+    Raises:
+        Damage: a value can't be read.
+    """
     schema, roles = live.manifest.schema, datasource.roles
     rows = len(block.records)
     positions = {f.name: i for i, f in enumerate(block.layout.fields)}
@@ -290,6 +287,24 @@ def _decode(
     return Table(decoded, rows)
 
 
-def _no_rows(schema: Schema, columns: Collection[str]) -> Table:
+def rowless(schema: Schema, columns: Collection[str]) -> Table:
+    """Some columns without rows."""
     empty = {c.name: no_rows(c.type) for c in schema.columns if c.name in columns}
     return Table(empty, 0)
+
+
+def codes_of(
+    schema: Schema, datasource: Datasource, members: Sequence[Member]
+) -> npt.NDArray[np.int64]:
+    """What the headers of entries must bear, see `warmcube.entry.codec.open_entries`."""
+    roles = datasource.roles
+    practice_is_integer = _is_integer(schema, roles.practice)
+    provider_is_integer = _is_integer(schema, roles.provider)
+    codes = [
+        (
+            id_code(member.practice, is_integer=practice_is_integer),
+            id_code(member.provider, is_integer=provider_is_integer),
+        )
+        for member in members
+    ]
+    return np.array(codes, np.int64).reshape(-1, 2)

@@ -6,7 +6,7 @@ partition, no slice of a longer array, nothing that stood under a NULL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -16,6 +16,7 @@ from warmcube.query.explain import Explanation
 from warmcube.query.judge import Judged
 from warmcube.query.numbers import MAX_PRECISION
 from warmcube.query.pythonform import python_values
+from warmcube.query.resident import Resident
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,9 +62,10 @@ class Result:
         meta: where it comes from.
         explanation: how it came about.
         judged: what was asked, and the rows that it may have; None where nobody was asked.
+        resident: the same answer as it is kept; None where it isn't.
     """
 
-    __slots__ = ("_table", "explanation", "judged", "meta")
+    __slots__ = ("_resident", "_table", "explanation", "judged", "meta")
 
     def __init__(
         self,
@@ -71,11 +73,13 @@ class Result:
         meta: Meta,
         explanation: Explanation | None = None,
         judged: Judged | None = None,
+        resident: Resident | None = None,
     ) -> None:
         self._table = table
         self.meta = meta
         self.explanation = explanation
         self.judged = judged
+        self._resident = resident
 
     def __len__(self) -> int:
         return self._table.rows
@@ -93,6 +97,15 @@ class Result:
     def table(self) -> Table:
         """The packed columns. They may share memory, and dictionaries, with other answers."""
         return self._table
+
+    def encoded(self, form: Hashable, encode: Callable[[], bytes]) -> bytes:
+        """The columns in some form; where the answer is kept, so is this, for all who may see it.
+
+        Args:
+            form: which one; equal ones have equal bytes.
+            encode: makes it of this answer's columns, and of nothing else.
+        """
+        return encode() if self._resident is None else self._resident.encoded(form, encode)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per row; see `warmcube.query.pythonform.python_values` for the types."""

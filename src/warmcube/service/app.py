@@ -22,7 +22,7 @@ from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import WarmcubeError
+from warmcube.errors import Unauthenticated, WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
 from warmcube.service.direct import DirectQueries
@@ -31,11 +31,13 @@ from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.problems import Problem, problem_of, problem_response
+from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
 from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
+from warmcube.service.routes.warming import warming_routes
 
 __all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
@@ -85,6 +87,7 @@ def create_app(
                 stack.push_async_callback(service.sign_in.close)
             await stack.enter_async_context(observe(observation, cache.metrics, access_log))
             await stack.enter_async_context(serve_metrics(cache))
+            stack.push_async_callback(service.close)
             yield
 
     app = FastAPI(
@@ -145,7 +148,12 @@ def _is_query(route: BaseRoute) -> bool:
 
 def api_routes(service: Service) -> Iterable[APIRouter]:
     """The routes that need nothing but an engine and a caller."""
-    return (query_routes(service), listing_routes(service))
+    return (
+        query_routes(service),
+        listing_routes(service),
+        admin_routes(service),
+        warming_routes(service),
+    )
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -162,6 +170,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
     problem = problem_of(error)
     request.state.problem = type(error).__name__
+    if isinstance(error, Unauthenticated):
+        request.state.problem += f" ({error.code})"
     if problem.status >= 500:
         _LOG.warning("%s: %s", type(error).__name__, error)
     return problem_response(problem)

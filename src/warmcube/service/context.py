@@ -15,6 +15,7 @@ from warmcube.authn.sign_in import SignIn
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.service.tags import TagMaker
+from warmcube.service.warming import Warming
 
 __all__ = ["Caller", "Identify", "Service"]
 
@@ -34,6 +35,12 @@ class Caller:
     identity: Identity
     grant: Grant
 
+    @property
+    def name(self) -> str:
+        """Who did it, for the history and the audit of what is done to the cache."""
+        user, actor = self.identity.user, self.identity.actor
+        return user if actor == user else f"{user} through {actor}"
+
 
 class Service:
     """The engine and its configuration, as the routes use them.
@@ -50,11 +57,23 @@ class Service:
     def __init__(self, settings: Settings, identify: Identify, cache: AnalyticsCache) -> None:
         self.settings = settings
         self.cache = cache
+        self.warming = Warming(settings, cache)
+        self.is_draining = False
         self._identify = identify
         self._tags: TagMaker | None = None
         self.sign_in: SignIn | None = None
         self.is_draining = False
         """Set when the service is to end: it isn't ready for new requests any more."""
+
+    def drain(self) -> None:
+        """Start nothing new, and end what could go on for long: the service is about to end."""
+        self.is_draining = True
+        self.warming.drain()
+
+    async def close(self) -> None:
+        """End what the service has started, before the engine is closed."""
+        self.drain()
+        await self.warming.close(self.settings.service.shutdown)
 
     @property
     def tags(self) -> TagMaker:
@@ -88,7 +107,7 @@ class Service:
         identity = await self.identify(request)
         request.state.user = identity.user
         request.state.method = identity.method
-        grant = await self.cache.authorize(identity.user, actor=identity.actor)
+        grant = await self.cache.authorize(identity.user, actor=identity.actor, anew=False)
         return Caller(identity, grant)
 
     async def reader(self, request: Request) -> Caller:

@@ -178,12 +178,16 @@ META: Final = schema_object(
     },
     required=("origin", "rows", "timings"),
 )
+_COLUMN: Final = schema_object(
+    {"name": {"type": "string"}, "type": {"type": "string", "description": "as Postgres names it"}},
+    required=("name", "type"),
+)
 _ANSWER: Final[Schema] = {
     "type": "object",
     "properties": {
         "rows": {"type": "array", "items": {"type": "object"}},
         "columns": {"type": "object", "additionalProperties": {"type": "array"}},
-        "schema": _list_of(schema_object({"name": {"type": "string"}, "type": {"type": "string"}})),
+        "schema": _list_of(_COLUMN),
         "meta": META,
         "explain": {"type": "object"},
     },
@@ -306,9 +310,13 @@ MEASURES: Final = operation(
                 "measures": _list_of(
                     schema_object({"measure": _or_null(_NAME), "frequency": _or_null(_NAME)})
                 ),
+                "schema": schema_object(
+                    {"measure": _or_null(_COLUMN), "frequency": _or_null(_COLUMN)},
+                    required=("measure", "frequency"),
+                ),
                 "meta": META,
             },
-            required=("measures", "meta"),
+            required=("measures", "schema", "meta"),
         ),
     ),
     problems_of=(401, 403, 404, 422, 503),
@@ -318,8 +326,13 @@ VALUES: Final = operation(
     answers=_json(
         "Each once, in the column's order; those of the caller's rows only.",
         schema_object(
-            {"values": {"type": "array"}, "has_null": {"type": "boolean"}, "meta": META},
-            required=("values", "has_null", "meta"),
+            {
+                "values": {"type": "array"},
+                "has_null": {"type": "boolean"},
+                "schema": _COLUMN,
+                "meta": META,
+            },
+            required=("values", "has_null", "schema", "meta"),
         ),
     ),
     problems_of=(400, 401, 403, 404, 422, 503),

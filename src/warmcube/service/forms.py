@@ -131,7 +131,8 @@ def _encode(result: Result, form: Form) -> Body:
     media_type = MEDIA_TYPES[form.format]
     if form.is_json:
         return Body(b"{" + b",".join(json_parts(result, form)) + b"}", media_type, {})
-    return Body(to_arrow_stream(result), media_type, {META_HEADER: meta_header(result.meta)})
+    stream = result.encoded("arrow", lambda: to_arrow_stream(result))
+    return Body(stream, media_type, {META_HEADER: meta_header(result.meta)})
 
 
 def json_parts(result: Result, form: Form) -> list[bytes]:
@@ -139,7 +140,7 @@ def json_parts(result: Result, form: Form) -> list[bytes]:
     write: Callable[..., bytes] = columns_json if form.format == "columns" else rows_json
     parts = [
         b'"%b":%b' % (form.format.encode(), write(result, decimals=form.decimals)),
-        b'"schema":' + orjson.dumps(_schema(result)),
+        b'"schema":' + result.encoded("schema", lambda: orjson.dumps(_schema(result))),
         b'"meta":' + meta_json(result.meta),
     ]
     if form.explain and result.explanation is not None:

@@ -20,15 +20,19 @@ from warmcube.errors import (
     AuditError,
     DirectoryError,
     IdentityUnavailable,
+    InvalidFilter,
     InvalidQuery,
     InvalidRequest,
     LimitExceeded,
+    MissingRole,
     Overloaded,
     SourceError,
     StoreError,
     TooManyAttempts,
     Unauthenticated,
+    UnknownColumn,
     UnknownDatasource,
+    UnknownJob,
     WarmcubeError,
     WarmError,
     WarmInProgress,
@@ -138,6 +142,16 @@ def _later(status: int, slug: str | None = None) -> Any:
     )
 
 
+def _in_progress(error: WarmInProgress) -> Problem:
+    return Problem(
+        status=409,
+        detail=str(error),
+        slug="warm-in-progress",
+        headers={"Retry-After": str(max(1, ceil(error.retry_after)))},
+        more={"by": error.by, "since": error.since, "job": error.job},
+    )
+
+
 def _request(error: InvalidRequest) -> Problem:
     return Problem(status=error.status, detail=str(error))
 
@@ -146,12 +160,16 @@ _KINDS: Final[tuple[tuple[type[WarmcubeError], Any], ...]] = (
     (Unauthenticated, _unauthenticated),
     (AccessDenied, _told(403)),
     (UnknownDatasource, _told(404, "unknown-datasource")),
+    (UnknownJob, _told(404, "unknown-job")),
     (InvalidRequest, _request),
     (LimitExceeded, _told(422, "limit-exceeded")),
+    (UnknownColumn, _told(422, "unknown-column")),
+    (MissingRole, _told(422, "missing-role")),
+    (InvalidFilter, _told(422, "invalid-filter")),
     (InvalidQuery, _told(422)),
     (Overloaded, _later(503, "overloaded")),
     (TooManyAttempts, _later(429)),
-    (WarmInProgress, _told(409, "warm-in-progress")),
+    (WarmInProgress, _in_progress),
     (WarmError, _told(409, "warm-failed")),
     (DirectoryError, _behind("the directory of users can't be read", "directory-unavailable")),
     (AuditError, _behind("what is answered has to be audited, and can't be", "audit-unavailable")),

@@ -10,7 +10,7 @@ an instant int64; text is string. NULL is Arrow's null.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -106,6 +106,23 @@ class SourceSnapshot(Protocol):
             days: narrows what is read. Where whole days depend on a time zone, a day more at
                 either end may come, so the condition has to be evaluated again.
             max_rows: at most one row more than this is read, so that an excess can be told.
+        """
+
+    def stream_slice(
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        """The same rows piece by piece, however many they are.
+
+        The time limit counts for each piece. Open the snapshot without `known` for it: digits
+        can't be widened half-way.
+
+        Args:
+            partition: which partition.
+            scope: which practices and providers; applied by the database.
+            columns: at least one, each in `schema`.
+
+        Raises:
+            SourceUnavailable: the connection broke off, or a piece took too long.
         """
 
     async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:

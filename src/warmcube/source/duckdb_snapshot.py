@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -213,6 +213,31 @@ class DuckdbSnapshot:
             return pa.Table.from_batches(kept, empty.schema)
 
         return await self._connection.in_thread(read)
+
+    async def stream_slice(
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        wanted = Schema(tuple(self.schema[name] for name in columns))
+        statement = slice_statement(
+            self._relation,
+            self._columns,
+            self._datasource,
+            wanted=columns,
+            partition=partition,
+            scope=scope,
+            days=None,
+            max_rows=None,
+        )
+        if statement is None:
+            return
+        pieces = _joined(self._connection.stream(statement.sql, statement.parameters))
+
+        def read() -> pa.RecordBatch | None:
+            piece = next(pieces, None)
+            return None if piece is None else duckdb_batch(piece.columns, wanted)
+
+        while (batch := await self._connection.in_thread(read)) is not None:
+            yield batch
 
     async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
         statement = partitions_statement(self._relation, self._columns, self._datasource, scope)

@@ -18,6 +18,7 @@ __all__ = ["PostgresConnection", "PostgresDatabase"]
 
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_HINT: Final = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
+_USE_COPY: Final = adbc_driver_postgresql.StatementOptions.USE_COPY.value
 
 
 class PostgresDatabase:
@@ -64,10 +65,20 @@ class PostgresConnection:
         self._handle = handle
         self.is_broken = False
 
-    def execute(self, script: str, doing: str) -> None:
-        """Run statements that return nothing; several are separated by semicolons."""
+    def execute(self, script: str, doing: str, parameters: Sequence[Parameter] = ()) -> None:
+        """Run statements that return nothing; several, without parameters, with semicolons."""
         with self._statement(script, doing) as statement:
+            if parameters:
+                statement.bind(_bound(parameters))
             statement.execute_update()
+
+    def fetch(self, cursor: str, rows: int, doing: str) -> pa.Table:
+        """The next rows of a cursor."""
+        with self._statement(f"FETCH FORWARD {rows} FROM {cursor}", doing) as statement:
+            statement.set_options(**{_USE_COPY: "false"})
+            handle, _ = statement.execute_query()
+            with pa.RecordBatchReader.from_stream(handle) as reader:
+                return reader.read_all()
 
     def query(self, sql: str, doing: str, parameters: Sequence[Parameter] = ()) -> pa.Table:
         """Run one statement and read its whole result."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -30,6 +30,8 @@ from warmcube.source.storage_form import storage_schema
 __all__ = ["PostgresSnapshot", "in_thread"]
 
 _CANCEL_SECONDS: Final = 1.0
+_CURSOR: Final = "warmcube_slice"
+_FETCHED_ROWS: Final = 20_000
 
 T = TypeVar("T")
 
@@ -99,6 +101,32 @@ class PostgresSnapshot:
             if self.schema == before:
                 raise
             return await asyncio.to_thread(self._kept, raw, columns)
+
+    async def stream_slice(
+        self, partition: PartitionName, scope: Scope, columns: Sequence[str]
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        statement = slice_statement(
+            self._table.sql,
+            self._columns,
+            self._datasource,
+            wanted=columns,
+            partition=partition,
+            scope=scope,
+            days=None,
+            max_rows=None,
+        )
+        if statement is None:
+            return
+        declared = f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR {statement.sql}"
+        await self._query(lambda c: c.execute(declared, self._doing, statement.parameters))
+        while True:
+            raw = await self._query(lambda c: c.fetch(_CURSOR, _FETCHED_ROWS, self._doing))
+            if not raw.num_rows:
+                break
+            kept = await asyncio.to_thread(self._kept, raw, columns)
+            for batch in kept.to_batches():
+                yield batch
+        await self._query(lambda c: c.execute(f"CLOSE {_CURSOR}", self._doing))
 
     async def fetch_partitions(self, scope: Scope) -> list[PartitionName]:
         statement = partitions_statement(self._table.sql, self._columns, self._datasource, scope)

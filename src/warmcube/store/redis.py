@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 
 from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Command, Memory, Reply
+from warmcube.store.connections import Connections
 
 __all__ = ["RedisStore"]
 
@@ -38,15 +39,15 @@ class RedisStore:
     def __init__(self, url: str, *, place: str, timeout: float = 5.0) -> None:
         self.place = place
         self._timeout = timeout
-        self._pool: redis.BlockingConnectionPool = redis.BlockingConnectionPool.from_url(
+        # Of the pool only what it reads out of the URL is used.
+        self._pool: redis.ConnectionPool = redis.ConnectionPool.from_url(
             url,
-            max_connections=CONNECTIONS,
-            timeout=None,
             socket_connect_timeout=timeout,
             socket_timeout=None,  # `_exchange` has the deadline; their `wait_for` swallows a Ctrl-C
             retry=Retry(NoBackoff(), 0),
             decode_responses=False,
         )
+        self._connections = Connections(self._pool.make_connection, CONNECTIONS)
         self._scripts: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
@@ -130,7 +131,7 @@ class RedisStore:
             )
 
     async def close(self) -> None:
-        await self._pool.disconnect()
+        await self._connections.close()
 
     async def _exchange(self, commands: Sequence[Command], seconds: float) -> list[Any]:
         """One write, one reply each; error replies are returned, not raised."""
@@ -138,17 +139,19 @@ class RedisStore:
         complete = False
         try:
             async with asyncio.timeout(seconds):
-                connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+                connection = await self._connections.borrow()
                 await connection.send_packed_command([_pack(commands)], check_health=False)
                 replies = [await _reply(connection) for _ in commands]
                 complete = True
                 return replies
         finally:
             if connection is not None:
-                if not complete:
-                    # Replies may still be under way: nobody else may read them as theirs.
-                    await connection.disconnect(nowait=True)
-                await self._pool.release(connection)
+                try:
+                    if not complete:
+                        # Replies may still be under way: nobody else may read them as theirs.
+                        await connection.disconnect(nowait=True)
+                finally:
+                    self._connections.give_back(connection)
 
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
         if isinstance(error, TimeoutError | failure.TimeoutError):

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import time
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,7 +17,7 @@ from warmcube.entry.keys import Keys, Version
 from warmcube.errors import StoreError, WarmFenced, WarmInProgress
 from warmcube.store.api import Store
 
-__all__ = ["LEASE_SECONDS", "Lease", "holder_of"]
+__all__ = ["LEASE_SECONDS", "Lease", "busy", "holder_of", "this_process"]
 
 LEASE_SECONDS: Final = 30.0
 RENEWALS: Final = 6  # tries per lease
@@ -41,7 +42,7 @@ class Lease:
         self._value = json.dumps(
             {
                 "token": secrets.token_hex(16),
-                "by": f"{socket.gethostname()} process {os.getpid()}",
+                "by": this_process(),
                 "since": int(time.time()),
             }
         ).encode()
@@ -67,10 +68,7 @@ class Lease:
         )
         # A repeated trip finds its own value instead of taking the lock again.
         if taken is None and held != self._value:
-            raise WarmInProgress(
-                f"data source {self._keys.datasource} is being warmed by {holder_of(held)}; wait "
-                f"for it, or, if it is dead, {max(0, left) / 1000:.0f} s for its lease to end"
-            )
+            raise busy(self._keys.datasource, held, left)
         self._renewed = started
         version = await self._store.script(
             "begin",
@@ -139,11 +137,39 @@ class Lease:
             self._lost = "the data source was invalidated or warmed by somebody else meanwhile"
 
 
+def this_process() -> str:
+    """How others may know this process."""
+    return f"{socket.gethostname()} process {os.getpid()}"
+
+
+def busy(datasource: int, value: bytes | None, left_ms: int) -> WarmInProgress:
+    """The error for whoever finds the lease taken.
+
+    Args:
+        datasource: which one.
+        value: what its lock holds.
+        left_ms: milliseconds that the lease still holds, unless renewed.
+    """
+    by, since = _facts(value)
+    left = max(0, left_ms) / 1000
+    return WarmInProgress(
+        f"data source {datasource} is being warmed by {holder_of(value)}; wait for it, or, if it "
+        f"is dead, {left:.0f} s for its lease to end",
+        by=by,
+        since=None if since is None else since.isoformat(),
+        retry_after=max(1.0, left),
+    )
+
+
 def holder_of(value: bytes | None) -> str:
     """Who a lock's value says holds it."""
+    by, since = _facts(value)
+    return by if since is None else f"{by} since {since:%H:%M:%S UTC}"
+
+
+def _facts(value: bytes | None) -> tuple[str, datetime | None]:
     try:
         facts: dict[str, Any] = json.loads(value or b"")
-        since = time.strftime("%H:%M:%S UTC", time.gmtime(facts["since"]))
-        return f"{facts['by']} since {since}"
-    except (ValueError, KeyError, TypeError):
-        return "somebody"
+        return str(facts["by"]), datetime.fromtimestamp(facts["since"], UTC)
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        return "somebody", None

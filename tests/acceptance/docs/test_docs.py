@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from adbc_driver_postgresql import dbapi
+from tests.support.apart import served, token_of
 
 from warmcube.access.survey import build_directory
 from warmcube.config import load
@@ -80,8 +82,47 @@ def folder(tmp_path: Path, postgres_db: str) -> Path:
 @pytest.mark.parametrize("text", blocks("python"))
 def test_every_python_block_runs(text: str, folder: Path, postgres_db: str, redis_url: str) -> None:
     """A block runs as it stands, beside the tutorial's files; the environment has the URLs."""
-    done = run(text, folder, postgres_db, redis_url)
+    if "ANALYTICS_URL" not in text:
+        done = run(text, folder, postgres_db, redis_url)
+    else:
+        (folder / "token").write_text(token_of("ana"), encoding="ascii")
+        with served(folder / "warmcube.toml", urls(postgres_db, redis_url)) as url:
+            done = run(text, folder, postgres_db, redis_url, ANALYTICS_URL=url)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+SUMS = [sum(1000 + p * 10 + v + month for p in (1, 2) for v in range(1, 6)) for month in range(12)]
+DAYS = [f"2024-{month:02}-01" for month in range(1, 13)]
+PRINTED = {
+    "embed-in-fastapi.md": [f"{total}.00" for total in SUMS],
+    "flask.md": [{"date_index": d, "sum": total} for d, total in zip(DAYS, SUMS, strict=True)],
+    "django.md": [
+        {"date_index": d, "sum": f"{total}.00"} for d, total in zip(DAYS, SUMS, strict=True)
+    ],
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_web_guides_answer_ana_with_her_rows(
+    name: str, folder: Path, postgres_db: str, redis_url: str
+) -> None:
+    """The page's browser gets the sums over her two practices."""
+    ((_, text),) = BLOCK.findall((ROOT / "docs/how-to" / name).read_text(encoding="utf-8"))
+    done = run(text, folder, postgres_db, redis_url)
+    body = done.stdout if name == "flask.md" else done.stdout.splitlines()[0].replace("'", '"')
+    assert json.loads(body) == PRINTED[name]
+
+
+def test_the_job_writes_its_report(folder: Path, postgres_db: str, redis_url: str) -> None:
+    """Ana's sums by month, and nothing beside them."""
+    ((_, text),) = BLOCK.findall(
+        (ROOT / "docs/how-to/scheduled-job.md").read_text(encoding="utf-8")
+    )
+    assert run(text, folder, postgres_db, redis_url).returncode == 0
+    lines = (folder / "charges.csv").read_text(encoding="utf-8").splitlines()
+    expected = [f"{d},{total}.00" for d, total in zip(DAYS, SUMS, strict=True)]
+    assert lines == ["date_index,sum", *expected]
+    assert not (folder / "charges.new").exists()
 
 
 def test_the_tutorials_first_answer(folder: Path, postgres_db: str, redis_url: str) -> None:
@@ -98,20 +139,20 @@ def test_the_tutorials_first_answer(folder: Path, postgres_db: str, redis_url: s
     assert all(f"│ 2024-{month:02}-01 │ {total}.00 │" in page for month, total in expected)
 
 
+def urls(postgres_db: str, redis_url: str) -> dict[str, str]:
+    """Where the servers are, as the environment says it."""
+    return {"WARMCUBE_SOURCES__MAIN__URL": postgres_db, "WARMCUBE_STORE__URL": redis_url}
+
+
 def run(
-    text: str, folder: Path, postgres_db: str, redis_url: str
+    text: str, folder: Path, postgres_db: str, redis_url: str, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a script in a folder."""
     (folder / "script.py").write_text(text, encoding="utf-8")
     return subprocess.run(
         [sys.executable, "script.py"],
         cwd=folder,
-        env=os.environ
-        | {
-            "PYTHONPATH": str(ROOT / "src"),
-            "WARMCUBE_SOURCES__MAIN__URL": postgres_db,
-            "WARMCUBE_STORE__URL": redis_url,
-        },
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | urls(postgres_db, redis_url) | more,
         capture_output=True,
         text=True,
         timeout=60,

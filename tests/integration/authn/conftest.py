@@ -33,27 +33,31 @@ def credentials(tmp_path: Path) -> CredentialsFile:
 
 
 @pytest.fixture
-async def open_browser(
-    tmp_path: Path, redis_url: str, credentials: CredentialsFile
-) -> AsyncIterator[Open]:
-    """Opens a browser on a service of its own, all on one store and one file of credentials."""
-    async with AsyncExitStack() as stack:
-
-        async def opened(
-            more: str = "[auth.local]\n", origin: str = ORIGIN, address: str = "192.0.2.1"
-        ) -> httpx.AsyncClient:
-            source = f"duckdb://{tmp_path}/none.duckdb"
-            settings = make_cache(tmp_path, redis_url, source, more=more).settings
-            app = create_app(settings, identify_by_name)
-            await stack.enter_async_context(app.router.lifespan_context(app))
-            transport = httpx.ASGITransport(
-                app, raise_app_exceptions=False, client=(address, 40_000)
-            )
-            return await stack.enter_async_context(
-                httpx.AsyncClient(transport=transport, base_url=origin)
-            )
-
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    """Closes the services and browsers that were opened."""
+    async with AsyncExitStack() as opened:
         yield opened
+
+
+@pytest.fixture
+def open_browser(
+    tmp_path: Path, redis_url: str, credentials: CredentialsFile, stack: AsyncExitStack
+) -> Open:
+    """Opens a browser on a service of its own, all on one store and one file of credentials."""
+
+    async def opened(
+        more: str = "[auth.local]\n", origin: str = ORIGIN, address: str = "192.0.2.1"
+    ) -> httpx.AsyncClient:
+        source = f"duckdb://{tmp_path}/none.duckdb"
+        settings = make_cache(tmp_path, redis_url, source, more=more).settings
+        app = create_app(settings, identify_by_name)
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(address, 40_000))
+        return await stack.enter_async_context(
+            httpx.AsyncClient(transport=transport, base_url=origin)
+        )
+
+    return opened
 
 
 @pytest.fixture

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import stat
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
 
 import argon2
 import httpx
 import pytest
 import redis
 from tests.integration.authn.conftest import ORIGIN, PASSWORD, Open, sign_in
+from tests.support.audit import read_line
 
 from warmcube.authn.credentials import CredentialsFile
 from warmcube.errors import ConfigError
@@ -337,3 +339,33 @@ async def test_ways_that_are_not_configured(browser: httpx.AsyncClient) -> None:
         answer = await browser.get(path)
         assert answer.status_code == 404
         assert "POST /api/session" in answer.json()["detail"]
+
+
+async def test_what_is_audited(
+    browser: httpx.AsyncClient, tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    """Who signs in and out, and who fails to; of names that nobody has not a word."""
+    await sign_in(browser, "my secret typed as a name", "wrong password")
+    for _ in range(5):
+        await sign_in(browser, password="wrong password")
+    await sign_in(browser)
+    csrf = (await sign_in(browser, "root")).json()["csrf_token"]
+    await browser.delete("/api/session", headers=page(browser, csrf))
+    await stack.aclose()
+    text = (tmp_path / ".warmcube/audit.jsonl").read_text(encoding="utf-8")
+    lines = [read_line(line.encode()) for line in text.splitlines(keepends=True)]
+    told = [
+        (line["event"], line.get("reason"), line["actor"], line["subject"], line.get("repeated"))
+        for line in lines
+        if line["event"] not in ("directory_changed", "granted")
+    ]
+    assert sorted(told, key=str) == [
+        ("denied", "too many attempts", "service", "north", 0),
+        ("denied", "wrong user or password", "service", "north", 0),
+        ("denied", "wrong user or password", "service", "north", 3),
+        ("denied", "wrong user or password", "service", None, 0),
+        ("signed_in", None, "service", "root", None),
+        ("signed_out", None, "root", "root", None),
+    ]
+    for secret in ("typed as", "wrong password", PASSWORD, csrf):
+        assert secret not in text.replace("wrong user or password", "")

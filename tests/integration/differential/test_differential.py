@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 from adbc_driver_postgresql import dbapi
+from tests.support.batch_trial import BatchTrial
 from tests.support.generate_people import make_people
 from tests.support.oracle_sql import OracleSql
 from tests.support.oracle_trial import Servers, Trial, open_caches
@@ -22,6 +23,7 @@ from tests.support.tables_samples import SAMPLES
 SEED = os.environ.get("WARMCUBE_TEST_SEED", "1")
 PAIRS = 6_000
 PAIRS_LONG = 52_000
+BATCHES = 800
 MOST_FAILURES = 3
 
 
@@ -45,7 +47,15 @@ async def test_the_cache_answers_as_sql_does_at_length(name: str, servers: Serve
     await _compare(SAMPLES[name], f"{SEED} at length", PAIRS_LONG, servers)
 
 
-async def _compare(sample: Sample, seed: str, total: int, servers: Servers) -> None:
+@pytest.mark.parametrize("name", SAMPLES)
+async def test_batches_are_answered_as_sql_does(name: str, servers: Servers) -> None:
+    """Hundreds of random batches: each query as if it were asked alone, all of one snapshot."""
+    await _compare(SAMPLES[name], f"{SEED} in batches", BATCHES, servers, BatchTrial)
+
+
+async def _compare(
+    sample: Sample, seed: str, total: int, servers: Servers, kind: type[Trial] = Trial
+) -> None:
     """Run the table's share of all pairs."""
     pairs = round(total * sample.weight / sum(each.weight for each in SAMPLES.values()))
     random = Random(f"{seed} {sample.name}")
@@ -59,7 +69,7 @@ async def _compare(sample: Sample, seed: str, total: int, servers: Servers) -> N
         connected = dbapi.connect(servers.postgres_url, autocommit=True)
         with connected as connection, connection.cursor() as cursor:
             cursor.execute("SET TIME ZONE 'UTC'")
-            trial = Trial(sample, people, caches, OracleSql(sample), cursor)
+            trial = kind(sample, people, caches, OracleSql(sample), cursor)
             for number in range(pairs):
                 wrong = await trial.run(Random(f"{seed} {sample.name} {number}"), number)
                 if wrong is not None:

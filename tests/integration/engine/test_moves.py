@@ -40,14 +40,26 @@ async def ask(cache: AnalyticsCache, user: str = "root", **query: Any) -> Result
     return await cache.query(Query(**(CHARGES | query)), await cache.authorize(user))
 
 
+@pytest.mark.parametrize(
+    "setting", ["CACHE__MAX_POINTER_AGE=0", "CACHE__RESIDENT_BYTES=0"], ids=["resident", "store"]
+)
 async def test_a_rewarm_by_another_process_is_noticed(
-    cache: AnalyticsCache, tmp_path: Path, redis_url: str, facts: str
+    tmp_path: Path, redis_url: str, facts: str, setting: str
 ) -> None:
-    """The next answer is of the new snapshot, from the store, without an error in between."""
-    before = await ask(cache)
+    """The next answer is of the new snapshot, from the store, without an error in between.
+
+    So it is in a process that keeps nothing, and in one that keeps answers and asks each time.
+    """
     folder = tmp_path / "other"
     folder.mkdir()
-    async with make_cache(folder, redis_url, facts) as other:
+    name, _, value = setting.partition("=")
+    environment = {f"WARMCUBE_{name}": value}
+    async with (
+        make_cache(tmp_path, redis_url, facts, environment=environment) as cache,
+        make_cache(folder, redis_url, facts) as other,
+    ):
+        await cache.warm(1)
+        before = await ask(cache)
         await other.warm(1)
         after = await ask(cache)
         assert after.meta.origin == "store"
@@ -99,7 +111,8 @@ async def test_a_stale_snapshot_serves_and_says_so(
         result = await ask(cache)
         assert (result.meta.origin, result.meta.stale) == ("store", True)
         live.serve_until -= 2000
-        assert (await ask(cache)).meta.origin == "store"  # the pointer was read anew
+        kept = await ask(cache)  # the pointer was read anew
+        assert (kept.meta.origin, kept.meta.stale) == ("resident", False)
 
 
 async def test_a_broken_manifest_is_damage_not_a_cold_source(

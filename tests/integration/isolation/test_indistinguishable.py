@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import redis
-from tests.support.caches import execute, make_cache
+from tests.support.caches import NOTHING_KEPT, execute, make_cache
 
 from warmcube import AnalyticsCache, Filter, Query, WarmcubeError
 from warmcube.source.postgres_connection import PostgresConnection
@@ -341,7 +341,9 @@ async def test_measures_tell_nothing_of_foreign_partitions(
     )
     seen = []
     for table in ("ih.few", "ih.facts", "ih.wide"):
-        async with make_cache(tmp_path, redis_url, facts, access=ACCESS, table=table) as cache:
+        async with make_cache(
+            tmp_path, redis_url, facts, access=ACCESS, table=table, environment=NOTHING_KEPT
+        ) as cache:
             for tier in ("store", "database"):
                 if tier == "store":
                     await cache.warm(1)

@@ -32,6 +32,7 @@ CASES_PER_WORLD_LONG: Final = 500
 DIRECTORIES: Final[tuple[DirectoryKind, ...]] = ("file", "database")
 
 SHARES: Final = {
+    "from resident, asked of resident": 0.1,
     "with rows": 0.3,
     "with rows under: organization": 0.02,
     "with rows under: own": 0.01,

@@ -186,7 +186,7 @@ def ids_are_exchanged(patch: Patch) -> None:
 
 def values_are_swapped(patch: Patch) -> None:
     """The reader gives the values in another order."""
-    before = warmcube.query.read._decode
+    before = warmcube.query.read.decode
 
     def decode(*arguments: Any) -> Table:
         table = before(*arguments)
@@ -196,7 +196,7 @@ def values_are_swapped(patch: Patch) -> None:
         }
         return Table(columns, table.rows)
 
-    patch.setattr(warmcube.query.read, "_decode", decode)
+    patch.setattr(warmcube.query.read, "decode", decode)
 
 
 def values_are_of_everybody(patch: Patch) -> None:

@@ -16,7 +16,7 @@ import pytest
 import redis
 from fastapi import FastAPI
 from tests.integration.service.conftest import ACCESS, PRACTICES
-from tests.support.caches import make_cache, select
+from tests.support.caches import NOTHING_KEPT, make_cache, select
 from tests.support.leaks import LeakScan
 from tests.support.scraping import Scrape, scrape
 from tests.support.services import as_user, open_client, query_of
@@ -43,7 +43,9 @@ async def test_every_number_is_what_was_done(
 ) -> None:
     """Hits, misses by reason, fallbacks, denials, rows and requests, on real servers."""
     server = redis_factory()
-    settings = make_cache(tmp_path, server.url, facts, access=ACCESS).settings
+    settings = make_cache(
+        tmp_path, server.url, facts, access=ACCESS, environment=NOTHING_KEPT
+    ).settings
     async with opened(settings) as (client, app):
         assert [await ask(client, "root") for _ in range(2)] == [200, 200]  # cold
         report = await app.state.service.cache.warm(1)
@@ -258,7 +260,7 @@ async def start(config: Path, folder: Path) -> Process:
 
 async def test_several_processes_are_one(tmp_path: Path, redis_url: str, facts: str) -> None:
     """Each tells the figures of all, also of those that were killed, until the service ends."""
-    make_cache(tmp_path, redis_url, facts, access=ACCESS)
+    make_cache(tmp_path, redis_url, facts, access=ACCESS, more="[cache]\nresident_bytes = 0\n")
     config, folder = tmp_path / "warmcube.toml", tmp_path / "figures"
     one, two = await asyncio.gather(start(config, folder), start(config, folder))
     assert await one.do("ask", user="root") == 200  # cold
@@ -288,6 +290,21 @@ async def test_several_processes_are_one(tmp_path: Path, redis_url: str, facts: 
     await asyncio.gather(two.end(), three.end())
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {each.stat().st_mode & 0o077 for each in folder.iterdir()} == {0}
+
+
+async def test_kept_answers_are_hits_that_fetch_nothing(
+    client: httpx.AsyncClient, facts: str
+) -> None:
+    """They are told apart from the store's, and their rows are used all the same."""
+    for _ in range(3):
+        await ask(client, "root")
+    found = await scrape(client)
+    rows, entries = counted(facts)
+    assert found.of("hits_total") == {("1", "store"): 1, ("1", "resident"): 2}
+    assert found.of("entries_fetched_total") == {("1",): entries}
+    assert found.of("rows_fetched_total") == {("1", "store"): rows}
+    assert found.of("rows_used_total") == {("1", "store"): rows, ("1", "resident"): 2 * rows}
+    assert found.of("query_seconds_count") == {("1", "store"): 1, ("1", "resident"): 2}
 
 
 async def test_two_caches_in_one_process(tmp_path: Path, redis_url: str, facts: str) -> None:
@@ -320,3 +337,21 @@ async def test_in_the_registry_of_an_application(app: FastAPI, client: httpx.Asy
     found = Scrape(generate_latest(registry).decode())
     assert found.of("hits_total") == {("1", "store"): 1}
     assert "own" in found.families
+
+
+async def test_a_job_counts_as_a_warm(app: FastAPI, client: httpx.AsyncClient) -> None:
+    """Though another process did it, whose own figures are gone with it."""
+    before = (await scrape(client)).of("warms_total")
+    started = await client.post(
+        "/api/admin/analytics/cache/warm", json={"datasource": 1}, headers=as_user("root")
+    )
+    assert started.status_code == 202, started.text
+    await asyncio.gather(*app.state.service.warming._tasks)
+    found = await scrape(client)
+    assert before == {("1", "done"): 1}
+    assert found.of("warms_total") == {("1", "done"): 2}
+    phases = found.of("warm_phase_seconds_count")
+    assert set(phases.values()) == {2}
+    assert {phase for _, phase in phases} == {
+        *("counting", "reading", "writing", "verifying", "publishing", "cleaning")
+    }

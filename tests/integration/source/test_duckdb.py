@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import duckdb
+import pyarrow as pa
 import pytest
 from tests.integration.source.conftest import Open
 from tests.support.reading import NO_ROLES, a_datasource, numbers, read_all, read_table
@@ -155,7 +156,13 @@ async def test_counts_and_slices_agree_with_the_scope(a_table: Callable[[str], S
         }  # fmt: skip
         for measure in ("m", "M", None, "", "x"):
             for scope in scopes:
-                got = await snapshot.fetch_slice(PartitionName(measure, "f"), scope, ["n"])
+                name = PartitionName(measure, "f")
+                got = await snapshot.fetch_slice(name, scope, ["n"])
+                pieces = [piece async for piece in snapshot.stream_slice(name, scope, ["n"])]
+                streamed = pa.Table.from_batches(pieces, got.schema)
+                assert sorted(streamed.column("n").to_pylist()) == sorted(
+                    got.column("n").to_pylist()
+                )
                 assert sorted(got.column("n").to_pylist()) == [
                     n for n, m, p, v, _ in rows if m == measure and scope.allows(p, v)
                 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import date
 
 import adbc_driver_manager
+import pyarrow as pa
 import pytest
 from tests.integration.source.conftest import Ask, Execute
 from tests.support.reading import a_datasource
@@ -14,6 +16,7 @@ from warmcube.entry.keys import PartitionName
 from warmcube.errors import MissingRole
 from warmcube.model.schema import Roles
 from warmcube.model.scope import ALL, NOTHING, Box, Ids, Scope
+from warmcube.source import postgres_snapshot
 from warmcube.source.api import DateRange, Source
 
 ROLES = Roles(measure="m", practice="p", provider="v", frequency="f", date=None, value="n")
@@ -35,8 +38,47 @@ OTHERS = ("8", "no", UUIDS[0].replace("6", "7"), "99999999999999999999", "07", "
 async def _rows(source: Source, partition: PartitionName, scope: Scope) -> list[int]:
     async with source.snapshot(a_datasource("t", ROLES)) as snapshot:
         table = await snapshot.fetch_slice(partition, scope, ["n"])
+        pieces = [piece async for piece in snapshot.stream_slice(partition, scope, ["n"])]
     assert table.schema.names == ["n"]
-    return sorted(table.column("n").to_pylist())
+    rows = sorted(table.column("n").to_pylist())
+    assert sorted(pa.Table.from_batches(pieces, table.schema).column("n").to_pylist()) == rows
+    return rows
+
+
+async def test_a_stream_comes_piece_by_piece(
+    execute: Execute, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few rows each, all of one state, whatever is written meanwhile; and once more after it."""
+    monkeypatch.setattr(postgres_snapshot, "_FETCHED_ROWS", 10)
+    execute(
+        "CREATE TABLE t (n integer, m text, f text, p integer, v integer)",
+        "INSERT INTO t SELECT g, 'm', 'f', g % 3, g FROM generate_series(1, 95) g",
+    )
+    name, scope = PartitionName("m", "f"), Scope((Box(_ids("0", "1"), ALL),))
+    async with source.snapshot(a_datasource("t", ROLES)) as snapshot:
+        for _ in range(2):
+            sizes, rows = [], []
+            async for piece in snapshot.stream_slice(name, scope, ["n"]):
+                sizes.append(piece.num_rows)
+                rows += piece.column("n").to_pylist()
+                execute("INSERT INTO t VALUES (1000, 'm', 'f', 0, 0)")
+            assert sizes == [10, 10, 10, 10, 10, 10, 3]
+            assert sorted(rows) == [n for n in range(1, 96) if n % 3 < 2]
+
+
+async def test_a_stream_that_is_left_leaves_nothing(execute: Execute, source: Source) -> None:
+    """Its connection is used again."""
+    execute(
+        "CREATE TABLE t (n integer, m text, f text, p integer, v integer)",
+        "INSERT INTO t SELECT g, 'm', 'f', g, g FROM generate_series(1, 9) g",
+    )
+    name, scope = PartitionName("m", "f"), Scope((Box(ALL, ALL),))
+    for _ in range(3):
+        async with (
+            source.snapshot(a_datasource("t", ROLES)) as snapshot,
+            aclosing(snapshot.stream_slice(name, scope, ["n"])) as stream,
+        ):
+            assert (await anext(stream)).num_rows == 9
 
 
 def _ids(*ids: str) -> Ids:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio as redis
-from tests.support.caches import execute, make_cache, select
+from tests.support.caches import NOTHING_KEPT, execute, make_cache, select
 
 from warmcube import NULL, AccessDenied, AnalyticsCache, Filter, Query
 from warmcube.errors import InvalidFilter, InvalidQuery, LimitExceeded, UnknownColumn
@@ -258,7 +258,7 @@ async def test_practices_and_providers_come_from_the_index_sets(
     tmp_path: Path, redis_url: str, table: tuple[str, str]
 ) -> None:
     """No entry is fetched for them, whatever the scope; for other columns the granted ones are."""
-    async with a_world(tmp_path, redis_url, table) as world:
+    async with a_world(tmp_path, redis_url, table, **NOTHING_KEPT) as world:
         for user, column in itertools.product(USERS, ("practice_uid", "provider_uid")):
             for more in ({}, {"practices": None, "providers": [world.id(7)]}):
                 if user == "lost" and more:
@@ -521,7 +521,7 @@ async def test_long_sets_and_many_partitions_are_read_in_pieces(
     monkeypatch.setattr(inventory, "CHUNK", 4)
     monkeypatch.setattr(inventory, "WORDS", 10)
     monkeypatch.setattr(inventory, "FIRST_FIELDS", 1)
-    async with a_world(tmp_path, redis_url, table) as world:
+    async with a_world(tmp_path, redis_url, table, **NOTHING_KEPT) as world:
         for user in USERS:
             found = await world.measures(user)
             assert {tuple(name) for name in found} == {
@@ -560,7 +560,7 @@ async def test_a_damaged_index_is_answered_from_the_database(
     tmp_path: Path, redis_url: str, table: tuple[str, str], kind: str
 ) -> None:
     """What doesn't prove itself is no list of values, nor of measures."""
-    async with a_world(tmp_path, redis_url, table) as world:
+    async with a_world(tmp_path, redis_url, table, **NOTHING_KEPT) as world:
         before = await world.measures("root"), await world.measures("north")
         await wreck(redis_url, kind)
         where = "measure = 'Charges' AND frequency = 'Monthly'"

@@ -14,7 +14,12 @@ import warmcube
 from warmcube import AccessDenied, Query, WarmcubeError
 from warmcube.access.grant import require_grant
 from warmcube.audit.reasons import DenialReason, EmptyReason, denial_reason, empty_reason
-from warmcube.errors import DirectoryError, UnknownDatasource
+from warmcube.errors import (
+    DirectoryError,
+    TooManyAttempts,
+    Unauthenticated,
+    UnknownDatasource,
+)
 
 RECORDS: dict[str, Any] = {
     "roles": {
@@ -83,6 +88,10 @@ def test_grants_that_are_none(grant: str | None, reason: DenialReason) -> None:
         (AccessDenied("x", reason="new: thing"), (DenialReason.OTHER, "new: thing")),
         (AccessDenied("x"), (DenialReason.OTHER, None)),
         (DirectoryError("no file"), (DenialReason.DIRECTORY_UNREADABLE, "no file")),
+        (TooManyAttempts("x", retry_after=1), (DenialReason.TOO_MANY_ATTEMPTS, None)),
+        (Unauthenticated("x", code="password"), (DenialReason.WRONG_CREDENTIALS, None)),
+        (Unauthenticated("no nonce", code="oidc"), (DenialReason.PROVIDER_LOGIN, "no nonce")),
+        (Unauthenticated("x", code="several_cookies"), (DenialReason.OTHER, "several_cookies")),
         (WarmcubeError("secret"), (DenialReason.OTHER, "WarmcubeError")),
     ],
 )

@@ -49,7 +49,7 @@ class Box:
     @property
     def subjects(self) -> list[Any]:
         """Of whom the lines are."""
-        return [line["subject"] for line in self.lines]
+        return [line.get("subject") for line in self.lines]
 
 
 class Clock:
@@ -272,6 +272,23 @@ async def test_what_is_lost_is_counted_and_told(box: Box, clock: Clock) -> None:
     assert reported == ["10 audit events wait; more are lost"]
 
 
+async def test_a_sink_that_works_again_is_found_out(box: Box) -> None:
+    """Though nobody asks for anything, since there is no answer while it fails."""
+    async with opened(box, required=True) as trail:
+        await trail.retry()
+        assert box.tries == 0
+        box.failure = AuditError("the disk is full")
+        with pytest.raises(AuditError, match="the disk is full"):
+            await trail.record(a_grant())
+        await trail.retry()
+        assert str(trail.trouble) == "the disk is full"
+        box.failure = None
+        await trail.retry()
+        assert trail.trouble is None
+        await trail.record(a_grant("bob"))
+    assert box.subjects == ["bob"]
+
+
 async def test_failures_that_nobody_foresaw_are_failures(box: Box) -> None:
     """A mistake in a sink, or in who is told, stops neither the trail nor the event loop."""
 
@@ -470,6 +487,28 @@ async def test_more_waiting_than_one_write_takes(box: Box) -> None:
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(outcome, AuditError) for outcome in outcomes)
     await closing
+
+
+async def test_a_loop_that_waits_for_nothing_else_loses_nothing(box: Box) -> None:
+    """Recording lets the lines be written when many wait, though it waits for no sink."""
+    async with opened(box, queue_size=2000) as trail:
+        for number in range(10_000):
+            await trail.record(a_grant(str(number)))
+    assert box.subjects == [str(number) for number in range(10_000)]
+
+
+async def test_a_failing_sink_holds_nobody_up_however_much_waits(box: Box) -> None:
+    """Where no line is required, what is lost is counted instead."""
+    box.failure = AuditError("no")
+    async with opened(box, queue_size=100) as trail:
+        await trail.record(a_grant("0"))
+        await until(lambda: trail.trouble)
+        for number in range(1, 3000):
+            await trail.record(a_grant(str(number)))
+        box.failure = None
+    assert box.subjects[:100] == [str(number) for number in range(100)]
+    lost = sum(line["count"] for line in box.lines if line["event"] == "dropped")
+    assert lost + sum(line["event"] == "granted" for line in box.lines) == 3000
 
 
 async def test_no_sink_no_audit() -> None:

@@ -31,7 +31,7 @@ def made(header: Any, claims: Any = CLAIMS, signature: Any = b"signature") -> st
 
 def test_it_is_taken_apart() -> None:
     """Algorithm, key, issuer and claims, as they stand."""
-    token = parse_token(made({"alg": "RS256", "kid": "a", "typ": "at+jwt", "x5t": "x"}))
+    token = parse_token(made({"alg": "RS256", "kid": "a", "typ": "at+jwt", "x5t": "x", "cat": "y"}))
     assert (token.algorithm, token.kid, token.issuer, token.claims) == ("RS256", "a", "i", CLAIMS)
 
 
@@ -131,7 +131,9 @@ def test_whom_they_name_and_until_when(audience: Any) -> None:
         ({"sub": " ana"}, "user"),
         ({"sub": "ana\n"}, "user"),
         ({"sub": "a\x00b"}, "user"),
-        ({"sub": "x" * 300}, "user"),
+        ({"sub": "x" * 257}, "user"),
+        ({"sub": "a\ud800b"}, "user"),
+        ({"sub": "a\u2028b"}, "user"),
     ],
 )
 def test_claims_that_dont_count(changed: dict[str, Any], code: str) -> None:

@@ -57,6 +57,8 @@ def test_defaults(folder: Path) -> None:
         "stale_for": 3600,
         "max_pointer_age": 1.0,
         "max_unchecked_age": 5.0,
+        "resident_bytes": 64 * 1024 * 1024,
+        "fallback_slots": 8,
     }
     assert settings.limits.model_dump() == {
         "rows": 1_000_000,
@@ -105,6 +107,8 @@ def test_everything_can_be_said(folder: Path) -> None:
         stale_for = 0
         max_pointer_age = 0
         max_unchecked_age = 0.5
+        resident_bytes = 0
+        fallback_slots = 4
         [limits]
         rows = 1
         groups = 2
@@ -147,7 +151,7 @@ def test_everything_can_be_said(folder: Path) -> None:
     assert settings.store.mac_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
     assert settings.store.namespace == "prod:"
     assert settings.embedded_folder == Path("/data")
-    assert list(settings.cache.model_dump().values()) == [1, 2, 3, False, False, 0, 0.0, 0.5]
+    assert list(settings.cache.model_dump().values()) == [1, 2, 3, False, False, 0, 0.0, 0.5, 0, 4]
     assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded
@@ -187,6 +191,8 @@ def test_the_environment_wins(folder: Path) -> None:
             "WARMCUBE_STORE__URL": "unix:///run/redis.sock",
             "WARMCUBE_AUDIT__PATH": "logs/audit.jsonl",
             "WARMCUBE_AUDIT__REQUIRED": "yes",
+            "WARMCUBE_AUTH__LOCAL__PATH": "secrets/credentials.toml",
+            "WARMCUBE_AUTH__SESSIONS__IDLE": "61",
             "WARMCUBE_SOURCES__MAIN__URL": "duckdb:///file.duckdb",
             "WARMCUBE_SOURCES__OTHER_ONE__URL": "postgresql://h/db",
             "WARMCUBE_DATASOURCES__0__TABLE": "s.t",
@@ -201,6 +207,8 @@ def test_the_environment_wins(folder: Path) -> None:
     assert settings.limits.rows == 9
     assert settings.audit_path == folder / "logs" / "audit.jsonl"
     assert settings.audit.required
+    assert settings.credentials_path == folder / "secrets" / "credentials.toml"
+    assert settings.auth.sessions.model_dump() == {"idle": 61, "life": 43200}
     assert settings.store.url.get_secret_value() == "unix:///run/redis.sock"
     assert {name: s.url.get_secret_value() for name, s in settings.sources.items()} == {
         "main": "duckdb:///file.duckdb",
@@ -421,6 +429,32 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("[audit]\nsink = 'none'\ntable = 'a'", 'audit.table: is for sink = "postgres", and'),
         ("[audit]\nsink = 'none'\nrequired = true", "audit.required = true: expected false: with"),
         ("[audit]\nrequired = 1", "audit.required = 1: expected true or false"),
+        (
+            "[service]\nmetrics_host = '10.0.0.1'",
+            "service.metrics_host: is for metrics_port, which is missing; set both",
+        ),
+        (
+            "[auth.sessions]\nidle = 600\nlife = 300\n[auth.local]",
+            "auth.sessions.idle = 600: expected at most life, which is 300",
+        ),
+        ("[auth.sessions]\nidle = 600", "auth.sessions: nobody can sign in; add [auth.local] or"),
+        ("[auth.sessions]\nidle = 0\n[auth.local]", "expected an integer of at least 60"),
+        (
+            "[auth.local]\n[service]\nhost = '0.0.0.0'",
+            "service.public_url: missing; [auth.local] needs the URL under which users reach",
+        ),
+        (
+            "[auth.oidc]\nissuer = 'https://i.example'\nclient_id = 'c'",
+            "service.public_url: missing; [auth.oidc] needs the URL under which users reach",
+        ),
+        ("[auth.oidc]\nclient_id = 'c'", "auth.oidc.issuer: missing; expected text"),
+        ("[auth.oidc]\nissuer = 'http://i.example'", "expected a URL with https://, without a"),
+        ("[auth.oidc]\nissuer = 'https://u:hunter2@i.example'", "expected a URL with https://"),
+        ("[auth.oidc]\nissuer = 'https://i.example?a=b'", "expected a URL with https://"),
+        ("[auth.oidc]\nissuer = 'https://i.example:x'", "a URL whose host and port can be read"),
+        ("[auth.oidc]\nscopes = ['email']", 'expected a list of scopes with "openid" among them'),
+        ("[auth.oidc]\nsecret = 'hunter2'", "auth.oidc.secret: unknown key"),
+        ("[auth.oidc]\nprefix = 7", "auth.oidc.prefix = 7: expected text"),
         ("[sources.'a b']\nurl = 'embedded'", "sources.a b: expected a name of letters"),
         ("[sources]\nx = 'postgresql://u:hunter2@h'", '"postgresql://u:***@h": expected a table'),
         ("[[datasources]]\nid = -1", "datasources[1].id = -1: expected an integer of at least 0"),

@@ -11,8 +11,10 @@ def test_contract_names() -> None:
     assert {key: variables[key] for key in sorted(variables) if key.startswith("cache.")} == {
         "cache.batch_size": "CACHE_BATCH_SIZE",
         "cache.enabled": "CACHE_ENABLED",
+        "cache.fallback_slots": "WARMCUBE_CACHE__FALLBACK_SLOTS",
         "cache.max_pointer_age": "WARMCUBE_CACHE__MAX_POINTER_AGE",
         "cache.max_unchecked_age": "WARMCUBE_CACHE__MAX_UNCHECKED_AGE",
+        "cache.resident_bytes": "WARMCUBE_CACHE__RESIDENT_BYTES",
         "cache.metrics": "CACHE_METRICS_ENABLED",
         "cache.query_timeout": "CACHE_QUERY_TIMEOUT",
         "cache.stale_for": "WARMCUBE_CACHE__STALE_FOR",

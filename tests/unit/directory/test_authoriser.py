@@ -14,6 +14,7 @@ from tests.support.access import Request, ask
 
 from warmcube.access.directory import Directory
 from warmcube.access.survey import Survey, survey
+from warmcube.directory import authoriser as module
 from warmcube.directory.authoriser import Authoriser
 from warmcube.errors import AccessDenied, DirectoryError
 
@@ -209,6 +210,46 @@ async def test_renewing(world: _World) -> None:
     with pytest.raises(AccessDenied) as error:
         await world.authoriser.renew(third)
     assert _reason(error) == "unknown user"
+
+
+async def test_recalling(world: _World) -> None:
+    """One who comes again is decided on once a minute; another actor's grant is its own."""
+    world.time.seconds = 1000
+    grant = await world.authoriser.recall("ana", actor="a")
+    for world.time.seconds in (1000.5, 1030, 1059.9):
+        assert await world.authoriser.recall("ana", actor="a") is grant
+    assert world.source.reads == 3
+    other = await world.authoriser.recall("ana", actor="b")
+    assert (other.actor, other.user.id) == ("b", "ana")
+    assert (await world.authoriser.recall("bob", actor="a")).user.id == "bob"
+    world.time.seconds = 1060
+    later = await world.authoriser.recall("ana", actor="a")
+    assert (later.decided_at, later.actor) == (world.time.now(), "a")
+    assert await world.authoriser.recall("ana", actor="a") is later
+
+
+async def test_recalling_ends_with_the_right(world: _World) -> None:
+    """Within a second of the directory's change; and whoever is let in again comes in."""
+    world.time.seconds = 1000
+    await world.authoriser.recall("ana")
+    world.source.records = WITHOUT_ANA
+    world.time.seconds = 1001
+    for _ in range(2):
+        with pytest.raises(AccessDenied) as error:
+            await world.authoriser.recall("ana")
+        assert _reason(error) == "unknown user"
+    world.source.records = GOOD
+    assert (await world.authoriser.recall("ana")).user.id == "ana"
+
+
+async def test_recalling_is_bounded(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has been there longest is decided on anew."""
+    monkeypatch.setattr(module, "MOST_RECALLED", 2)
+    first = await world.authoriser.recall("ana", actor="1")
+    second = await world.authoriser.recall("ana", actor="2")
+    await world.authoriser.recall("ana", actor="3")
+    assert await world.authoriser.recall("ana", actor="2") is second
+    assert await world.authoriser.recall("ana", actor="1") is not first
 
 
 async def test_renewing_looks_once_a_second(world: _World) -> None:

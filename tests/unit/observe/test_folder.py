@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from warmcube.errors import ConfigError
 from warmcube.observe.cells import Cells
 from warmcube.observe.folder import open_cells, sum_folder
 
@@ -71,3 +74,11 @@ def test_a_series_that_has_other_buckets_now(tmp_path: Path) -> None:
     new.values[new.place("h", 4)] = 2
     new.close()
     assert sum_folder(tmp_path) == ({}, {"h": (2, 0, 0, 0)})
+
+
+@pytest.mark.parametrize("mode", [0o710, 0o702, 0o755])
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, mode: int) -> None:
+    """They could read figures, or add their own."""
+    tmp_path.chmod(mode)
+    with pytest.raises(ConfigError, match="isn't private"):
+        open_cells(tmp_path)

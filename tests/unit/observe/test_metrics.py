@@ -124,3 +124,13 @@ def test_every_word_of_a_label_is_documented() -> None:
     text = REFERENCE.read_text(encoding="utf-8")
     for word in (*MissReason, *DenialReason, *get_args(Origin)):
         assert f"`{word}`" in text, word
+
+
+def test_alerts_are_on_metrics_that_exist() -> None:
+    """Whatever docs/how-to/monitor.md names is exposed, by that name."""
+    suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket",)}
+    exposed = {
+        metric.name + suffix for metric in METRICS.values() for suffix in suffixes[metric.kind]
+    }
+    text = (REFERENCE.parents[1] / "how-to/monitor.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"warmcube_[a-z_]+", text)) <= exposed

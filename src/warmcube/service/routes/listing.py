@@ -15,9 +15,11 @@ from warmcube.model.request import NULL
 from warmcube.model.schema import Datasource
 from warmcube.query.jsonform import columns_json
 from warmcube.query.parse import query_from_dict
+from warmcube.query.result import Result
 from warmcube.service.context import Caller, Service
 from warmcube.service.documents import DATASOURCES, MEASURES, ORGANIZATIONS, VALUES
 from warmcube.service.forms import meta_json
+from warmcube.service.route import ProblemRoute
 from warmcube.service.strict import parameters, parse_body, whole_number
 
 __all__ = ["listing_routes"]
@@ -36,7 +38,7 @@ _NARROWING: Final = (
 
 def listing_routes(service: Service) -> APIRouter:
     """Lists under the caller's grant."""
-    routes = APIRouter(tags=["lists"])
+    routes = APIRouter(tags=["lists"], route_class=ProblemRoute)
     cache = service.cache
 
     @routes.get("/api/datasources", **DATASOURCES)
@@ -55,9 +57,19 @@ def listing_routes(service: Service) -> APIRouter:
         caller: Caller = Depends(service.caller),  # noqa: FAST002, B008
     ) -> Response:
         parameters(request)
-        found = await cache.measures(whole_number("the data source", id), caller.grant)
-        named = [{"measure": _name(m), "frequency": _name(f)} for m, f in found]
-        return _listed({"measures": named, "meta": orjson.Fragment(meta_json(found.meta))})
+        datasource = whole_number("the data source", id)
+        found = await cache.measures(datasource, caller.grant)
+        roles = next(each.roles for each in cache.datasources if each.id == datasource)
+        return _listed(
+            {
+                "measures": [{"measure": _name(m), "frequency": _name(f)} for m, f in found],
+                "schema": {
+                    "measure": _typed(found.result, roles.measure),
+                    "frequency": _typed(found.result, roles.frequency),
+                },
+                "meta": orjson.Fragment(meta_json(found.meta)),
+            }
+        )
 
     @routes.get("/api/datasources/{id}/values/{column}", **VALUES)
     async def get_values(
@@ -81,6 +93,7 @@ def listing_routes(service: Service) -> APIRouter:
             {
                 "values": orjson.Fragment(columns[columns.index(b":[") + 1 : -1]),
                 "has_null": found.has_null,
+                "schema": _typed(found.result, found.result.columns[0]),
                 "meta": orjson.Fragment(meta_json(found.meta)),
             }
         )
@@ -112,6 +125,12 @@ def _described(datasource: Datasource) -> dict[str, Any]:
             "value": roles.value,
         },
     }
+
+
+def _typed(result: Result, column: str | None) -> dict[str, str] | None:
+    if column is None:
+        return None
+    return {"name": column, "type": str(result.table.columns[column].type)}
 
 
 def _name(name: Any) -> Any:

@@ -17,6 +17,7 @@ from warmcube.service.context import Caller, Service
 from warmcube.service.documents import QUERY, QUERY_GET
 from warmcube.service.downloads import download
 from warmcube.service.forms import FORM_FIELDS, Form, form_of
+from warmcube.service.route import ProblemRoute
 from warmcube.service.strict import body_json, parameters, parse_body
 
 __all__ = ["QUERY_PATH", "answer_post", "query_routes", "wanted"]
@@ -26,7 +27,7 @@ QUERY_PATH: Final = "/api/query"
 
 def query_routes(service: Service) -> APIRouter:
     """Questions by POST, and by GET for whoever keeps answers."""
-    routes = APIRouter(tags=["query"])
+    routes = APIRouter(tags=["query"], route_class=ProblemRoute)
     limits = service.settings.limits
 
     @routes.post(QUERY_PATH, **QUERY)

@@ -9,12 +9,20 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from warmcube.audit.events import SignedIn, SignedOut, denial
+from warmcube.audit.request import Request as Audited
 from warmcube.authn.crosssite import csrf_token
 from warmcube.authn.identity import Identity
 from warmcube.authn.oidc import LOGIN_SECONDS, OidcLogin, local_path
 from warmcube.authn.sessions import SignedInBy
 from warmcube.authn.sign_in import SignIn
-from warmcube.errors import InvalidQuery, InvalidRequest, Unauthenticated
+from warmcube.errors import (
+    InvalidQuery,
+    InvalidRequest,
+    TooManyAttempts,
+    Unauthenticated,
+    WarmcubeError,
+)
 from warmcube.service.context import Service
 from warmcube.service.session_documents import OIDC, OIDC_CALLBACK, SIGN_IN, SIGN_OUT, WHO
 from warmcube.service.strict import body_json, one_of, parameters
@@ -48,8 +56,14 @@ def _add_password(routes: APIRouter, service: Service) -> None:
         parameters(request)
         data = await body_json(request, most=limits.body, depth=limits.depth)
         user, password = _credentials(data)
-        await parts.local.check(user, password, _address(request))
-        token = await _begin(parts, request, user, "password")
+        try:
+            await parts.local.check(user, password, _address(request))
+        except (Unauthenticated, TooManyAttempts) as error:
+            # What isn't a user's name may be a password in the wrong field.
+            known = user if await parts.local.has(user) else None
+            _note_refusal(service, error, known)
+            raise
+        token = await _begin(service, request, user, "password")
         return _json(
             {"user": user, "method": "session", "csrf_token": csrf_token(token)},
             _kept(parts, token),
@@ -80,9 +94,11 @@ def _add_session(routes: APIRouter, service: Service) -> None:
         parts = _parts(service)
         token, session = await parts.authenticator.session(request.method, request.scope["headers"])
         if everywhere:
-            await parts.sessions.end_all(session.user)
+            ended = await parts.sessions.end_all(session.user)
         else:
             await parts.sessions.end(token)
+            ended = 1
+        service.cache.note(SignedOut(actor=session.user, subject=session.user, sessions=ended))
         response = Response(status_code=204, headers={"Cache-Control": "no-store"})
         response.headers.append("Set-Cookie", parts.cookie.clear())
         return response
@@ -100,8 +116,12 @@ def _add_provider(routes: APIRouter, service: Service) -> None:
     async def get_oidc_callback(request: Request) -> Response:
         parts = _parts(service)
         browser = parts.login_cookie.read(request.scope["headers"])
-        returned = await _provider(parts).finish(_answer(request), browser, _address(request))
-        token = await _begin(parts, request, returned.user, "oidc")
+        try:
+            returned = await _provider(parts).finish(_answer(request), browser, _address(request))
+        except Unauthenticated as error:
+            _note_refusal(service, error, None)
+            raise
+        token = await _begin(service, request, returned.user, "oidc")
         return _redirect(returned.path, parts.login_cookie.clear(), _kept(parts, token))
 
 
@@ -144,8 +164,15 @@ def _answer(request: Request) -> dict[str, str]:
     return found
 
 
-async def _begin(parts: SignIn, request: Request, user: str, by: SignedInBy) -> str:
+def _note_refusal(service: Service, error: WarmcubeError, user: str | None) -> None:
+    service.cache.note(
+        denial(error, actor="service", subject=user, request=Audited(action="sign_in"))
+    )
+
+
+async def _begin(service: Service, request: Request, user: str, by: SignedInBy) -> str:
     """A new session; the one that the browser may have had before is over."""
+    parts = _parts(service)
     try:
         before = parts.cookie.read(request.scope["headers"])
     except Unauthenticated:  # several, of which none will count any more
@@ -153,6 +180,7 @@ async def _begin(parts: SignIn, request: Request, user: str, by: SignedInBy) -> 
     token = await parts.sessions.begin(user, by)
     if before is not None:
         await parts.sessions.end(before)
+    service.cache.note(SignedIn(actor="service", subject=user, by=by))
     return token
 
 

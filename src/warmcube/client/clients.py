@@ -1,0 +1,327 @@
+"""`Client` and `AsyncClient`: the same calls, for code without and with ``await``."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, Self, TypedDict, TypeVar, Unpack
+
+import httpx
+
+from warmcube.access.listing import OrganizationName
+from warmcube.client import admin, calls
+from warmcube.client.address import Token, is_loopback, service_url, token_source
+from warmcube.client.admin import JobWatcher, WarmJob, Which
+from warmcube.client.calls import ExportFormat, OpenDatasource
+from warmcube.client.driving import drive, drive_async
+from warmcube.client.exchange import Call, Reach, Steps
+from warmcube.errors import WarmcubeError
+from warmcube.model.request import Filter, Null, Query
+from warmcube.observe.stats import Stats
+from warmcube.query.listing import Measures, Values
+from warmcube.query.result import Result
+from warmcube.warm.invalidate import Invalidation
+from warmcube.warm.report import WarmReport
+
+__all__ = ["AsyncClient", "Client"]
+
+_T = TypeVar("_T")
+_H = TypeVar("_H", httpx.Client, httpx.AsyncClient)
+
+
+class _Narrowing(TypedDict, total=False):
+    """What the values of a column may be narrowed by: fields of a `Query`."""
+
+    measure: str | int | Null | None
+    frequency: str | int | Null | None
+    organization: str | None
+    practices: Sequence[Any] | None
+    providers: Sequence[Any] | None
+    start: date | str | None
+    end: date | str | None
+    where: Sequence[Filter]
+
+
+class _Base(Generic[_H]):
+    """What both clients are made of."""
+
+    _http_class: type[_H]
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: Token | None = None,
+        token_file: str | Path | None = None,
+        timeout: float = 30.0,
+        allow_plain_http: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        address = service_url(url, allow_plain_http=allow_plain_http)
+        is_near = is_loopback(address.host)
+        self._reach = Reach(
+            address, token_source(token, token_file), timeout, is_compressed=not is_near
+        )
+        self._http: _H = self._http_class(
+            verify=True if tls is None else tls,
+            follow_redirects=False,
+            # A proxy of the environment would read what goes through it in plain text.
+            trust_env=address.scheme == "https" and not is_near,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._reach.url}>"
+
+
+class Client(_Base[httpx.Client]):
+    """The calls of a service; use it as a context manager. Threads may share one.
+
+    Every call raises what the library would: `AccessDenied`, `InvalidQuery`, `LimitExceeded`, …;
+    `Unauthenticated` where the token doesn't count, `Overloaded` with ``retry_after``, and
+    `ServiceUnavailable` where nobody answers. Reads are tried again for as long as `timeout` lets
+    them, where the service can't be reached or says when to come back.
+
+    Args:
+        url: the service's address: ``https://host[:port]``, or ``http://`` on loopback.
+        token: a bearer token, or a function that gives one for each request.
+        token_file: instead, a file that holds nothing but the token; it is read anew each time.
+        timeout: seconds for one call, with everything that is tried for it. Of an export, that is
+            until it begins.
+        allow_plain_http: send the token in plain text to other hosts than this one.
+        tls: whom to trust instead of the usual authorities.
+
+    Raises:
+        ConfigError: the URL or the token can't be used.
+    """
+
+    _http_class = httpx.Client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def query(self, query: Query) -> Result:
+        """The answer to one query: the same as `AnalyticsCache.query` gives, value by value."""
+        return self._perform(calls.ask(query))
+
+    def query_many(self, queries: Sequence[Query]) -> list[Result | WarmcubeError]:
+        """The answers to many queries in one read; an error stands in the place of its query."""
+        return self._perform(calls.ask_many(queries))
+
+    def values(self, datasource: int, column: str, **narrowing: Unpack[_Narrowing]) -> Values:
+        """The distinct values of a column in the caller's rows, narrowed as a `Query` is."""
+        narrowed = Query(datasource=datasource, **narrowing)
+        return self._perform(calls.list_values(datasource, column, narrowed))
+
+    def measures(self, datasource: int) -> Measures:
+        """The measures, each with one frequency, of which the caller has rows."""
+        return self._perform(calls.list_measures(datasource))
+
+    def datasources(self) -> tuple[OpenDatasource, ...]:
+        """The data sources that exist for the caller."""
+        return self._perform(calls.list_datasources())
+
+    def organizations(self) -> tuple[OrganizationName, ...]:
+        """The organizations that the caller may filter by."""
+        return self._perform(calls.list_organizations())
+
+    def export(self, query: Query, path: str | Path, format: ExportFormat = "parquet") -> Path:
+        """Stream an answer to a file, which only its owner may read.
+
+        The file is there whole, or as it was before: what arrives goes into another one beside it,
+        which takes its place at the end.
+        """
+        return self._drive(calls.export(self._reach, query, Path(path), format))
+
+    def stats(self, datasource: int | None = None) -> tuple[Stats, ...]:
+        """What the cache holds of a data source, or of each. It takes ``cache:read``."""
+        return self._perform(admin.get_stats(datasource))
+
+    def health(self, datasource: int | None = None) -> Mapping[str, Any]:
+        """How well the cache is: a score, and what it is made of."""
+        return self._perform(admin.get_health(datasource))
+
+    def warming(self, datasource: int | None = None) -> tuple[Mapping[str, Any], ...]:
+        """Of each data source who warms it, the job that runs, and the last ones."""
+        return self._perform(admin.list_warming(datasource))
+
+    def job(self, id: str) -> WarmJob:
+        """How far a warm is."""
+        return self._perform(admin.find_job(id))
+
+    def wait(
+        self,
+        job: WarmJob | str,
+        *,
+        progress: JobWatcher | None = None,
+        seconds: float | None = None,
+    ) -> WarmReport:
+        """Wait until a warm has ended.
+
+        Args:
+            job: the job, or its id.
+            progress: told whenever something has changed.
+            seconds: to wait at most; None for as long as it takes.
+
+        Raises:
+            WarmError: it failed.
+            ServiceUnavailable: the time was over before; the job goes on.
+        """
+        name = job if isinstance(job, str) else job.id
+        return self._drive(admin.follow(self._reach, name, progress, seconds))
+
+    def warm(self, datasource: Which, *, force: bool = False) -> tuple[WarmJob, ...]:
+        """Have a data source warmed, or ``"all"``; returns at once. Needs ``cache:manage``.
+
+        Raises:
+            WarmInProgress: somebody is warming it: `by` says who, `job` with which job.
+        """
+        return self._perform(admin.start_warm(datasource, force=force))
+
+    def invalidate(self, datasource: Which) -> tuple[Invalidation, ...]:
+        """Take the snapshot of a data source away, or of ``"all"``. Needs ``cache:manage``."""
+        return self._perform(admin.invalidate(datasource))
+
+    def _perform(self, call: Call[_T]) -> _T:
+        return self._drive(self._reach.perform(call))
+
+    def _drive(self, steps: Steps[_T]) -> _T:
+        return drive(self._http, steps)
+
+
+class AsyncClient(_Base[httpx.AsyncClient]):
+    """The calls of a service, to be awaited; use it as an asynchronous context manager.
+
+    Args:
+        url: the service's address: ``https://host[:port]``, or ``http://`` on loopback.
+        token: a bearer token, or a function that gives one for each request, asynchronous or not.
+        token_file: instead, a file that holds nothing but the token; it is read anew each time.
+        timeout: seconds for one call, with everything that is tried for it. Of an export, that is
+            until it begins.
+        allow_plain_http: send the token in plain text to other hosts than this one.
+        tls: whom to trust instead of the usual authorities.
+
+    Raises:
+        ConfigError: the URL or the token can't be used.
+    """
+
+    _http_class = httpx.AsyncClient
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def query(self, query: Query) -> Result:
+        """The answer to one query: the same as `AnalyticsCache.query` gives, value by value."""
+        return await self._perform(calls.ask(query))
+
+    async def query_many(self, queries: Sequence[Query]) -> list[Result | WarmcubeError]:
+        """The answers to many queries in one read; an error stands in the place of its query."""
+        return await self._perform(calls.ask_many(queries))
+
+    async def values(self, datasource: int, column: str, **narrowing: Unpack[_Narrowing]) -> Values:
+        """The distinct values of a column in the caller's rows, narrowed as a `Query` is."""
+        narrowed = Query(datasource=datasource, **narrowing)
+        return await self._perform(calls.list_values(datasource, column, narrowed))
+
+    async def measures(self, datasource: int) -> Measures:
+        """The measures, each with one frequency, of which the caller has rows."""
+        return await self._perform(calls.list_measures(datasource))
+
+    async def datasources(self) -> tuple[OpenDatasource, ...]:
+        """The data sources that exist for the caller."""
+        return await self._perform(calls.list_datasources())
+
+    async def organizations(self) -> tuple[OrganizationName, ...]:
+        """The organizations that the caller may filter by."""
+        return await self._perform(calls.list_organizations())
+
+    async def export(
+        self, query: Query, path: str | Path, format: ExportFormat = "parquet"
+    ) -> Path:
+        """Stream an answer to a file, which only its owner may read.
+
+        The file is there whole, or as it was before: what arrives goes into another one beside it,
+        which takes its place at the end.
+        """
+        return await self._drive(calls.export(self._reach, query, Path(path), format))
+
+    async def stats(self, datasource: int | None = None) -> tuple[Stats, ...]:
+        """What the cache holds of a data source, or of each. It takes ``cache:read``."""
+        return await self._perform(admin.get_stats(datasource))
+
+    async def health(self, datasource: int | None = None) -> Mapping[str, Any]:
+        """How well the cache is: a score, and what it is made of."""
+        return await self._perform(admin.get_health(datasource))
+
+    async def warming(self, datasource: int | None = None) -> tuple[Mapping[str, Any], ...]:
+        """Of each data source who warms it, the job that runs, and the last ones."""
+        return await self._perform(admin.list_warming(datasource))
+
+    async def job(self, id: str) -> WarmJob:
+        """How far a warm is."""
+        return await self._perform(admin.find_job(id))
+
+    async def wait(
+        self,
+        job: WarmJob | str,
+        *,
+        progress: JobWatcher | None = None,
+        seconds: float | None = None,
+    ) -> WarmReport:
+        """Wait until a warm has ended.
+
+        Args:
+            job: the job, or its id.
+            progress: told whenever something has changed.
+            seconds: to wait at most; None for as long as it takes.
+
+        Raises:
+            WarmError: it failed.
+            ServiceUnavailable: the time was over before; the job goes on.
+        """
+        name = job if isinstance(job, str) else job.id
+        return await self._drive(admin.follow(self._reach, name, progress, seconds))
+
+    async def warm(self, datasource: Which, *, force: bool = False) -> tuple[WarmJob, ...]:
+        """Have a data source warmed, or ``"all"``; returns at once. Needs ``cache:manage``.
+
+        Raises:
+            WarmInProgress: somebody is warming it: `by` says who, `job` with which job.
+        """
+        return await self._perform(admin.start_warm(datasource, force=force))
+
+    async def invalidate(self, datasource: Which) -> tuple[Invalidation, ...]:
+        """Take the snapshot of a data source away, or of ``"all"``. Needs ``cache:manage``."""
+        return await self._perform(admin.invalidate(datasource))
+
+    async def _perform(self, call: Call[_T]) -> _T:
+        return await self._drive(self._reach.perform(call))
+
+    async def _drive(self, steps: Steps[_T]) -> _T:
+        return await drive_async(self._http, steps)

@@ -1,0 +1,120 @@
+"""Measuring what the health of a data source is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from warmcube.entry.counts import TOTAL, unpack_total
+from warmcube.entry.keys import Keys, PartitionName
+from warmcube.entry.manifest import Manifest, Partition
+from warmcube.entry.seal import Seal
+from warmcube.errors import Damage
+from warmcube.model.schema import Datasource
+from warmcube.observe.health import Measured
+from warmcube.observe.live import read_live
+from warmcube.store.api import Command, Store
+
+__all__ = ["MOST_CHECKED", "measure"]
+
+MOST_CHECKED: Final = 20_000
+"""Of larger snapshots so many entries, picked at random from all partitions, are looked for."""
+
+_SWITCHED_OFF: Final = "[cache] enabled is false: the database answers everything"
+_PARTITIONS: Final = 300
+_ENTRIES: Final = 1000
+
+
+async def measure(
+    store: Store, keys: Keys, datasource: Datasource, using: Seal, *, is_on: bool = True
+) -> Measured:
+    """Look at a data source's live snapshot: that it is there, how old, how used, how complete.
+
+    Args:
+        store: the store.
+        keys: of the data source.
+        datasource: which one.
+        using: what the store's values bear.
+        is_on: whether snapshots serve at all.
+
+    Raises:
+        StoreError: the store.
+    """
+    live = await read_live(store, keys, datasource, using)
+    manifest = live.manifest
+    if manifest is None or not is_on:
+        return Measured(
+            datasource=datasource.id,
+            name=datasource.name,
+            now_ms=live.now_ms,
+            why_cold=str(live.why_cold) if is_on else _SWITCHED_OFF,
+        )
+    proven = await _proven(store, keys, using, manifest)
+    checked, found = await _present(store, keys, manifest, proven)
+    return Measured(
+        datasource=datasource.id,
+        name=datasource.name,
+        now_ms=live.now_ms,
+        warmed_ms=live.published_ms or manifest.warmed_ms,
+        fresh_until_ms=manifest.fresh_until_ms,
+        serve_until_ms=manifest.serve_until_ms,
+        hits=live.hits,
+        misses=live.misses,
+        partitions=len(manifest.partitions),
+        proven_partitions=len(proven),
+        entries=manifest.entries,
+        proven_entries=sum(partition.entries for partition in proven.values()),
+        checked=checked,
+        found=found,
+    )
+
+
+async def _proven(
+    store: Store, keys: Keys, using: Seal, manifest: Manifest
+) -> dict[PartitionName, Partition]:
+    """The partitions of which the index holds what the manifest says."""
+    proven: dict[PartitionName, Partition] = {}
+    partitions = list(manifest.partitions.items())
+    for at in range(0, len(partitions), _PARTITIONS):
+        share = partitions[at : at + _PARTITIONS]
+        all_keys = [keys.partition(name, str(partition.version)) for name, partition in share]
+        commands: list[Command] = []
+        for own in all_keys:
+            commands += [
+                (b"SCARD", own.all),
+                (b"HLEN", own.counts),
+                (b"HGET", own.counts, TOTAL),
+            ]
+        replies = iter(await store.run(commands))
+        for (name, partition), own in zip(share, all_keys, strict=True):
+            members, fields, packed = next(replies), next(replies), next(replies)
+            try:
+                total = unpack_total(own.counts, packed, using)
+            except Damage:
+                continue
+            wanted = (partition.entries, total.fields, partition.entries, partition.rows)
+            if (members, fields, total.entries, total.rows) == wanted:
+                proven[name] = partition
+    return proven
+
+
+async def _present(
+    store: Store,
+    keys: Keys,
+    manifest: Manifest,
+    proven: Mapping[PartitionName, Partition],
+) -> tuple[int, int]:
+    """Of how many entries it was looked whether they are there, and how many are."""
+    share = min(1.0, MOST_CHECKED / manifest.entries) if manifest.entries else 1.0
+    checked = found = 0
+    for name, partition in proven.items():
+        own = keys.partition(name, str(partition.version))
+        wanted = max(1, round(partition.entries * share))
+        (members,) = await store.run([(b"SRANDMEMBER", own.all, wanted)])
+        commands: list[Command] = [
+            (b"EXISTS", *(own.entry(member) for member in members[at : at + _ENTRIES]))
+            for at in range(0, len(members), _ENTRIES)
+        ]
+        checked += len(members)
+        found += sum(await store.run(commands))
+    return checked, found

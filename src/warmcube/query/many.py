@@ -1,0 +1,378 @@
+"""Many reads at once: what `warmcube.query.answer` does for one, with one picture for all of them.
+
+Each is judged, audited and checked for changed rights like a single one, and has an outcome of its
+own. Only the reading is shared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from typing import Final, TypeAlias
+
+from warmcube.access.grant import Grant
+from warmcube.errors import (
+    AccessDenied,
+    InvalidQuery,
+    LimitExceeded,
+    SourceUnavailable,
+    UnknownDatasource,
+    WarmcubeError,
+)
+from warmcube.fallback.database import DatabaseRead, open_read
+from warmcube.model.columns import Table
+from warmcube.model.schema import Datasource, Schema
+from warmcube.query.answer import (
+    ATTEMPTS,
+    Answerer,
+    _Answer,
+    _Database,
+    _Request,
+    _Unavailable,
+    _user,
+)
+from warmcube.query.asked import Asked
+from warmcube.query.audited import audit_answer, audit_refusal
+from warmcube.query.distinct import partitions_table
+from warmcube.query.judge import Judged
+from warmcube.query.prepared import Extent
+from warmcube.query.read import Reading
+from warmcube.query.result import Result
+from warmcube.query.snapshots import LiveSnapshot
+from warmcube.query.together import Need, TogetherReader
+
+__all__ = ["ManyAnswerer"]
+
+TRIES: Final = 2
+"""How often a transaction of the database is begun for one read."""
+
+_SHARED: Final = ("lookup", "fetch", "decode")
+"""Steps of a read that all its queries share."""
+
+Outcome: TypeAlias = _Answer | WarmcubeError
+_Judgement: TypeAlias = Judged | WarmcubeError
+
+
+class ManyAnswerer(Answerer):
+    """An `Answerer` that answers many reads at once, too."""
+
+    _reader: TogetherReader
+
+    async def answer_many(
+        self, asked: Sequence[Asked], grant: Grant
+    ) -> list[Result | WarmcubeError]:
+        """Answer many reads under one grant, all of one data source from one picture of it.
+
+        Returns:
+            for each, in their order, its answer or its error.
+
+        Raises:
+            AccessDenied: the grant is over, or changes faster than can be read.
+            LimitExceeded: they are too many.
+            Overloaded: too much of this user's goes on already.
+        """
+        if len(asked) > self._batch:
+            raise LimitExceeded(
+                f"the batch has {len(asked):,} queries, and limits.batch is {self._batch:,}; "
+                "ask for less at once"
+            )
+        try:
+            async with self._running.place(_user(grant), self._seconds):
+                return await self._answer_many_by_rights_in_force(asked, grant)
+        except AccessDenied as error:
+            for each in asked:
+                audit_refusal(self._trail, each, grant, error)
+            raise
+
+    async def _answer_many_by_rights_in_force(
+        self, asked: Sequence[Asked], grant: Grant
+    ) -> list[Result | WarmcubeError]:
+        """Answer, and all once more if rights have changed meanwhile so that one would be another.
+
+        Raises:
+            AccessDenied: the right is gone, or rights change faster than can be read.
+        """
+        for _ in range(ATTEMPTS):
+            found = await self._settle_many(asked, grant)
+            answers = [each for each in found if isinstance(each, _Answer)]
+            if not await self._are_still_due(answers):
+                continue
+            recorded = await asyncio.gather(
+                *(audit_answer(self._trail, each.judged, each.result.meta) for each in answers),
+                return_exceptions=True,
+            )
+            if not await self._are_still_due(answers):  # the audit may have taken its time
+                continue
+            unwritten = _errors(answers, recorded)
+            given = [
+                self._given(*each, grant, unwritten) for each in zip(asked, found, strict=True)
+            ]
+            self._observe(given)
+            return given
+        raise AccessDenied(
+            f"rights have changed while this was read, {ATTEMPTS} times; ask again",
+            reason="grant outdated",
+        )
+
+    def _given(
+        self,
+        asked: Asked,
+        outcome: Outcome,
+        grant: Grant,
+        unwritten: Mapping[int, WarmcubeError],
+    ) -> Result | WarmcubeError:
+        """What is given for one read."""
+        if isinstance(outcome, _Answer):
+            return unwritten.get(id(outcome), outcome.result)
+        if isinstance(outcome, AccessDenied | UnknownDatasource):
+            audit_refusal(self._trail, asked, grant, outcome)
+        return outcome
+
+    def _observe(self, given: Sequence[Result | WarmcubeError]) -> None:
+        """Tell how it went; how long a shared step took is told once for each data source."""
+        told: set[int] = set()
+        for each in given:
+            if not isinstance(each, Result) or each.judged is None:
+                continue
+            datasource, meta = each.judged.narrowed.datasource, each.meta
+            if datasource in told:
+                own = {step: ms for step, ms in meta.timings.items() if step not in _SHARED}
+                meta = replace(meta, timings=own)
+            told.add(datasource)
+            self._observer.answered(datasource, meta)
+
+    async def _are_still_due(self, answers: Sequence[_Answer]) -> bool:
+        """Whether the rights in force now give the same rows for all.
+
+        Raises:
+            AccessDenied: there are none any more.
+        """
+        for answer in answers:
+            try:
+                if not await self._is_still_due(answer):
+                    return False
+            except InvalidQuery:
+                return False
+            except AccessDenied:
+                await self._authoriser.renew(answer.judged.narrowed.grant)  # gone for all?
+                return False
+        return True
+
+    async def _settle_many(self, asked: Sequence[Asked], grant: Grant) -> list[Outcome]:
+        started = time.perf_counter()
+        grant = await self._authoriser.renew(grant)
+        outcomes: dict[int, Outcome] = {}
+        by_datasource: dict[int, dict[int, _Request]] = {}
+        for number, each in enumerate(asked):
+            try:
+                datasource = self._open(each.query.datasource, grant)
+            except WarmcubeError as error:
+                outcomes[number] = error
+                continue
+            request = _Request(asked=each, grant=grant, datasource=datasource, started=started)
+            by_datasource.setdefault(datasource.id, {})[number] = request
+        for requests in by_datasource.values():
+            settled = await self._settle_together(list(requests.values()))
+            outcomes |= zip(requests, settled, strict=True)
+        return [outcomes[number] for number in range(len(asked))]
+
+    async def _settle_together(self, requests: Sequence[_Request]) -> list[Outcome]:
+        """Settle reads of one data source on one snapshot, or else in one transaction."""
+        datasource = requests[0].datasource
+        live: LiveSnapshot | None = None
+        try:
+            live = await self._live(datasource)
+            (judgements, readings), live = await self._on_live(
+                datasource, live, partial(self._read_many, requests)
+            )
+        except _Unavailable as why:
+            schema = None if live is None else live.manifest.schema
+            if live is not None:
+                self._count_each(self._judge_many(requests, live.manifest.schema), live, b"miss")
+            try:
+                with ExitStack() as observed:
+                    for _ in requests:
+                        observed.enter_context(self._observer.fallback(datasource.id, why.reason))
+                    return await self._many_from_database(requests, schema, why)
+            except WarmcubeError as error:
+                return [error] * len(requests)
+        self._count_each(judgements, live, b"hit")
+        of_snapshot = live
+
+        async def answer(request: _Request, judged: Judged) -> _Answer:
+            reading = readings[_sameness(judged)]
+            return await self._from_store(request, judged, reading, of_snapshot)
+
+        return await _each_once(requests, judgements, answer)
+
+    def _count_each(
+        self, judgements: Sequence[_Judgement], live: LiveSnapshot, what: bytes
+    ) -> None:
+        for judged in judgements:
+            if isinstance(judged, Judged):
+                self._count(self._datasources[judged.narrowed.datasource], live, what)
+
+    async def _read_many(
+        self, requests: Sequence[_Request], live: LiveSnapshot
+    ) -> tuple[list[_Judgement], dict[Hashable, Reading]]:
+        """Judge all, and read what those that are allowed need, each thing once."""
+        datasource = requests[0].datasource
+        judgements = self._judge_many(requests, live.manifest.schema)
+        distinct = {_sameness(each): each for each in judgements if isinstance(each, Judged)}
+        of_rows = {k: each for k, each in distinct.items() if each.prepared.extent is Extent.ROWS}
+        readings: dict[Hashable, Reading] = {}
+        if of_rows:
+            needs = [_need(each) for each in of_rows.values()]
+            found = await self._reader.read_together(datasource, live, needs)
+            readings |= zip(of_rows, found, strict=True)
+        for key, each in distinct.items():
+            if key not in of_rows:
+                readings[key] = await self._read_extent(each, datasource, live)
+        return judgements, readings
+
+    def _judge_many(self, requests: Sequence[_Request], schema: Schema) -> list[_Judgement]:
+        found: list[_Judgement] = []
+        for request in requests:
+            try:
+                found.append(self._judge(request, schema))
+            except WarmcubeError as error:
+                found.append(error)
+        return found
+
+    async def _many_from_database(
+        self, requests: Sequence[_Request], known: Schema | None, unavailable: _Unavailable
+    ) -> list[Outcome]:
+        """Answer from one transaction; from another one if that breaks off.
+
+        Raises:
+            Overloaded: too many read the database.
+            SourceError: the database.
+        """
+        first = requests[0]
+        left = max(0.0, self._seconds - (time.perf_counter() - first.started))
+        async with self._falling_back.place(first.grant.user.id, left):
+            for remaining in reversed(range(TRIES)):
+                try:
+                    judgements, rows, read = await self._read_database(requests, known)
+                    break
+                except SourceUnavailable:
+                    if not remaining:
+                        raise
+
+        async def answer(request: _Request, judged: Judged) -> _Answer:
+            table = rows[_slice_of(judged)]
+            return await self._by_database(request, judged, table, read, unavailable)
+
+        return await _each_once(requests, judgements, answer)
+
+    async def _read_database(
+        self, requests: Sequence[_Request], known: Schema | None
+    ) -> tuple[list[_Judgement], dict[Hashable, Table], _Database]:
+        """Judge all, and read in one transaction what those that are allowed need.
+
+        Raises:
+            SourceError: the database.
+        """
+        datasource = requests[0].datasource
+        source = self._sources[datasource.source]
+        async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
+            while True:
+                schema = read.schema
+                judgements = self._judge_many(requests, schema)
+                rows = await _fetch_slices(read, judgements, datasource)
+                if read.schema == schema:  # no numeric has more digits than were known
+                    break
+            return judgements, rows, _Database(schema, read.as_of, read.milliseconds)
+
+
+async def _fetch_slices(
+    read: DatabaseRead, judgements: Sequence[_Judgement], datasource: Datasource
+) -> dict[Hashable, Table]:
+    """What all need, by `_slice_of`; queries of the same scope share a statement."""
+    allowed = [each for each in judgements if isinstance(each, Judged)]
+    columns: dict[Hashable, set[str]] = {}
+    for each in allowed:
+        columns.setdefault(_slice_of(each), set()).update(each.prepared.columns)
+    found: dict[Hashable, Table] = {}
+    for each in allowed:
+        key, scope = _slice_of(each), each.narrowed.scope
+        if key in found:
+            continue
+        if each.prepared.extent is Extent.PARTITIONS:
+            found[key] = partitions_table(await read.partitions(scope), each.prepared, datasource)
+        else:
+            wanted = [name for name in read.schema.names if name in columns[key]]
+            found[key] = await read.fetch(each.partition, scope, wanted)
+    return found
+
+
+async def _each_once(
+    requests: Sequence[_Request],
+    judgements: Sequence[_Judgement],
+    answer: Callable[[_Request, Judged], Awaitable[_Answer]],
+) -> list[Outcome]:
+    """What each comes to; equal ones are evaluated once."""
+    known: dict[Hashable, Outcome] = {}
+    found: list[Outcome] = []
+    for request, judged in zip(requests, judgements, strict=True):
+        if not isinstance(judged, Judged):
+            found.append(judged)
+            continue
+        key = _sameness(judged)
+        if key not in known:
+            try:
+                known[key] = await answer(request, judged)
+            except WarmcubeError as error:
+                known[key] = error
+            await asyncio.sleep(0)  # others may go on in between
+        same = known[key]
+        if isinstance(same, _Answer):
+            first = same.result
+            result = Result(first.table, first.meta, first.explanation, judged)
+            same = _Answer(request, same.schema, judged, result)
+        found.append(same)
+    return found
+
+
+def _need(judged: Judged) -> Need:
+    return Need(
+        partition=judged.partition,
+        scope=judged.narrowed.scope,
+        columns=judged.prepared.columns,
+    )
+
+
+def _sameness(judged: Judged) -> Hashable:
+    """Equal for reads that have the same answer: never without the rows that it may have."""
+    narrowed = judged.narrowed
+    return (
+        judged.prepared,
+        narrowed.scope,
+        narrowed.purpose,
+        narrowed.lost_organizations,
+        narrowed.unusable_ids,
+    )
+
+
+def _slice_of(judged: Judged) -> Hashable:
+    """Equal for reads that are evaluated from the same rows of the database."""
+    if judged.prepared.extent is Extent.PARTITIONS:
+        return _sameness(judged)
+    return judged.partition, judged.narrowed.scope
+
+
+def _errors(
+    answers: Sequence[_Answer], recorded: Sequence[BaseException | None]
+) -> dict[int, WarmcubeError]:
+    """Of those that couldn't be audited, by the identity of the answer."""
+    found: dict[int, WarmcubeError] = {}
+    for answer, error in zip(answers, recorded, strict=True):
+        if isinstance(error, WarmcubeError):
+            found[id(answer)] = error
+        elif error is not None:
+            raise error
+    return found

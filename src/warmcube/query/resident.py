@@ -1,0 +1,217 @@
+"""Answers that a process keeps, so that who asks the same again needn't go to the store. Pure.
+
+An answer is kept under all that it hangs on: the data source, the version of the snapshot, which
+never changes, the scope, and the prepared query. So it is given only to those who may see exactly
+the rows that it was computed from, whoever they are; a key is found by equality of all of that.
+Whether the snapshot is still live isn't known here: see `warmcube.query.snapshots`.
+
+The budget holds what is kept, the bodies made of it included. What goes first is what came first
+and hasn't been asked for since (second chance), so that a flood of questions that are asked once
+doesn't drive out those that are asked all day.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final, NamedTuple
+
+from warmcube.entry.keys import Version
+from warmcube.model.columns import Array, ColumnData, Table
+from warmcube.model.scope import All, Scope
+from warmcube.query.prepared import PreparedQuery
+
+__all__ = ["Resident", "ResidentKey", "Residents"]
+
+LARGEST_SHARE: Final = 16
+"""No answer and no body takes more than this part of the budget."""
+_FIXED_BYTES: Final = 4096
+"""What an answer takes beside its values: key, objects, names."""
+_ID_BYTES: Final = 160
+"""What an id in a scope or a value in a condition takes, beside a long text."""
+_INTEGER_BYTES: Final = 48
+
+
+class ResidentKey(NamedTuple):
+    """All that an answer hangs on."""
+
+    datasource: int
+    version: Version
+    scope: Scope
+    prepared: PreparedQuery
+
+
+@dataclass(slots=True, eq=False)
+class Resident:
+    """One kept answer.
+
+    Attributes:
+        table: its columns; nobody can write to them.
+        members: how many entries it comes from.
+        size: bytes that count against the budget.
+        is_used: whether it was asked for since it was last passed over.
+        is_kept: whether it is still among those that are kept.
+    """
+
+    residents: Residents
+    table: Table
+    members: int
+    size: int
+    bodies: dict[Hashable, bytes]
+    is_used: bool = False
+    is_kept: bool = True
+
+    def encoded(self, form: Hashable, encode: Callable[[], bytes]) -> bytes:
+        """The answer in some form, made once while it is kept.
+
+        Args:
+            form: which one; equal ones have equal bytes.
+            encode: makes it.
+        """
+        body = self.bodies.get(form)
+        if body is None:
+            body = encode()
+            self.residents.keep_body(self, form, body)
+        return body
+
+
+class Residents:
+    """The answers that a process keeps. Safe to use from several threads.
+
+    Args:
+        budget: bytes; 0 keeps nothing.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._kept: dict[ResidentKey, Resident] = {}  # in the order in which they are passed over
+        self._versions: dict[int, Version] = {}
+        self._bytes = 0
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def size(self) -> int:
+        """Bytes that count against the budget."""
+        return self._bytes
+
+    def get(self, key: ResidentKey) -> Resident | None:
+        """The answer, if it is kept."""
+        found = self._kept.get(key)
+        if found is not None:
+            found.is_used = True
+        return found
+
+    def put(
+        self, key: ResidentKey, table: Table, members: int, shared: Iterable[Sequence[str]]
+    ) -> Resident | None:
+        """Keep an answer; what is kept of other snapshots of its data source is dropped.
+
+        Args:
+            key: what it hangs on.
+            table: its columns, which nobody changes from now on.
+            members: how many entries it comes from.
+            shared: dictionaries that are there anyway, and cost nothing here.
+
+        Returns:
+            None if it isn't kept: it is too large.
+        """
+        size = _FIXED_BYTES + _key_bytes(key) + _table_bytes(table, shared)
+        if size * LARGEST_SHARE > self._budget:
+            return None
+        own = {name: _settled(column) for name, column in table.columns.items()}
+        resident = Resident(self, Table(own, table.rows), members, size, {})
+        with self._lock:
+            if self._versions.get(key.datasource, key.version) != key.version:
+                self._drop(key.datasource)
+            self._versions[key.datasource] = key.version
+            before = self._kept.pop(key, None)
+            if before is not None:
+                self._release(before)
+            self._kept[key] = resident
+            self._bytes += size
+            self._make_room()
+        return resident
+
+    def keep_body(self, resident: Resident, form: Hashable, body: bytes) -> None:
+        """Keep what was made of an answer, as long as that is kept."""
+        size = sys.getsizeof(body)
+        if size * LARGEST_SHARE > self._budget:
+            return
+        with self._lock:
+            if resident.is_kept and form not in resident.bodies:
+                resident.bodies[form] = body
+                resident.size += size
+                self._bytes += size
+                self._make_room()
+
+    def forget(self, datasource: int) -> None:
+        """Drop all answers of a data source."""
+        with self._lock:
+            self._drop(datasource)
+
+    def _drop(self, datasource: int) -> None:
+        for key in [key for key in self._kept if key.datasource == datasource]:
+            self._release(self._kept.pop(key))
+        self._versions.pop(datasource, None)
+
+    def _release(self, resident: Resident) -> None:
+        resident.is_kept = False
+        self._bytes -= resident.size
+
+    def _make_room(self) -> None:
+        while self._bytes > self._budget:
+            key = next(iter(self._kept))
+            oldest = self._kept.pop(key)
+            if oldest.is_used:
+                oldest.is_used = False
+                self._kept[key] = oldest
+            else:
+                self._release(oldest)
+
+
+def _settled(column: ColumnData) -> ColumnData:
+    """The column in memory of its own, which nobody can write to."""
+    values, valid = _own(column.values), None if column.valid is None else _own(column.valid)
+    if values is column.values and valid is column.valid:
+        return column
+    return ColumnData(column.type, values, valid, column.dictionary)
+
+
+def _own(array: Array) -> Array:
+    own = array if array.base is None else array.copy()  # not a small part of what it would keep
+    own.setflags(write=False)
+    return own
+
+
+def _key_bytes(key: ResidentKey) -> int:
+    ids = sum(
+        len(each)
+        for box in key.scope.boxes
+        for each in (box.practices, box.providers)
+        if not isinstance(each, All)
+    )
+    conditions = key.prepared.conditions
+    spans = [span for condition in conditions for span in condition.spans]
+    texts = sum(len(span.low) for span in spans if isinstance(span.low, str))
+    texts += sum(len(condition.needle) for condition in conditions)
+    return _ID_BYTES * (ids + len(spans) + len(conditions)) + 4 * texts
+
+
+def _table_bytes(table: Table, shared: Iterable[Sequence[str]]) -> int:
+    known = set(map(id, shared))
+    size = 0
+    for column in table.columns.values():
+        values, valid, dictionary = column.values, column.valid, column.dictionary
+        size += values.nbytes
+        if values.dtype.hasobject:
+            size += _INTEGER_BYTES * len(values)
+        if valid is not None:
+            size += valid.nbytes
+        if dictionary is not None and id(dictionary) not in known:
+            size += sum(map(sys.getsizeof, dictionary)) + 8 * len(dictionary)
+    return size

@@ -1,0 +1,157 @@
+"""Waiting for one's turn: what `warmcube.query.turns` decides, for tasks of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final
+
+from warmcube.errors import Overloaded
+from warmcube.query.turns import Turns
+
+__all__ = ["Place", "Slots", "fallback_slots", "running_slots"]
+
+WAITING_EACH: Final = 16
+"""For each place, how many may wait for it."""
+_MEMORY: Final = 0.1  # of the average time inside, the weight of the latest
+_LEAST_RETRY: Final = 0.1
+_LONGEST_RETRY: Final = 60.0
+
+
+class Slots:
+    """Places of which each is one task's at a time; see `Turns` for who is next.
+
+    Args:
+        turns: the places.
+        limit: how messages name the limit, with its value.
+        parallel: how many of one user go on at a time, to tell how long waiting takes.
+        clock: a monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        turns: Turns[asyncio.Event],
+        *,
+        limit: str,
+        parallel: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._turns = turns
+        self._limit = limit
+        self._parallel = parallel
+        self._clock = clock
+        self._average = 0.0
+
+    @property
+    def taken(self) -> int:
+        """How many places are taken."""
+        return self._turns.taken
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return self._turns.waiting
+
+    def place(self, user: str, seconds: float | None) -> Place:
+        """A place of a user's, to be entered with ``async with``.
+
+        Args:
+            user: in whose name.
+            seconds: how long to wait for it at most; None waits as long as it takes, however many
+                wait already.
+        """
+        return Place(self, user, seconds)
+
+    async def enter(self, user: str, seconds: float | None) -> None:
+        """Take a place; `leave` gives it back.
+
+        Raises:
+            Overloaded: too many wait already, or none became free in time.
+        """
+        turns = self._turns
+        if turns.enter(user):
+            return
+        if seconds is not None and not turns.has_room(user):
+            raise self._overloaded("and as many wait as may")
+        ticket = asyncio.Event()
+        turns.wait(user, ticket)
+        try:
+            async with asyncio.timeout(seconds):
+                await ticket.wait()
+        except BaseException as error:
+            if ticket.is_set():
+                self._leave(user)  # it was given a place while it gave up
+            else:
+                turns.withdraw(user, ticket)
+            if isinstance(error, TimeoutError):
+                raise self._overloaded(f"and none became free in {seconds:.3g} s") from None
+            raise
+
+    def leave(self, user: str, seconds: float) -> None:
+        """Give a place back after so many seconds; whoever is next has it."""
+        self._average += _MEMORY * (seconds - self._average)
+        self._leave(user)
+
+    def now(self) -> float:
+        """By the clock."""
+        return self._clock()
+
+    def _leave(self, user: str) -> None:
+        following = self._turns.leave(user)
+        if following is not None:
+            following.set()
+
+    def _overloaded(self, why: str) -> Overloaded:
+        wait = self._average * (1 + self._turns.waiting / self._parallel)
+        return Overloaded(
+            f"too much is asked at once: all places are taken ({self._limit}), {why}; ask again "
+            "later, or for less at a time",
+            retry_after=min(max(wait, _LEAST_RETRY), _LONGEST_RETRY),
+        )
+
+
+class Place:
+    """One task's place among `Slots`, while it is inside of ``async with``."""
+
+    __slots__ = ("_entered", "_seconds", "_slots", "_user")
+
+    def __init__(self, slots: Slots, user: str, seconds: float | None) -> None:
+        self._slots = slots
+        self._user = user
+        self._seconds = seconds
+        self._entered = 0.0
+
+    async def __aenter__(self) -> None:
+        await self._slots.enter(self._user, self._seconds)
+        self._entered = self._slots.now()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._slots.leave(self._user, self._slots.now() - self._entered)
+
+
+def running_slots(running_per_user: int) -> Slots:
+    """For the reads of each user: nobody waits but for their own."""
+    turns: Turns[asyncio.Event] = Turns(
+        places_each=running_per_user, waiting_each=WAITING_EACH * running_per_user
+    )
+    limit = f"[limits] running_per_user = {running_per_user}"
+    return Slots(turns, limit=limit, parallel=running_per_user)
+
+
+def fallback_slots(slots: int, processes: int) -> Slots:
+    """This process's share of the places for reads of the database; at least one.
+
+    Args:
+        slots: those of all processes together.
+        processes: how many they are.
+    """
+    share = max(1, slots // processes)
+    turns: Turns[asyncio.Event] = Turns(places=share, waiting=WAITING_EACH * share)
+    return Slots(turns, limit=f"[cache] fallback_slots = {slots}", parallel=share)

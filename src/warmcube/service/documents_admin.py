@@ -1,0 +1,228 @@
+"""The OpenAPI document of the admin routes."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final, get_args
+
+from warmcube.jobs.job import JobState
+from warmcube.observe.health import WEIGHTS, HealthState
+from warmcube.observe.stats import Stats
+from warmcube.service.documents import Schema, body_of, operation, schema_object
+
+__all__ = ["EVENTS", "HEALTH", "INVALIDATE", "STATS", "STATUS", "WARM"]
+
+
+def _closed(**properties: Schema) -> Schema:
+    """An object that has all of these members."""
+    return schema_object(properties, required=properties)
+
+
+def _list_of(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+_TEXT: Final[Schema] = {"type": "string"}
+_MAYBE_TEXT: Final[Schema] = {"type": ["string", "null"]}
+_MAYBE_INSTANT: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
+_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_MAYBE_COUNT: Final[Schema] = {"type": ["integer", "null"], "minimum": 0}
+_SHARE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1}
+_MAYBE_SHARE: Final[Schema] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+_MAYBE_NUMBER: Final[Schema] = {"type": ["number", "null"]}
+
+_STAT_TYPES: Final[dict[str, Schema]] = {
+    "int": _COUNT,
+    "int | None": _MAYBE_COUNT,
+    "str": _TEXT,
+    "str | None": _MAYBE_TEXT,
+    "float | None": _MAYBE_NUMBER,
+}
+_STATS: Final = _closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fields(Stats)})
+
+_JOB: Final = _closed(
+    id=_TEXT,
+    datasource=_COUNT,
+    actor={**_TEXT, "description": "who asked for it"},
+    process=_TEXT,
+    forced={"type": "boolean"},
+    state={"type": "string", "enum": [str(state) for state in JobState]},
+    revision={**_COUNT, "description": "grows with every news"},
+    phase={**_MAYBE_TEXT, "description": "what the warm is doing, or was when it ended"},
+    done={**_SHARE, "description": "the share of all that is done; never falls"},
+    rows={**_COUNT, "description": "of total_rows, how many this phase has done"},
+    total_rows=_MAYBE_COUNT,
+    entries=_COUNT,
+    bytes=_COUNT,
+    eta_seconds={**_MAYBE_NUMBER, "description": "until the whole job is done"},
+    queued=_MAYBE_INSTANT,
+    started=_MAYBE_INSTANT,
+    updated=_MAYBE_INSTANT,
+    ended=_MAYBE_INSTANT,
+    failure={"anyOf": [_closed(kind=_TEXT, message=_TEXT), {"type": "null"}]},
+    report={"type": ["object", "null"], "description": "what the warm did"},
+)
+_MAYBE_JOB: Final[Schema] = {"anyOf": [_JOB, {"type": "null"}]}
+
+_STATE: Final[Schema] = {"type": "string", "enum": list(get_args(HealthState))}
+_SCORE: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 100}
+_PARTS: Final = _closed(**dict.fromkeys(WEIGHTS, _MAYBE_SHARE))
+_HEALTH_OF_ONE: Final = _closed(
+    datasource=_COUNT,
+    name=_TEXT,
+    state=_STATE,
+    why=_MAYBE_TEXT,
+    score=_SCORE,
+    parts=_PARTS,
+    hits=_MAYBE_COUNT,
+    misses=_MAYBE_COUNT,
+    window_seconds=_MAYBE_NUMBER,
+    partitions=_MAYBE_COUNT,
+    proven_partitions=_MAYBE_COUNT,
+    entries=_MAYBE_COUNT,
+    checked=_MAYBE_COUNT,
+    found=_MAYBE_COUNT,
+)
+
+
+def _answer(description: str, schema: Schema, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"schema": schema}}
+    return {status: {"description": description, "content": content}}
+
+
+def _parameter(name: str, description: str) -> dict[str, Any]:
+    kind: Schema = {"type": "string", "minLength": 1} if name == "job" else {"type": "integer"}
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": kind,
+    }
+
+
+_DATASOURCE: Final = _parameter("datasource", "the id of a data source; all of them without it")
+_OF_JOB: Final = _parameter("job", "the id of a job, instead of a data source")
+_NAMED: Final[Schema] = {
+    "anyOf": [{"type": "integer"}, {"const": "all"}],
+    "description": 'the id of a data source, or "all"',
+}
+
+STATS: Final = operation(
+    "What the cache holds",
+    answers=_answer(
+        "Of each data source; null is what isn't known.", _closed(datasources=_list_of(_STATS))
+    ),
+    problems_of=(401, 403, 404, 422, 503),
+    more={"parameters": [_DATASOURCE]},
+)
+HEALTH: Final = operation(
+    "How well the cache is",
+    answers=_answer(
+        "A score out of measured parts, of each data source and of all together; a part that "
+        "isn't measured is null, and counts for nothing.",
+        _closed(
+            weights=_closed(**{name: {"const": weight} for name, weight in WEIGHTS.items()}),
+            state=_STATE,
+            score=_SCORE,
+            parts=_PARTS,
+            datasources=_list_of(_HEALTH_OF_ONE),
+        ),
+    ),
+    problems_of=(401, 403, 404, 422, 503),
+    more={"parameters": [_DATASOURCE]},
+)
+WARM: Final = operation(
+    "Warm a data source, or all",
+    answers=_answer(
+        "The jobs that were started, and what was being warmed anyway. Location tells how they "
+        "get on.",
+        _closed(
+            job={**_MAYBE_TEXT, "description": "the id of the job, if one data source was named"},
+            jobs=_list_of(_JOB),
+            busy=_list_of(
+                _closed(datasource=_COUNT, by=_TEXT, since=_MAYBE_INSTANT, job=_MAYBE_TEXT)
+            ),
+        ),
+        202,
+    ),
+    problems_of=(400, 401, 403, 404, 409, 413, 415, 422, 503),
+    more=body_of(
+        schema_object(
+            {
+                "datasource": _NAMED,
+                "force": {
+                    "type": ["boolean", "null"],
+                    "default": False,
+                    "description": "publish although far fewer rows are there than before",
+                },
+            },
+            required=("datasource",),
+        ),
+        {"datasource": 1},
+    ),
+)
+STATUS: Final = operation(
+    "How warms get on, and how the last ones ended",
+    answers=_answer(
+        "Of each data source who is warming it, the job that is queued or runs, and the last "
+        "fifty, newest first; or the one job.",
+        {
+            "anyOf": [
+                _closed(
+                    datasources=_list_of(
+                        _closed(
+                            datasource=_COUNT,
+                            name=_TEXT,
+                            warming={**_MAYBE_TEXT, "description": "who holds the lease"},
+                            active=_MAYBE_JOB,
+                            history=_list_of(_JOB),
+                        )
+                    )
+                ),
+                _closed(job=_JOB),
+            ]
+        },
+    ),
+    problems_of=(401, 403, 404, 422, 503),
+    more={"parameters": [_DATASOURCE, _OF_JOB]},
+)
+EVENTS: Final = operation(
+    "Follow warms as they get on",
+    answers={
+        200: {
+            "description": "Server-sent events: `progress`, then `end`, each with a job as its "
+            "data. The stream ends with the last job that was under way, or with the right to "
+            "listen; a client that comes back with `Last-Event-ID` misses nothing.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        204: {"description": "Nothing is under way, and how it ended is known."},
+    },
+    problems_of=(401, 403, 404, 422, 503),
+    more={
+        "parameters": [
+            _DATASOURCE,
+            _OF_JOB,
+            {
+                "name": "Last-Event-ID",
+                "in": "header",
+                "required": False,
+                "description": "the id of the last event that was read",
+                "schema": {"type": "string"},
+            },
+        ]
+    },
+)
+INVALIDATE: Final = operation(
+    "Take a data source's snapshot away, or all",
+    answers=_answer(
+        "Until they are warm again, the database answers.",
+        _closed(
+            invalidated=_list_of(
+                _closed(datasource=_COUNT, was_live={"type": "boolean"}, keys=_COUNT)
+            )
+        ),
+    ),
+    problems_of=(400, 401, 403, 404, 413, 415, 422, 503),
+    more=body_of(schema_object({"datasource": _NAMED}, required=("datasource",)), None),
+)

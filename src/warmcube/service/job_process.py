@@ -1,0 +1,63 @@
+"""The process that does one job, so that a warm takes nothing from those who answer queries.
+
+``python -m warmcube.service.job_process`` reads the job and the configuration from its standard
+input, and records in the store how far it is. SIGTERM ends it in order: the lease is given back,
+what was written is removed, and the old snapshot goes on serving. It outlives the service that
+started it: if that is killed, the warm is still finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import Final
+
+from warmcube.config import Settings
+from warmcube.config.handover import unpack_settings
+from warmcube.engine import AnalyticsCache
+from warmcube.errors import WarmcubeError
+from warmcube.jobs.job import Job, unpack_job
+
+__all__ = ["main", "work"]
+
+_LOG: Final = logging.getLogger("warmcube")
+
+
+def main() -> int:
+    """Do the job that standard input describes; 0 if it is done."""
+    logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
+    job = unpack_job(sys.stdin.buffer.readline())
+    settings = unpack_settings(sys.stdin.buffer.read())
+    try:
+        asyncio.run(work(settings, job))
+    except asyncio.CancelledError:
+        _LOG.warning("job %s was stopped", job.id)
+        return 1
+    except WarmcubeError as error:
+        _LOG.warning("job %s: %s: %s", job.id, type(error).__name__, error)
+        return error.exit_status
+    except Exception:  # noqa: BLE001 - whatever it is, the log has it
+        _LOG.exception("job %s", job.id)
+        return 1
+    return 0
+
+
+async def work(settings: Settings, job: Job) -> None:
+    """Do one job; SIGTERM and SIGINT cancel it.
+
+    Raises:
+        WarmcubeError: it failed, which its record says too if the store could be reached.
+    """
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if task is not None:
+            loop.add_signal_handler(number, task.cancel)
+    async with AnalyticsCache(settings, actor=job.actor, stdout=2) as cache:
+        await cache.warm(job.datasource, force=job.forced, job=job)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""``…/warm`` and ``…/warming``: starting warms, and following them, whoever started them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from warmcube.access.permissions import Action
+from warmcube.errors import AccessDenied, InvalidQuery, WarmInProgress
+from warmcube.jobs.job import Job, datasource_of_job
+from warmcube.query.wording import shown
+from warmcube.service.context import Caller, Service
+from warmcube.service.documents_admin import EVENTS, STATUS, WARM
+from warmcube.service.events import EventStream, job_events, parse_last_id
+from warmcube.service.routes.named import (
+    PREFIX,
+    datasource_in_body,
+    datasources_in_url,
+    uncached_json,
+)
+from warmcube.service.strict import body_json, fields_of, parameters
+
+__all__ = ["warming_routes"]
+
+
+def warming_routes(service: Service) -> APIRouter:
+    """Warms as jobs, of this process and of all others."""
+    routes = APIRouter(tags=["cache"], prefix=PREFIX)
+    cache, limits = service.cache, service.settings.limits
+
+    @routes.post("/warm", **WARM)
+    async def post_warm(
+        request: Request,
+        caller: Caller = Depends(service.manager),  # noqa: FAST002, B008
+    ) -> Response:
+        parameters(request)
+        data = await body_json(request, most=limits.body, depth=limits.depth)
+        fields = fields_of(data, ("datasource", "force"))
+        wanted = datasource_in_body(service, fields)
+        started, busy = await _start(service, caller, wanted, force=_force(fields))
+        is_one = fields["datasource"] != "all"
+        return _started(started, busy, started[0].id if is_one else None)
+
+    @routes.get("/warming/status", **STATUS)
+    async def get_status(
+        request: Request,
+        _caller: Caller = Depends(service.reader),  # noqa: FAST002, B008
+    ) -> Response:
+        given = _one_of(parameters(request, ("datasource", "job")))
+        if "job" in given:
+            return uncached_json({"job": (await cache.jobs.find(given["job"])).as_dict()})
+        found = [await _status(service, each) for each in datasources_in_url(service, given)]
+        return uncached_json({"datasources": found})
+
+    @routes.get("/warming/events", **EVENTS)
+    async def get_events(
+        request: Request,
+        caller: Caller = Depends(service.reader),  # noqa: FAST002, B008
+    ) -> Response:
+        given = _one_of(parameters(request, ("datasource", "job")))
+        known = parse_last_id(request.headers.get("last-event-id"))
+        seen = await _followed(service, given, known)
+        if not await _has_news(service, seen):
+            return Response(status_code=204, headers={"Cache-Control": "no-store"})
+        return EventStream(job_events(cache.jobs, seen, lambda: _is_over(service, caller)))
+
+    return routes
+
+
+async def _start(
+    service: Service, caller: Caller, wanted: Sequence[int], *, force: bool
+) -> tuple[list[Job], dict[int, WarmInProgress]]:
+    """Start what can be started.
+
+    Raises:
+        WarmInProgress: nothing can.
+    """
+    started: list[Job] = []
+    busy: dict[int, WarmInProgress] = {}
+    for each in wanted:
+        try:
+            job = await service.warming.start(each, actor=caller.name, force=force)
+        except WarmInProgress as error:
+            busy[each] = error
+        else:
+            started.append(job)
+    if not started:
+        raise next(iter(busy.values()))
+    return started, busy
+
+
+def _started(
+    started: Sequence[Job], busy: Mapping[int, WarmInProgress], job: str | None
+) -> Response:
+    where = f"{PREFIX}/warming/status"
+    return uncached_json(
+        {
+            "job": job,
+            "jobs": [each.as_dict() for each in started],
+            "busy": [
+                {"datasource": each, "by": error.by, "since": error.since, "job": error.job}
+                for each, error in busy.items()
+            ],
+        },
+        status=202,
+        Location=where if job is None else f"{where}?job={job}",
+    )
+
+
+async def _status(service: Service, datasource: int) -> dict[str, Any]:
+    jobs = service.cache.jobs
+    found = await jobs.last(datasource)
+    active = next((job for job in found if not job.state.has_ended), None)
+    return {
+        "datasource": datasource,
+        "name": service.settings.datasource(datasource).name,
+        "warming": await jobs.holder(datasource),
+        "active": None if active is None else active.as_dict(),
+        "history": [job.as_dict() for job in found if job.state.has_ended],
+    }
+
+
+async def _followed(
+    service: Service, given: Mapping[str, str], known: Mapping[str, int]
+) -> dict[str, int]:
+    """The jobs to follow, and which revision of each is known already; -1 for none."""
+    jobs = service.cache.jobs
+    if "job" in given:
+        job = await jobs.find(given["job"])
+        return {job.id: known.get(job.id, -1)}
+    wanted = datasources_in_url(service, given)
+    active = [job.id for each in wanted for job in await jobs.last(each) if not job.state.has_ended]
+    told = {name: known[name] for name in known if datasource_of_job(name) in wanted}
+    return {**dict.fromkeys(active, -1), **told}
+
+
+async def _has_news(service: Service, seen: Mapping[str, int]) -> bool:
+    """Whether any of some jobs goes on, or has ended otherwise than is known."""
+    named = {datasource_of_job(name) for name in seen}
+    for datasource in sorted(each for each in named if each is not None):
+        for job in await service.cache.jobs.last(datasource):
+            known = seen.get(job.id)
+            if known is not None and (not job.state.has_ended or job.revision > known):
+                return True
+    return False
+
+
+def _is_over(service: Service, caller: Caller) -> bool:
+    """Whether somebody may listen no longer."""
+    ends = caller.identity.valid_until
+    if service.is_draining or (ends is not None and time.time() >= ends):
+        return True
+    try:
+        service.cache.require(caller.grant, Action.CACHE_READ, Action.CACHE_MANAGE)
+    except AccessDenied:
+        return True
+    return False
+
+
+def _one_of(given: Mapping[str, str]) -> Mapping[str, str]:
+    if len(given) > 1:
+        raise InvalidQuery("both datasource and job are given; a job is of one data source anyway")
+    return given
+
+
+def _force(fields: Mapping[str, Any]) -> bool:
+    force = fields.get("force")
+    if force is not None and not isinstance(force, bool):
+        raise InvalidQuery(f"force is {shown(force)}; expected true or false")
+    return force is True

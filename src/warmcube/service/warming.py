@@ -1,0 +1,199 @@
+"""Starting jobs from a service: one at a time, each in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from warmcube.config import Settings
+from warmcube.config.handover import pack_settings
+from warmcube.engine import AnalyticsCache
+from warmcube.errors import Overloaded, StoreError, UnknownJob
+from warmcube.jobs.job import Job, JobFailure, JobState, failure_of, pack_job
+
+__all__ = ["Warming"]
+
+_LOG: Final = logging.getLogger("warmcube")
+_COMMAND: Final = (sys.executable, "-P", "-m", "warmcube.service.job_process")
+START_SECONDS: Final = 60.0
+"""A process that gives no sign for so long after its start is dead."""
+
+END_SECONDS: Final = 15.0
+"""How long a process may take to end in order."""
+
+_FOR_WORK: Final = 0.6
+"""Of the time that the service has to end, the share in which a warm may still get done."""
+
+
+class Warming:
+    """The jobs that one process of a service has started and that aren't over.
+
+    Those of a process wait for each other, so that warming everything doesn't take all cores and
+    all memory at once; those of several processes don't.
+
+    Args:
+        settings: given to the processes, through a pipe.
+        cache: open whenever this is used.
+        command: what runs the process of a job.
+    """
+
+    def __init__(
+        self, settings: Settings, cache: AnalyticsCache, command: Sequence[str] = _COMMAND
+    ) -> None:
+        self._settings = settings
+        self._cache = cache
+        self._command = tuple(command)
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._working: asyncio.subprocess.Process | None = None
+        self._is_closing = False
+
+    async def start(self, datasource: int, *, actor: str, force: bool = False) -> Job:
+        """Start a job, and return while it is queued.
+
+        Args:
+            datasource: its id.
+            actor: who asks.
+            force: publish although most rows are gone.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            WarmInProgress: it is being warmed, by whomever.
+            Overloaded: the service is about to end.
+            StoreError: the store.
+        """
+        if self._is_closing:
+            raise Overloaded("the service is about to end; ask again", retry_after=5.0)
+        self._settings.datasource(datasource)
+        job = await self._cache.jobs.start(datasource, actor=actor, forced=force)
+        task = asyncio.create_task(self._run(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return job
+
+    def drain(self) -> None:
+        """Start no job any more."""
+        self._is_closing = True
+
+    async def close(self, seconds: float) -> None:
+        """End in order: what is queued at once; what runs when most of the time is over.
+
+        Args:
+            seconds: how long this may take, in all.
+        """
+        self._is_closing = True
+        running = self._working
+        if running is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds * _FOR_WORK):
+                    await running.wait()
+        await _end(running, seconds * (1 - _FOR_WORK))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, job: Job) -> None:
+        try:
+            await self._run_in_turn(job)
+        finally:
+            await self._count(job)
+
+    async def _count(self, job: Job) -> None:
+        """Have the service's figures hold what became of a job: those of its process are gone."""
+        metrics = self._cache.metrics
+        if metrics is None:
+            return
+        with contextlib.suppress(StoreError, UnknownJob):
+            job = await self._cache.jobs.find(job.id)
+            report = job.report if job.state is JobState.DONE else None
+            phases = None if report is None else report["phases"]
+            metrics.warmed(job.datasource, phases, 0.0 if report is None else report["seconds"])
+
+    async def _run_in_turn(self, job: Job) -> None:
+        try:
+            beating = asyncio.create_task(self._beat(job))
+            try:
+                async with self._turn:
+                    if self._is_closing:
+                        raise asyncio.CancelledError
+                    beating.cancel()
+                    await asyncio.wait([beating])
+                    await self._work(job)
+            finally:
+                beating.cancel()
+        except asyncio.CancelledError as error:
+            await self._close_record(job, JobState.FAILED, failure_of(error))
+            raise
+        except Exception as error:  # noqa: BLE001 - no job may stay as if it ran
+            _LOG.exception("job %s", job.id)
+            await self._close_record(job, JobState.FAILED, failure_of(error))
+
+    async def _beat(self, job: Job) -> None:
+        jobs = self._cache.jobs
+        while True:
+            await asyncio.sleep(jobs.beat_seconds)
+            with contextlib.suppress(StoreError):
+                await jobs.beat(job)
+
+    async def _work(self, job: Job) -> None:
+        with contextlib.suppress(StoreError):
+            await self._cache.jobs.beat(job, START_SECONDS)
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C at the terminal is for the service, which drains
+        )
+        self._working = process
+        try:
+            await process.communicate(pack_job(job) + b"\n" + pack_settings(self._settings))
+        finally:
+            self._working = None
+            await _end(process)
+        status = process.returncode or 0
+        if status < 0:
+            name = signal.Signals(-status).name
+            failure = JobFailure("Killed", f"its process was ended by {name}; warm again")
+            await self._close_record(job, JobState.ABANDONED, failure)
+        else:
+            failure = JobFailure(
+                "Unrecorded",
+                f"its process ended with status {status} and recorded nothing; its log, which is "
+                "the service's, says why",
+            )
+            await self._close_record(job, JobState.FAILED, failure)
+
+    async def _close_record(self, job: Job, state: JobState, failure: JobFailure) -> None:
+        """Record the end of a job whose process didn't."""
+        jobs = self._cache.jobs
+        with contextlib.suppress(StoreError):
+            now = await jobs.now_ms()
+            with contextlib.suppress(UnknownJob):
+                job = await jobs.find(job.id)
+            is_recorded = job.state is not JobState.ABANDONED or job.failure is not None
+            if job.state.has_ended and is_recorded:  # not only seen so, for want of a sign
+                return
+            job = job.changed(
+                state=state, failure=failure, updated_ms=now, ended_ms=now, eta_seconds=None
+            )
+            await jobs.write(job)
+
+
+async def _end(process: asyncio.subprocess.Process | None, seconds: float = END_SECONDS) -> None:
+    """End a job's process, in order if it will."""
+    if process is None or process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(seconds):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

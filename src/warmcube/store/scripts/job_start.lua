@@ -1,0 +1,17 @@
+-- Record a new job, unless the data source has one, or is being warmed without one.
+-- KEYS: active job, lease, jobs (hash), their order (list)
+-- ARGV: id, record, how long it counts as alive (ms), how long records stay (ms), most records
+-- Returns {'ok'}, {'job', id, its record}, or {'lock', the lease's value, how long it holds (ms)}.
+local active = redis.call('GET', KEYS[1])
+if active then return {'job', active, redis.call('HGET', KEYS[3], active) or ''} end
+local lock = redis.call('GET', KEYS[2])
+if lock then return {'lock', lock, redis.call('PTTL', KEYS[2])} end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+redis.call('LPUSH', KEYS[4], ARGV[1])
+while redis.call('LLEN', KEYS[4]) > tonumber(ARGV[5]) do
+  redis.call('HDEL', KEYS[3], redis.call('RPOP', KEYS[4]))
+end
+redis.call('PEXPIRE', KEYS[3], ARGV[4])
+redis.call('PEXPIRE', KEYS[4], ARGV[4])
+return {'ok'}

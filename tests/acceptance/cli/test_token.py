@@ -1,0 +1,79 @@
+"""``warmcube token``: a token that counts, and nothing else on the output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jwt
+import pytest
+from tests.support.tokens import ISSUER, PEM, SECRET, configured, pem_file, secret_file, section
+
+from .conftest import Finished, run
+
+
+def token(folder: Path, *words: str) -> Finished:
+    """What the command does on the configuration of a folder."""
+    return run("token", *words, folder=folder)
+
+
+def test_it_prints_a_token(tmp_path: Path) -> None:
+    """For the user, until then, readable by a library that isn't ours."""
+    configured(
+        tmp_path,
+        section('["RS256"]', pem_file(tmp_path), 'prefix = "a:"', "https://a.example")
+        + section('["HS256"]', secret_file(tmp_path), 'claim = "email"\nprefix = "b:"'),
+    )
+    made = token(tmp_path, "b:ana@example.com", "--minutes", "5")
+    assert (made.returncode, made.stderr) == (0, b"")
+    assert made.stdout.count(b"\n") == 1
+    text = made.stdout.decode().strip()
+    assert jwt.get_unverified_header(text) == {"alg": "HS256", "typ": "JWT"}
+    claims = jwt.decode(text, SECRET, ["HS256"], audience="warmcube", issuer=ISSUER)
+    assert claims.pop("exp") - claims.pop("iat") == 300
+    assert claims.pop("jti")
+    assert claims == {
+        "iss": ISSUER,
+        "aud": "warmcube",
+        "email": "ana@example.com",
+        "email_verified": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("ana",), 2, "begin with 'b:'"),
+        (("b:",), 2, "after 'b:'"),
+        (("b: ana",), 2, "names nobody"),
+        (("",), 2, "USER"),
+        (("b:ana", "--minutes", "0"), 2, "expected 1 to"),
+        (("b:ana", "--minutes", "1e3"), 2, "--minutes"),
+        (("b:ana", "--minutes", "999999999"), 2, "expected 1 to"),
+        ((), 2, "USER"),
+    ],
+)
+def test_what_cant_be(tmp_path: Path, words: tuple[str, ...], status: int, said: str) -> None:
+    """One sentence, no token and no secret."""
+    configured(tmp_path, section('["HS256"]', secret_file(tmp_path), 'prefix = "b:"'))
+    finished = token(tmp_path, *words)
+    assert (finished.returncode, finished.stdout) == (status, b"")
+    assert said in finished.stderr.decode()
+    assert SECRET not in finished.stderr
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, None])
+def test_without_a_secret(tmp_path: Path, mode: int | None) -> None:
+    """No issuer has one, others can read it, or its file isn't there."""
+    if mode == 0o600:
+        configured(tmp_path, section('["RS256"]', pem_file(tmp_path, PEM)))
+        said = "no issuer with a shared secret"
+    else:
+        configured(tmp_path, section('["HS256"]', secret_file(tmp_path)))
+        said = "chmod 600" if mode else "isn't there"
+        if mode:
+            (tmp_path / "secret").chmod(mode)
+        else:
+            (tmp_path / "secret").unlink()
+    finished = token(tmp_path, "ana")
+    assert (finished.returncode, finished.stdout) == (2, b"")
+    assert said in finished.stderr.decode()
