@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 def examples() -> list[tuple[str, str]]:
     """Each command of the page, and the answer that stands below it."""
     found = blocks("reference/service.md")
-    pairs = list(zip(found, found[1:], strict=False))
+    pairs = list(pairwise(found))
     commands = [text for language, text in found if language == "sh"]
     answered = [(ask[1], told[1]) for ask, told in pairs if (ask[0], told[0]) == ("sh", "json")]
     assert [ask for ask, _ in answered] == commands
