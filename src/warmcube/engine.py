@@ -258,6 +258,12 @@ class AnalyticsCache:
         self._forget(datasource)
         return report
 
+    def observe_warm(self, job: Job) -> None:
+        """Count a warm that another process has done for this one."""
+        report = job.report or {}
+        seconds = (job.updated_ms - (job.started_ms or job.updated_ms)) / 1000
+        self._observer.warmed(job.datasource, report.get("phases"), report.get("seconds", seconds))
+
     async def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:
         """Decide what a user may read, now and for a bounded time.
 

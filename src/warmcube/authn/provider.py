@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -89,11 +90,8 @@ def keys_of(document: Mapping[str, Any]) -> KeySet:
             continue
         try:
             if each.get("kty") == "RSA":
-                if len(each["n"]) * 6 < _SMALLEST_RSA:
-                    continue  # the library would warn of it
-                key = RSAKey.import_key(each)
-                if key.public_key.key_size >= _SMALLEST_RSA:
-                    keys.append(key)
+                if _bits(each) >= _SMALLEST_RSA:
+                    keys.append(RSAKey.import_key(each))
             elif each.get("kty") == "EC":
                 keys.append(ECKey.import_key(each))
         except (JoseError, ValueError, TypeError, KeyError):
@@ -101,6 +99,12 @@ def keys_of(document: Mapping[str, Any]) -> KeySet:
     if not keys:
         raise IdentityUnavailable("the identity provider's key set holds no key for signatures")
     return KeySet(list(keys))
+
+
+def _bits(key: Mapping[str, Any]) -> int:
+    """How large an RSA key is."""
+    modulus = base64.urlsafe_b64decode(f"{key['n']}==")
+    return int.from_bytes(modulus).bit_length()
 
 
 class Provider:

@@ -15,6 +15,7 @@ from warmcube.access.grant import Grant
 from warmcube.access.listing import OrganizationName
 from warmcube.access.permissions import Action
 from warmcube.access.standing import Purpose
+from warmcube.audit.events import AuditEvent
 from warmcube.blocking.export import ExportStream
 from warmcube.blocking.loop import Inbox, LoopThread
 from warmcube.config import Settings, load
@@ -172,10 +173,15 @@ class AnalyticsCache:
             partial(cache.warm, datasource, force=force, progress=inbox.tell, job=job), inbox
         )
 
-    def authorize(self, user: str, *, actor: str | None = None) -> Grant:
+    def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:
         """See `warmcube.AnalyticsCache.authorize`."""
         thread, cache = self._parts()
-        return thread.run(partial(cache.authorize, user, actor=actor))
+        return thread.run(partial(cache.authorize, user, actor=actor, anew=anew))
+
+    def note(self, event: AuditEvent) -> None:
+        """See `warmcube.AnalyticsCache.note`."""
+        thread, cache = self._parts()
+        thread.run(partial(_awaited, partial(cache.note, event)))
 
     def require(self, grant: Grant, *any_of: Action) -> None:
         """See `warmcube.AnalyticsCache.require`."""

@@ -58,7 +58,6 @@ class Service:
         self.settings = settings
         self.cache = cache
         self.warming = Warming(settings, cache)
-        self.is_draining = False
         self._identify = identify
         self._tags: TagMaker | None = None
         self.sign_in: SignIn | None = None

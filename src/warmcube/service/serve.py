@@ -81,7 +81,7 @@ async def _work(settings: Settings, build: Build, listening: socket.socket, life
 
     def stop() -> None:
         loop.remove_reader(life.supervisor)  # its end can be read again and again
-        app.state.service.is_draining = True
+        app.state.service.drain()
         server.stop()
 
     loop.add_signal_handler(signal.SIGTERM, stop)

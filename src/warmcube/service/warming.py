@@ -26,6 +26,9 @@ START_SECONDS: Final = 60.0
 END_SECONDS: Final = 15.0
 """How long a process may take to end in order."""
 
+_SETTLE_SECONDS: Final = 2.0
+"""How long the end of a process may take to be recorded."""
+
 _FOR_WORK: Final = 0.6
 """Of the time that the service has to end, the share in which a warm may still get done."""
 
@@ -50,6 +53,7 @@ class Warming:
         self._command = tuple(command)
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._at_work: asyncio.Task[None] | None = None
         self._working: asyncio.subprocess.Process | None = None
         self._is_closing = False
 
@@ -87,14 +91,16 @@ class Warming:
             seconds: how long this may take, in all.
         """
         self._is_closing = True
-        running = self._working
-        if running is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds * _FOR_WORK):
-                    await running.wait()
-        await _end(running, seconds * (1 - _FOR_WORK))
+        await asyncio.sleep(0)  # so that even the youngest task has begun, and records its end
+        at_work = self._at_work
         for task in self._tasks:
-            task.cancel()
+            if task is not at_work:
+                task.cancel()
+        if at_work is not None:
+            await asyncio.wait([at_work], timeout=seconds * _FOR_WORK)
+            await _end(self._working, seconds * (1 - _FOR_WORK))
+            await asyncio.wait([at_work], timeout=_SETTLE_SECONDS)
+            at_work.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self, job: Job) -> None:
@@ -119,13 +125,13 @@ class Warming:
             beating = asyncio.create_task(self._beat(job))
             try:
                 async with self._turn:
-                    if self._is_closing:
-                        raise asyncio.CancelledError
-                    beating.cancel()
-                    await asyncio.wait([beating])
+                    self._at_work = asyncio.current_task()
+                    await _stop(beating)
                     await self._work(job)
             finally:
-                beating.cancel()
+                if self._at_work is asyncio.current_task():
+                    self._at_work = None
+                await _stop(beating)  # a late sign of life would keep the next job out
         except asyncio.CancelledError as error:
             await self._close_record(job, JobState.FAILED, failure_of(error))
             raise
@@ -159,17 +165,19 @@ class Warming:
         if status < 0:
             name = signal.Signals(-status).name
             failure = JobFailure("Killed", f"its process was ended by {name}; warm again")
-            await self._close_record(job, JobState.ABANDONED, failure)
+            ended = await self._close_record(job, JobState.ABANDONED, failure)
         else:
             failure = JobFailure(
                 "Unrecorded",
                 f"its process ended with status {status} and recorded nothing; its log, which is "
                 "the service's, says why",
             )
-            await self._close_record(job, JobState.FAILED, failure)
+            ended = await self._close_record(job, JobState.FAILED, failure)
+        if ended is not None:
+            self._cache.observe_warm(ended)
 
-    async def _close_record(self, job: Job, state: JobState, failure: JobFailure) -> None:
-        """Record the end of a job whose process didn't."""
+    async def _close_record(self, job: Job, state: JobState, failure: JobFailure) -> Job | None:
+        """Record the end of a job whose process didn't; how it ended, if the store tells."""
         jobs = self._cache.jobs
         with contextlib.suppress(StoreError):
             now = await jobs.now_ms()
@@ -177,11 +185,18 @@ class Warming:
                 job = await jobs.find(job.id)
             is_recorded = job.state is not JobState.ABANDONED or job.failure is not None
             if job.state.has_ended and is_recorded:  # not only seen so, for want of a sign
-                return
+                return job
             job = job.changed(
                 state=state, failure=failure, updated_ms=now, ended_ms=now, eta_seconds=None
             )
             await jobs.write(job)
+            return job
+        return None
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _end(process: asyncio.subprocess.Process | None, seconds: float = END_SECONDS) -> None:

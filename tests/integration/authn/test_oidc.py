@@ -258,7 +258,10 @@ def drop(name: str) -> Callable[[dict[str, Any]], None]:
 
 CLAIMS = {
     "another audience": put(aud="another client"),
+    "another audience, by this service": put(aud="another client", azp=CLIENT),
+    "several others, by this service": put(aud=["another", "and another"], azp=CLIENT),
     "no audience": drop("aud"),
+    "too much": put(more="x" * 40_000),
     "several audiences without azp": put(aud=[CLIENT, "another client"]),
     "azp of another": put(aud=[CLIENT, "another client"], azp="another client"),
     "azp of another, alone": put(azp="another client"),

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import redis.asyncio as redis
 from tests.support.audit import read_lines
-from tests.support.caches import ACCESS, TABLE, execute, make_cache, select
+from tests.support.caches import ACCESS, NOTHING_KEPT, TABLE, execute, make_cache, select
 
 from warmcube import AccessDenied, AnalyticsCache, Filter, Query
 from warmcube.errors import (
@@ -53,7 +53,7 @@ def facts(postgres_module_db: str) -> str:
 @pytest.fixture
 async def cache(tmp_path: Path, redis_url: str, facts: str) -> AsyncIterator[AnalyticsCache]:
     """A warm cache whose analysts may export, and whose answers may have few rows."""
-    made = make_cache(tmp_path, redis_url, facts, access=EXPORTING)
+    made = make_cache(tmp_path, redis_url, facts, access=EXPORTING, environment=NOTHING_KEPT)
     async with made as cache:
         await cache.warm(1)
         yield cache

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import pytest
@@ -18,6 +19,8 @@ from tests.support.services import as_user, open_client, query_of
 from warmcube.engine import AnalyticsCache
 from warmcube.entry.keys import Keys, PartitionName
 from warmcube.jobs.job import JobState
+
+Opened: TypeAlias = tuple[httpx.AsyncClient, FastAPI]
 
 PREFIX = "/api/admin/analytics/cache"
 READS = ("/stats", "/health", "/warming/status", "/warming/events")
@@ -136,10 +139,19 @@ async def test_line_15_never_warmed_says_so(tmp_path: Path, redis_url: str, fact
         assert {stats[name] for name in ("rows", "hits", "hit_rate", "last_warm")} == {None}
 
 
-async def test_the_hit_rate_is_that_of_what_was_done(
-    client: httpx.AsyncClient, app: FastAPI, redis_url: str
-) -> None:
+@pytest.fixture
+async def plain(tmp_path: Path, redis_url: str, facts: str) -> AsyncIterator[Opened]:
+    """A warm service that keeps nothing resident, so that damage in the store is met at once."""
+    more = "[cache]\nresident_bytes = 0\n"
+    settings = make_cache(tmp_path, redis_url, facts, access=ACCESS, more=more).settings
+    async with open_client(settings, LeakScan(PRACTICES)) as (client, app):
+        await cache_of(app).warm(1)
+        yield client, app
+
+
+async def test_the_hit_rate_is_that_of_what_was_done(plain: Opened, redis_url: str) -> None:
     """Null before the first query; then hits and misses as they happened, one by one."""
+    client, app = plain
     cache = cache_of(app)
     before = await health(client)
     assert (before["state"], before["score"], before["parts"]) == ("excellent", 100, UNUSED)

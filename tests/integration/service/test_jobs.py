@@ -136,6 +136,11 @@ def test_line_19_progress_moves_and_shows_in_every_process(large: Path, database
         counted = select(database, "SELECT count(*) FROM ih.large")
         assert [(ended["report"]["rows"],)] == counted == [(ROWS,)]
         assert worker_of(ended) not in (one.process.pid, other.process.pid)
+        counted_once = 'warmcube_warm_seconds_count{datasource="1"} 1'
+        deadline = time.monotonic() + 30
+        while counted_once not in one.get("/metrics").text:  # once its process has ended
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
     with web(large) as later:
         (status,) = later.admin("GET", "/warming/status").json()["datasources"]
         assert (status["active"], status["warming"]) == (None, None)
