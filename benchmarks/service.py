@@ -40,6 +40,8 @@ from warmcube.config import load as load_settings
 __all__ = ["service_main"]
 
 CONNECTIONS: Final = (32, 100)
+TIERS: Final = {"resident": 64 << 20, "store": 0}
+"""Bytes of answers that a process keeps: as by default, and none, so that Redis is always asked."""
 MEASURES: Final = 2
 SAMPLE: Final = 20
 SECRET: Final = "benchmark" * 5
@@ -135,26 +137,45 @@ def _measure(workers: int, seconds: int) -> dict[str, Any]:
             for user, practices in ANALYSTS.items()
             for practice, measure in product(practices, range(MEASURES))
         ]
-        with _serving(setting, workers) as (process, url):
-            tokens = _tokens(setting)
-            _check(url, tokens, calls, setting.postgres_url)
-            with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-                script.write(_script(calls, tokens))
-                script.flush()
-                _load(process, url, script.name, connections=32, seconds=2)  # warms up
-                loads = [
-                    _load(process, url, script.name, connections=each, seconds=seconds)
-                    for each in CONNECTIONS
-                ]
-            _check(url, tokens, calls, setting.postgres_url)
+        with setting.config.open("a", encoding="utf-8") as file:
+            file.write(_CONFIGURATION)
+        key = setting.config.with_name("token.key")
+        key.touch(mode=0o600)
+        key.write_text(SECRET, encoding="ascii")
+        loads = [
+            {"tier": tier, **each}
+            for tier, kept in TIERS.items()
+            for each in _measure_tier(setting, calls, workers=workers, seconds=seconds, kept=kept)
+        ]
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": facts,
         "workers": workers,
         "load_average": os.getloadavg()[0],
-        "checked_answers": 2 * SAMPLE,
+        "checked_answers": 2 * SAMPLE * len(TIERS),
         "loads": loads,
     }
+
+
+def _measure_tier(
+    setting: Setting, calls: Sequence[_Call], *, workers: int, seconds: int, kept: int
+) -> list[dict[str, Any]]:
+    """One service, under each number of connections."""
+    with (
+        _serving(setting, workers, kept) as (process, url),
+        tempfile.NamedTemporaryFile("w", suffix=".lua") as script,
+    ):
+        tokens = _tokens(setting)
+        _check(url, tokens, calls, setting.postgres_url)
+        script.write(_script(calls, tokens))
+        script.flush()
+        _load(process, url, script.name, connections=32, seconds=2)  # warms up
+        loads = [
+            _load(process, url, script.name, connections=each, seconds=seconds)
+            for each in CONNECTIONS
+        ]
+        _check(url, tokens, calls, setting.postgres_url)
+        return loads
 
 
 def _tokens(setting: Setting) -> dict[str, str]:
@@ -172,19 +193,20 @@ def _script(calls: Sequence[_Call], tokens: dict[str, str]) -> str:
 
 
 @contextmanager
-def _serving(setting: Setting, workers: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def _serving(
+    setting: Setting, workers: int, kept: int
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The service, in processes of its own."""
-    with setting.config.open("a", encoding="utf-8") as file:
-        file.write(_CONFIGURATION)
-    key = setting.config.with_name("token.key")
-    key.touch(mode=0o600)
-    key.write_text(SECRET, encoding="ascii")
     command = "import sys; from warmcube.cli import main; sys.exit(main())"
     words = ("--config", str(setting.config), "serve", "--workers", str(workers))
     with (
         setting.config.with_name("service.log").open("w", encoding="utf-8") as log,
         subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-c", command, *words], stdout=subprocess.PIPE, stderr=log, text=True
+            [sys.executable, "-c", command, *words],
+            env={**os.environ, "WARMCUBE_CACHE__RESIDENT_BYTES": str(kept)},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         ) as process,
     ):
         line = process.stdout.readline() if process.stdout is not None else ""
@@ -263,13 +285,13 @@ def _show(console: Console, found: dict[str, Any]) -> None:
         soft_wrap=True,
     )
     title = "10 entries, 240 rows of 13 columns, over HTTP"
-    table = Table(
-        "connections", "a second", "p50 ms", "p95", "p99", "errors", "CPU µs", title=title
-    )
+    names = ("tier", "connections", "a second", "p50 ms", "p95", "p99", "errors", "CPU µs")
+    table = Table(*names, title=title)
     for each in found["loads"]:
         kinds = [f"{count} {kind}" for kind, count in each["errors"].items() if count]
         cpu = each["cpu_microseconds"]
         table.add_row(
+            each["tier"],
             str(each["connections"]),
             f"{each['per_second']:,.0f}",
             *(f"{each[name]:.1f}" for name in ("p50", "p95", "p99")),
