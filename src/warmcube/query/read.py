@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +35,12 @@ from warmcube.query.plan import plan_lookup
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.store.api import Store
 
-__all__ = ["Reading", "StoreReader", "codes_of", "decode", "rowless", "target_of"]
+__all__ = ["Reading", "StoreReader", "beside", "codes_of", "decode", "rowless", "target_of"]
+
+T = TypeVar("T")
+
+LARGE_BYTES: Final = 1_000_000
+"""From so many bytes on, decoding leaves the event loop."""
 
 
 @dataclass(slots=True)
@@ -114,17 +122,15 @@ class StoreReader:
         )
         fetched = time.perf_counter()
         layout = manifest.layouts[target.partition.layout]
-        block = open_entries(
-            entry_keys,
-            values,
-            codes_of(manifest.schema, datasource, members),
-            layout,
-            self._seal,
+        size = sum(len(value) for value in values if value is not None)
+        codes = partial(codes_of, manifest.schema, datasource, members)
+        block = await beside(
+            size, lambda: open_entries(entry_keys, values, codes(), layout, self._seal)
         )
         for column in layout.fields:
             if column.name in columns and column.name in manifest.dictionaries:
                 await self._snapshots.dictionary(datasource, live, column.name)
-        table = decode(block, members, name, live, datasource, columns)
+        table = await beside(size, lambda: decode(block, members, name, live, datasource, columns))
         done = time.perf_counter()
         timings["fetch"] = (fetched - looked_up) * 1000
         timings["decode"] = (done - fetched) * 1000
@@ -135,7 +141,7 @@ class StoreReader:
             rows=table.rows,
             sets=found.sets,
             trips=found.trips + trips,
-            bytes=sum(len(value) for value in values if value is not None),
+            bytes=size,
             whole=target.plan.whole,
             timings=timings,
         )
@@ -211,6 +217,11 @@ class StoreReader:
     async def _check_pointer(self, keys: Keys, manifest: Manifest) -> None:
         (current,) = await self._store.run([(b"GET", keys.current)])
         check_pointer(current, manifest.version)
+
+
+async def beside(size: int, work: Callable[[], T]) -> T:
+    """Do something with so many bytes of entries, beside the event loop if they are many."""
+    return await asyncio.to_thread(work) if size > LARGE_BYTES else work()
 
 
 def target_of(keys: Keys, manifest: Manifest, name: PartitionName, scope: Scope) -> Target | None:

@@ -6,7 +6,6 @@ rows of its own scope, picked by entry. All is of one snapshot.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,15 +30,13 @@ from warmcube.query.lookup import (
     unpack_counts,
 )
 from warmcube.query.plan import LONG_SET, prove_whole
-from warmcube.query.read import Reading, StoreReader, codes_of, decode, rowless, target_of
+from warmcube.query.read import Reading, StoreReader, beside, codes_of, decode, rowless, target_of
 from warmcube.query.scan import StoreScan
 from warmcube.query.snapshots import LiveSnapshot
 from warmcube.store.api import Command
 
 __all__ = ["Need", "TogetherReader", "unite"]
 
-LARGE: Final = 4 << 20
-"""From so many bytes on, decoding leaves the event loop."""
 TRIP_BYTES: Final = 64 << 20
 
 
@@ -260,10 +257,7 @@ class TogetherReader(StoreReader):
                     block, each.members, each.need.partition, live, datasource, each.need.columns
                 )
 
-        if sum(each.bytes for each in slices) > LARGE:
-            await asyncio.to_thread(work)
-        else:
-            work()
+        await beside(sum(each.bytes for each in slices), work)
 
     def _proven(self, each: _Slice, datasource: Datasource, live: LiveSnapshot) -> Block:
         manifest = live.manifest

@@ -24,7 +24,7 @@ from warmcube.errors import (
     UnknownDatasource,
 )
 from warmcube.fallback.database import open_read
-from warmcube.query import lookup, together
+from warmcube.query import lookup, read, together
 from warmcube.query.asked import Asked
 from warmcube.query.result import Result
 
@@ -332,7 +332,7 @@ async def test_large_reads_give_the_same(
     monkeypatch.setattr(together, "LONG_SET", 5)
     monkeypatch.setattr(lookup, "CHUNK", 4)
     monkeypatch.setattr(together, "TRIP_BYTES", 1000)
-    monkeypatch.setattr(together, "LARGE", 1)
+    monkeypatch.setattr(read, "LARGE_BYTES", 1)
     answers = await ask(cache, user, *charts)
     assert [each.rows() for each in answers] == [each.rows() for each in alone]
     assert [each.meta.rows_fetched for each in answers] == [
