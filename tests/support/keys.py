@@ -41,6 +41,9 @@ _GRAMMAR: Final = {
     "retired": rf"cache:meta:{_DS}:retired:(?P<v>{_VERSION})",
     "uses": rf"cache:meta:{_DS}:uses:(?P<v>{_VERSION})",
     "dict": rf"cache:meta:{_DS}:dict:(?P<c1>{_COMPONENT}):v(?P<v>{_VERSION}):(?P<n>[0-9]+)",
+    "job": rf"cache:meta:{_DS}:job",
+    "jobs": rf"cache:meta:{_DS}:jobs",
+    "jobs_order": rf"cache:meta:{_DS}:jobs:order",
     "lock": rf"lock:{_DS}:warm",
     "reservations": r"cache:meta:\{reservations\}",
 }

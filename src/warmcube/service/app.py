@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import Unauthenticated, WarmcubeError
+from warmcube.errors import WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
 from warmcube.service.direct import DirectQueries
@@ -30,7 +29,7 @@ from warmcube.service.documents import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
-from warmcube.service.problems import Problem, problem_of, problem_response
+from warmcube.service.problems import Problem, error_response, problem_response
 from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
@@ -41,7 +40,6 @@ from warmcube.service.routes.warming import warming_routes
 
 __all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
-_LOG: Final = logging.getLogger("warmcube")
 _DETAILS: Final = {
     404: "there is nothing at this path; /api/openapi.json lists what there is",
     405: "this path has no such method; /api/openapi.json lists those it has",
@@ -168,13 +166,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
-    problem = problem_of(error)
-    request.state.problem = type(error).__name__
-    if isinstance(error, Unauthenticated):
-        request.state.problem += f" ({error.code})"
-    if problem.status >= 500:
-        _LOG.warning("%s: %s", type(error).__name__, error)
-    return problem_response(problem)
+    return error_response(request, error)
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:

@@ -304,7 +304,12 @@ BATCH: Final = operation(
                 "queries": {
                     "type": "array",
                     "minItems": 1,
-                    "items": schema_object(QUERY_FIELDS, required=("datasource",)),
+                    "items": {
+                        "anyOf": [
+                            schema_object(QUERY_FIELDS, required=("datasource",)),
+                            {"description": "anything else has a problem in its place"},
+                        ]
+                    },
                 },
                 **_FORM,
                 "format": _or_null(

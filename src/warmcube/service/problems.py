@@ -7,12 +7,14 @@ under the request's id.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, Final
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from warmcube.errors import (
@@ -38,8 +40,9 @@ from warmcube.errors import (
     WarmInProgress,
 )
 
-__all__ = ["MEDIA_TYPE", "Problem", "problem_of", "problem_response"]
+__all__ = ["MEDIA_TYPE", "Problem", "error_response", "problem_of", "problem_response"]
 
+_LOG: Final = logging.getLogger("warmcube")
 MEDIA_TYPE: Final = "application/problem+json"
 _URN: Final = "urn:warmcube:problem:"
 _TITLES: Final[Mapping[int, tuple[str, str]]] = {
@@ -100,6 +103,17 @@ def problem_response(problem: Problem) -> Response:
         media_type=MEDIA_TYPE,
         headers={"Cache-Control": "no-store", **problem.headers},
     )
+
+
+def error_response(request: Request, error: WarmcubeError) -> Response:
+    """An error as the answer to a request; what is broken behind the service is logged."""
+    problem = problem_of(error)
+    request.state.problem = type(error).__name__
+    if isinstance(error, Unauthenticated):
+        request.state.problem += f" ({error.code})"
+    if problem.status >= 500:
+        _LOG.warning("%s: %s", type(error).__name__, error)
+    return problem_response(problem)
 
 
 def problem_of(error: WarmcubeError) -> Problem:

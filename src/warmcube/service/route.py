@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from warmcube.errors import WarmcubeError
-from warmcube.service.problems import Problem, problem_of, problem_response
+from warmcube.service.problems import Problem, error_response, problem_response
 
 __all__ = ["ProblemRoute"]
-
-_LOG: Final = logging.getLogger("warmcube")
 
 
 class ProblemRoute(APIRoute):
@@ -28,16 +25,8 @@ class ProblemRoute(APIRoute):
             try:
                 return await handle(request)
             except WarmcubeError as error:
-                return _told(request, error)
+                return error_response(request, error)
             except ClientDisconnect:
                 return problem_response(Problem(status=400, detail="the request broke off"))
 
         return handle_with_problems
-
-
-def _told(request: Request, error: WarmcubeError) -> Response:
-    problem = problem_of(error)
-    request.state.problem = type(error).__name__
-    if problem.status >= 500:
-        _LOG.warning("%s: %s", type(error).__name__, error)
-    return problem_response(problem)

@@ -105,23 +105,6 @@ class Warming:
 
     async def _run(self, job: Job) -> None:
         try:
-            await self._run_in_turn(job)
-        finally:
-            await self._count(job)
-
-    async def _count(self, job: Job) -> None:
-        """Have the service's figures hold what became of a job: those of its process are gone."""
-        metrics = self._cache.metrics
-        if metrics is None:
-            return
-        with contextlib.suppress(StoreError, UnknownJob):
-            job = await self._cache.jobs.find(job.id)
-            report = job.report if job.state is JobState.DONE else None
-            phases = None if report is None else report["phases"]
-            metrics.warmed(job.datasource, phases, 0.0 if report is None else report["seconds"])
-
-    async def _run_in_turn(self, job: Job) -> None:
-        try:
             beating = asyncio.create_task(self._beat(job))
             try:
                 async with self._turn:

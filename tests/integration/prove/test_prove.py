@@ -34,6 +34,7 @@ def dump(url: str) -> dict[bytes, tuple[bytes, Any, bool]]:
             b"set": client.smembers,
             b"hash": client.hgetall,
             b"stream": client.xrange,
+            b"list": lambda key: client.lrange(key, 0, -1),
         }
         found = {}
         for key in client.scan_iter():

@@ -15,8 +15,8 @@ from warmcube.engine import AnalyticsCache as AsyncCache
 OWN = {"open", "close", "metrics"}
 """What only the synchronous class has: for code that can't use a with block, and an attribute."""
 
-HIDDEN = {"jobs", "store"}
-"""What belongs to the loop, and so can't be handed to other threads."""
+HIDDEN = {"jobs", "observe_warm", "store"}
+"""What belongs to the loop, and can't be handed to other threads, or is for the service alone."""
 
 
 def public(cls: type) -> dict[str, Any]:
