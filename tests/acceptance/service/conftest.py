@@ -43,6 +43,15 @@ def bearer(user: str) -> str:
     return f"Authorization: Bearer {token}"
 
 
+def auth_for(folder: Path, settings: str) -> None:
+    """Have the configuration in a folder take the tokens of `bearer`, with some ``[service]``."""
+    secret = folder / "secret.key"
+    secret.touch(mode=0o600)
+    secret.write_text(_SECRET)
+    with (folder / "warmcube.toml").open("a") as file:
+        file.write(f"{_AUTH}\n[service]\n{settings}\n")
+
+
 @pytest.fixture(scope="module")
 def facts(postgres_module_db: str) -> str:
     """A database with the table, and a text in it that makes large answers."""
