@@ -173,10 +173,11 @@ class _Whole(Collector):
 class _Answers:
     """The series of one data source's answers from one tier."""
 
-    __slots__ = ("_entries", "_fetched", "_hits", "_steps", "_used")
+    __slots__ = ("_entries", "_fetched", "_fetches", "_hits", "_steps", "_used")
 
     def __init__(self, metrics: Metrics, datasource: str, origin: str) -> None:
         is_hit = origin != "database"
+        self._fetches = origin != "resident"
         self._hits = metrics.counter("hits", datasource, origin) if is_hit else None
         self._steps = [
             ("total", metrics.histogram("query_seconds", datasource, origin)),
@@ -195,8 +196,9 @@ class _Answers:
             spent = timings.get(step)
             if spent is not None:
                 histogram.observe(spent / 1000)
-        self._entries.add(figures.entries)
-        self._fetched.add(figures.rows_fetched)
+        if self._fetches:  # what a resident answer was made of was fetched, and counted, before
+            self._entries.add(figures.entries)
+            self._fetched.add(figures.rows_fetched)
         self._used.add(figures.rows)
 
 

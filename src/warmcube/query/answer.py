@@ -30,7 +30,7 @@ from warmcube.query.judge import Judged, judge
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.prepared import Extent, Limits, PreparedQuery
 from warmcube.query.read import Reading, StoreReader
-from warmcube.query.resident import Resident, ResidentKey, Residents
+from warmcube.query.resident import Origins, Resident, ResidentKey, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -351,14 +351,16 @@ class Answerer:
         meta = Meta(
             origin="resident",
             snapshot=str(live.manifest.version),
-            as_of=_as_of(judged, resident.members, live),
+            as_of=_as_of(judged, resident.origins.members, live),
+            entries=resident.origins.entries,
+            rows_fetched=resident.origins.rows,
             rows=resident.table.rows,
             timings={"total": (time.perf_counter() - request.started) * 1000},
             stale=self._snapshots.is_stale(live),
             notes=_notes(judged),
         )
         explanation = _explain(judged, meta)
-        explanation.members = resident.members
+        explanation.members = resident.origins.members
         if request.sees_figures:
             explanation.index_sets = explanation.trips = 0
             explanation.whole_partition = False
@@ -371,7 +373,10 @@ class Answerer:
         timings, manifest = reading.timings, live.manifest
         table = await self._evaluate(reading.table, judged.prepared, timings)
         resident = self.residents.put(
-            _key(judged, live), table, reading.members, live.dictionaries.values()
+            _key(judged, live),
+            table,
+            Origins(reading.members, reading.entries, reading.rows),
+            live.dictionaries.values(),
         )
         timings["total"] = (time.perf_counter() - request.started) * 1000
         meta = Meta(

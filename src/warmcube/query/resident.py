@@ -23,7 +23,7 @@ from warmcube.model.columns import Array, ColumnData, Table
 from warmcube.model.scope import All, Scope
 from warmcube.query.prepared import PreparedQuery
 
-__all__ = ["Resident", "ResidentKey", "Residents"]
+__all__ = ["Origins", "Resident", "ResidentKey", "Residents"]
 
 LARGEST_SHARE: Final = 16
 """No answer and no body takes more than this part of the budget."""
@@ -43,13 +43,27 @@ class ResidentKey(NamedTuple):
     prepared: PreparedQuery
 
 
+class Origins(NamedTuple):
+    """What an answer was made of when it was read.
+
+    Attributes:
+        members: how many entries lie in its scope.
+        entries: how many were fetched.
+        rows: how many rows its evaluation started from.
+    """
+
+    members: int
+    entries: int
+    rows: int
+
+
 @dataclass(slots=True, eq=False)
 class Resident:
     """One kept answer.
 
     Attributes:
         table: its columns; nobody can write to them.
-        members: how many entries it comes from.
+        origins: what it was made of.
         size: bytes that count against the budget.
         is_used: whether it was asked for since it was last passed over.
         is_kept: whether it is still among those that are kept.
@@ -57,7 +71,7 @@ class Resident:
 
     residents: Residents
     table: Table
-    members: int
+    origins: Origins
     size: int
     bodies: dict[Hashable, bytes]
     is_used: bool = False
@@ -107,14 +121,14 @@ class Residents:
         return found
 
     def put(
-        self, key: ResidentKey, table: Table, members: int, shared: Iterable[Sequence[str]]
+        self, key: ResidentKey, table: Table, origins: Origins, shared: Iterable[Sequence[str]]
     ) -> Resident | None:
         """Keep an answer; what is kept of other snapshots of its data source is dropped.
 
         Args:
             key: what it hangs on.
             table: its columns, which nobody changes from now on.
-            members: how many entries it comes from.
+            origins: what it was made of.
             shared: dictionaries that are there anyway, and cost nothing here.
 
         Returns:
@@ -122,16 +136,16 @@ class Residents:
         """
         size = _FIXED_BYTES + _key_bytes(key) + _table_bytes(table, shared)
         if size * LARGEST_SHARE > self._budget:
+            with self._lock:
+                self._drop_one(key)
             return None
         own = {name: _settled(column) for name, column in table.columns.items()}
-        resident = Resident(self, Table(own, table.rows), members, size, {})
+        resident = Resident(self, Table(own, table.rows), origins, size, {})
         with self._lock:
             if self._versions.get(key.datasource, key.version) != key.version:
                 self._drop(key.datasource)
             self._versions[key.datasource] = key.version
-            before = self._kept.pop(key, None)
-            if before is not None:
-                self._release(before)
+            self._drop_one(key)
             self._kept[key] = resident
             self._bytes += size
             self._make_room()
@@ -158,6 +172,11 @@ class Residents:
         for key in [key for key in self._kept if key.datasource == datasource]:
             self._release(self._kept.pop(key))
         self._versions.pop(datasource, None)
+
+    def _drop_one(self, key: ResidentKey) -> None:
+        before = self._kept.pop(key, None)
+        if before is not None:
+            self._release(before)
 
     def _release(self, resident: Resident) -> None:
         resident.is_kept = False

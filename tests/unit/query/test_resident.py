@@ -19,7 +19,7 @@ from warmcube.model.schema import ColumnType, Kind
 from warmcube.model.scope import ALL, NOTHING, Box, Scope
 from warmcube.query.conditions import Condition
 from warmcube.query.prepared import Limits, PreparedQuery
-from warmcube.query.resident import Resident, ResidentKey, Residents
+from warmcube.query.resident import Origins, Resident, ResidentKey, Residents
 from warmcube.query.values import Span
 
 TEXT = ColumnType(Kind.TEXT)
@@ -41,6 +41,7 @@ PREPARED = PreparedQuery(
 )
 KEY = ResidentKey(1, FIRST, NORTH, PREPARED)
 LARGE = 1 << 24
+MADE_OF = Origins(1, 1, 1)
 
 
 def a_table_of(rows: int) -> Table:
@@ -50,7 +51,7 @@ def a_table_of(rows: int) -> Table:
 
 def keep(residents: Residents, key: ResidentKey = KEY, rows: int = 3) -> Resident:
     """An answer that is kept."""
-    resident = residents.put(key, a_table_of(rows), 1, ())
+    resident = residents.put(key, a_table_of(rows), MADE_OF, ())
     assert resident is not None
     return resident
 
@@ -101,7 +102,7 @@ def test_equal_keys_share_an_answer() -> None:
         dataclasses.replace(PREPARED, conditions=(Condition("n", "eq", (Span(5, 5),)),)),
     )
     assert residents.get(same) is kept
-    assert (kept.table.rows, kept.members) == (3, 1)
+    assert (kept.table.rows, kept.origins) == (3, MADE_OF)
     assert kept.table.columns["n"].values.tolist() == [0, 1, 2]
 
 
@@ -118,14 +119,14 @@ def test_keys_of_one_hash_are_told_apart() -> None:
 def test_nothing_is_kept_without_a_budget() -> None:
     """And nothing of it is counted."""
     residents = Residents(0)
-    assert residents.put(KEY, a_table_of(1), 1, ()) is None
+    assert residents.put(KEY, a_table_of(1), MADE_OF, ()) is None
     assert (residents.get(KEY), residents.size, len(residents)) == (None, 0, 0)
 
 
 def test_an_answer_over_its_share_is_not_kept() -> None:
     """One question may not drive out all others; nor may what is made of its answer."""
     residents = Residents(160_000)
-    assert residents.put(KEY, a_table_of(1250), 1, ()) is None
+    assert residents.put(KEY, a_table_of(1250), MADE_OF, ()) is None
     kept = keep(residents, rows=10)
     size = residents.size
     assert kept.encoded("csv", lambda: bytes(10_000)) == bytes(10_000)
@@ -195,7 +196,7 @@ def test_kept_columns_have_memory_of_their_own_that_nobody_writes_to() -> None:
     long = np.arange(100_000)
     valid = np.ones(100_000, np.bool_)
     table = a_table(n=ColumnData(MONEY, long[:2], valid[:2]))
-    kept = Residents(LARGE).put(KEY, table, 1, ())
+    kept = Residents(LARGE).put(KEY, table, MADE_OF, ())
     assert kept is not None
     column = kept.table.columns["n"]
     assert column.valid is not None
@@ -210,7 +211,7 @@ def test_kept_columns_have_memory_of_their_own_that_nobody_writes_to() -> None:
 def test_the_first_answer_can_not_be_written_to_either() -> None:
     """It is the same memory."""
     table = a_table_of(2)
-    Residents(LARGE).put(KEY, table, 1, ())
+    Residents(LARGE).put(KEY, table, MADE_OF, ())
     with pytest.raises(ValueError, match="read-only"):
         table.columns["n"].values[0] = 1
 
@@ -240,11 +241,11 @@ def test_all_that_is_kept_is_counted() -> None:
         ),
     }
     for name, (table, key, size) in least.items():
-        kept = residents.put(key, table, 1, ())
+        kept = residents.put(key, table, MADE_OF, ())
         assert kept is not None
         assert kept.size >= size, name
-    shared = residents.put(KEY, a_table(n=text), 1, [words])
-    own = residents.put(KEY, a_table(n=text), 1, ())
+    shared = residents.put(KEY, a_table(n=text), MADE_OF, [words])
+    own = residents.put(KEY, a_table(n=text), MADE_OF, ())
     assert shared is not None
     assert own is not None
     assert own.size >= shared.size + 2000
@@ -269,7 +270,7 @@ def test_the_budget_is_never_exceeded(steps: list[tuple[str, int, int]]) -> None
     for step, number, amount in steps:
         key = changed(limit=number)._replace(datasource=number % 3, version=versions[0])
         if step == "put":
-            last[key] = residents.put(key, a_table_of(amount // 8), 1, ())
+            last[key] = residents.put(key, a_table_of(amount // 8), MADE_OF, ())
         elif step == "body" and last.get(key) is not None:
             kept = last[key]
             assert kept is not None
@@ -293,7 +294,7 @@ def test_threads_may_make_bodies_while_answers_come_and_go() -> None:
     def work(number: int) -> None:
         start.wait()
         for round_ in range(300):
-            kept = residents.put(changed(limit=(number + round_) % 40), a_table_of(50), 1, ())
+            kept = residents.put(changed(limit=(number + round_) % 40), a_table_of(50), MADE_OF, ())
             if kept is not None:
                 kept.encoded("csv", lambda: bytes(3000))
 
