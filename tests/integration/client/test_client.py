@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from tests.support.apart import served, token_of
 from tests.support.caches import execute, make_cache
@@ -25,6 +27,7 @@ from warmcube.errors import (
     UnknownJob,
     WarmError,
 )
+from warmcube.query.result import Result
 
 TABLE = """
 CREATE SCHEMA ih;
@@ -149,6 +152,55 @@ async def test_answers_are_those_of_the_library(cache: AnalyticsCache, address: 
                     theirs.meta.as_of,
                     theirs.meta.rows,
                 )
+
+
+async def test_a_batch_is_answered_as_each_of_its_queries(
+    cache: AnalyticsCache, address: str
+) -> None:
+    """One request, one snapshot; an error stands in the place of its query."""
+    for user in ("root", "north"):
+        grant = await cache.authorize(user)
+        async with AsyncClient(address, token=token_of(user)) as client:
+            queries = [*QUERIES.values(), charges(practices=[103]), charges(order_by=["nothing"])]
+            ours = await client.query_many(queries)
+            theirs = await cache.query_many(queries, grant)
+        for our, their in zip(ours, theirs, strict=True):
+            assert type(our) is type(their)
+            if isinstance(our, Result) and isinstance(their, Result):
+                assert comparable(our.rows()) == comparable(their.rows())
+                assert our.meta.snapshot == their.meta.snapshot
+            else:
+                assert str(our) == str(their)
+    with Client(address, token=token_of("root")) as blocking:
+        (only,) = blocking.query_many([CHARGES])
+        assert isinstance(only, Result)
+        with pytest.raises(LimitExceeded, match="batch"):
+            blocking.query_many([CHARGES] * 101)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "arrow", "parquet"])
+async def test_an_export_is_the_file_of_the_library(
+    cache: AnalyticsCache, address: str, tmp_path: Path, kind: Any
+) -> None:
+    """Byte for byte where the format is made so, else value for value."""
+    grant = await cache.authorize("root")
+    stream = await cache.export_stream(CHARGES, grant, kind)
+    expected = b"".join([data async for data in stream])
+    async with AsyncClient(address, token=token_of("root")) as client:
+        path = await client.export(CHARGES, tmp_path / f"a.{kind}", kind)
+    with Client(address, token=token_of("root")) as blocking:
+        again = blocking.export(CHARGES, tmp_path / f"b.{kind}", kind)
+        safe = blocking.export(CHARGES, tmp_path / f"c.{kind}", kind, spreadsheet=True)
+    for written in (path, again, *([safe] if kind != "csv" else [])):
+        if kind == "parquet":
+            found, wanted = pq.read_table(written), pq.read_table(io.BytesIO(expected))
+            assert found.schema.equals(wanted.schema)
+            assert comparable(found.to_pylist()) == comparable(wanted.to_pylist())
+        else:
+            assert written.read_bytes() == expected
+    with Client(address, token=token_of("north")) as analyst, pytest.raises(AccessDenied):
+        analyst.export(CHARGES, tmp_path / "denied", kind)
+    assert not (tmp_path / "denied").exists()
 
 
 async def test_lists_are_those_of_the_library(cache: AnalyticsCache, address: str) -> None:
