@@ -61,7 +61,7 @@ def demo(
 
     Start an embedded Redis and Postgres, load practice data, warm them, and show what each sample
     user sees and how fast; then answer queries over HTTP, and at a prompt, until Ctrl-C or the end
-    of the input.
+    of what is typed or piped into it.
 
     The data stay in the folder; other commands can use them with
     --config .warmcube/demo/warmcube.toml, while the demo runs and afterwards.

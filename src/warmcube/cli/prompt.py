@@ -101,7 +101,10 @@ def _command(word: str) -> TyperCommand:
 
 
 async def end_of_input() -> None:
-    """Waits until nobody can type any more; what is typed until then is for nobody."""
+    """Waits until nobody can type any more; what is typed until then is for nobody.
+
+    Where nobody ever could, since the input is a file or ``/dev/null``, it waits for a signal.
+    """
     loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
     ended = asyncio.Event()
 
@@ -111,8 +114,8 @@ async def end_of_input() -> None:
 
     try:
         loop.add_reader(descriptor, read)
-    except OSError:  # a file, or nothing at all, has nobody behind it who could end it
-        return
+    except OSError:  # a file, or nothing at all: there is no end to wait for
+        await ended.wait()
     try:
         await ended.wait()
     finally:

@@ -45,14 +45,14 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def demo(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """A demo that runs until its input ends."""
+def demo(folder: Path, *words: str, stdin: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """A demo that runs until its input ends, if that is a pipe."""
     own = ("WARMCUBE_", "CACHE_")
     return subprocess.Popen(
         [*PROGRAM, "demo", "--rows", str(ROWS), *words],
         cwd=folder,
         env={name: value for name, value in os.environ.items() if not name.startswith(own)},
-        stdin=subprocess.PIPE,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -122,10 +122,12 @@ def test_a_named_port_that_is_taken(folder: Path) -> None:
     assert complaints.startswith(f"error: the service can't listen on 127.0.0.1:{port}: ")
 
 
-def test_an_interrupt_ends_it(folder: Path) -> None:
-    """Ctrl-C stops the service and the servers."""
-    with demo(folder) as process:
-        printed_calls(process)
+@pytest.mark.parametrize("stdin", [subprocess.PIPE, subprocess.DEVNULL])
+def test_an_interrupt_ends_it(folder: Path, stdin: int) -> None:
+    """Until then it serves, also where there is no input; Ctrl-C stops service and servers."""
+    with demo(folder, stdin=stdin) as process:
+        call = printed_calls(process)["north"]
+        assert subprocess.run(["sh", "-c", call], capture_output=True, check=True).stdout
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
     assert process.returncode == 130
