@@ -14,6 +14,7 @@ _ALWAYS: Final = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),  # whoever lets an answer be kept has to say so
 )
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 
