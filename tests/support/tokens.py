@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -71,3 +72,35 @@ async def refused(tokens: BearerTokens, token: str) -> str:
         await tokens.authenticate(headers(token))
     assert token[-20:] not in repr(caught.value)
     return caught.value.code
+
+
+def bearer(token: str) -> str:
+    """The value of a header."""
+    return f"Bearer {token}"
+
+
+def signed(key: bytes = SECRET, **changed: Any) -> str:
+    """A header with a token for ana's audience, with some claims changed."""
+    return bearer(jwt.encode(claims(**changed), key, "HS256"))
+
+
+def bad_credentials(user: str) -> dict[str, str | None]:
+    """What proves nothing, by kind: each would be a user's token but for one thing."""
+    good = signed(sub=user)
+    unsigned = jwt.encode(claims(sub=user), "", "none")
+    return {
+        "missing": None,
+        "scheme": "Basic cm9vdDpyb290",
+        "garbage": bearer("garbage"),
+        "expired": signed(sub=user, exp=int(time.time()) - 60),
+        "never ends": signed(sub=user, exp=None),
+        "not yet": signed(sub=user, nbf=int(time.time()) + 600),
+        "foreign audience": signed(sub=user, aud="billing"),
+        "foreign issuer": signed(sub=user, iss="https://evil.example"),
+        "wrong key": signed(SECRET[::-1], sub=user),
+        "another algorithm": bearer(jwt.encode(claims(sub=user), SECRET * 2, "HS512")),
+        "none": bearer(unsigned),
+        "none, signed": bearer(unsigned + good.rpartition(".")[2]),
+        "cut": good[:-1],
+        "nobody named": signed(sub=None),
+    }

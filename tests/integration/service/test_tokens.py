@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
-import jwt
 import pytest
 from fastapi import FastAPI
 from tests.support.caches import make_cache, select
 from tests.support.leaks import LeakScan
 from tests.support.services import query_of
-from tests.support.tokens import SECRET, claims, secret_file, section
+from tests.support.tokens import SECRET, bad_credentials, secret_file, section, signed
 
 from warmcube.service.app import create_app
 
@@ -25,37 +23,10 @@ OPEN = {"/healthz", "/readyz", "/metrics"}
 """Paths that ask for no user."""
 
 
-def bearer(token: str) -> str:
-    """The value of a header."""
-    return f"Bearer {token}"
-
-
-def signed(key: bytes = SECRET, **changed: Any) -> str:
-    """A header with a token for ana's audience, with some claims changed."""
-    return bearer(jwt.encode(claims(**changed), key, "HS256"))
-
-
 GOOD = {user: signed(sub=user) for user in ("root", "watcher", "north", "exporter", "provider")}
 UNKNOWN = signed(sub="nobody")
 BOASTING = signed(sub="north", roles=["super_admin"], scope="analytics:read:all", user="root")
-BAD = {
-    "missing": None,
-    "scheme": "Basic cm9vdDpyb290",
-    "garbage": bearer("garbage"),
-    "expired": signed(sub="root", exp=int(time.time()) - 60),
-    "never ends": signed(sub="root", exp=None),
-    "not yet": signed(sub="root", nbf=int(time.time()) + 600),
-    "foreign audience": signed(sub="root", aud="billing"),
-    "foreign issuer": signed(sub="root", iss="https://evil.example"),
-    "wrong key": signed(SECRET[::-1], sub="root"),
-    "another algorithm": bearer(jwt.encode(claims(sub="root"), SECRET * 2, "HS512")),
-    "none": bearer(jwt.encode(claims(sub="root"), "", "none")),
-    "none, signed": bearer(
-        jwt.encode(claims(sub="root"), "", "none") + GOOD["root"].rpartition(".")[2]
-    ),
-    "cut": GOOD["root"][:-1],
-    "nobody named": signed(sub=None),
-}
+BAD = bad_credentials("root")
 
 
 class Route(NamedTuple):
