@@ -39,7 +39,7 @@ from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.opening import open_directory, open_seal, open_trail
-from warmcube.query.answer import AnswerSettings
+from warmcube.query.answering import AnswerSettings
 from warmcube.query.asked import Asked
 from warmcube.query.export import ExportStream
 from warmcube.query.exporter import PIECE, Exporter
