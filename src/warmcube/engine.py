@@ -24,7 +24,6 @@ from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
 from warmcube.directory.authoriser import Authoriser
 from warmcube.directory.check import DatasourceKeys
-from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 from warmcube.entry.keys import Keys
 from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
 from warmcube.jobs.job import Job, JobState
@@ -38,31 +37,32 @@ from warmcube.observe.metrics import Metrics
 from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
-from warmcube.opening import open_directory, open_seal, open_trail
-from warmcube.query.answer import AnswerSettings
+from warmcube.opening import (
+    answer_settings,
+    open_configured_store,
+    open_directory,
+    open_seal,
+    open_sources,
+    open_trail,
+    warm_settings,
+)
 from warmcube.query.asked import Asked
 from warmcube.query.export import ExportStream
 from warmcube.query.exporter import PIECE, Exporter
 from warmcube.query.listing import Measures, Values
-from warmcube.query.prepared import Limits
 from warmcube.query.result import Result
 from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.streamform import Form
 from warmcube.query.together import TogetherReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
-from warmcube.source.connect import open_source
 from warmcube.store.api import Store
-from warmcube.store.connect import open_store
 from warmcube.store.readonly import ReadOnlyStore
 from warmcube.warm.invalidate import Invalidation, invalidate
 from warmcube.warm.report import ProgressCallback, WarmReport
-from warmcube.warm.warmer import Warmer, WarmSettings
+from warmcube.warm.warmer import Warmer
 
 __all__ = ["AnalyticsCache"]
-
-GRACE_SECONDS = 5.0
-"""Beyond the longest query, how long a superseded snapshot's keys stay."""
 
 
 class AnalyticsCache:
@@ -177,17 +177,9 @@ class AnalyticsCache:
             raise NotUsable("the cache is open already; open it once")
         async with AsyncExitStack() as stack:
             settings = self.settings
-            store = open_store(self._store_url(stack))
-            stack.push_async_callback(store.close)
+            store = open_configured_store(settings, stack)
             self._store = ReadOnlyStore(store) if self._is_probe else store
-            for name, section in settings.sources.items():
-                url = section.url.get_secret_value()
-                if section.is_embedded:
-                    url = stack.enter_context(
-                        EmbeddedPostgres(settings.embedded_folder / "postgres")
-                    ).url
-                self._sources[name] = open_source(name, url)
-                stack.push_async_callback(self._sources[name].close)
+            self._sources = open_sources(settings, stack)
             self._wire(stack)
             self._stack = stack.pop_all()
         self._is_open = True
@@ -563,12 +555,6 @@ class AnalyticsCache:
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)
 
-    def _store_url(self, stack: AsyncExitStack) -> str:
-        if not self.settings.store.is_embedded:
-            return self.settings.store.url.get_secret_value()
-        server = EmbeddedRedis(self.settings.embedded_folder / "redis")
-        return stack.enter_context(server).url
-
     def _wire(self, stack: AsyncExitStack) -> None:
         settings, namespace = self.settings, self.settings.store.namespace
         cache = settings.cache
@@ -597,18 +583,7 @@ class AnalyticsCache:
         self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
         stack.push_async_callback(self._usage.close)
         self._jobs = Ledger(self._store, namespace)
-        self._warmer = Warmer(
-            self._store,
-            namespace,
-            self._seal,
-            WarmSettings(
-                ttl=cache.ttl,
-                stale_for=cache.stale_for,
-                batch_size=cache.batch_size,
-                grace=cache.query_timeout / 1000 + cache.max_pointer_age + GRACE_SECONDS,
-                allow_eviction=settings.store.allow_eviction,
-            ),
-        )
+        self._warmer = Warmer(self._store, namespace, self._seal, warm_settings(settings))
         self.readiness = Readiness(
             store=self._store,
             snapshots=self._snapshots,
@@ -619,7 +594,6 @@ class AnalyticsCache:
             is_enabled=cache.enabled,
             is_audit_required=settings.audit.required,
         )
-        limits = settings.limits
         self._answerer = Exporter(
             self._datasources,
             self._sources,
@@ -628,20 +602,5 @@ class AnalyticsCache:
             TogetherReader(self._store, self._snapshots, self._seal),
             self._usage,
             self._trail,
-            AnswerSettings(
-                limits=Limits(
-                    rows=limits.rows,
-                    groups=limits.groups,
-                    list=limits.list,
-                    conditions=limits.conditions,
-                ),
-                enabled=cache.enabled,
-                seconds=cache.query_timeout / 1000,
-                resident_bytes=cache.resident_bytes,
-                running_per_user=limits.running_per_user,
-                fallback_slots=cache.fallback_slots,
-                processes=self._processes,
-                batch=limits.batch,
-                observer=self._observer,
-            ),
+            answer_settings(settings, processes=self._processes, observer=self._observer),
         )

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
 from warmcube.access.grant import Grant
-from warmcube.access.permissions import Action
 from warmcube.access.standing import require_open, unknown_datasource
 from warmcube.audit.trail import Trail
 from warmcube.directory.authoriser import Authoriser
@@ -19,24 +17,37 @@ from warmcube.errors import AccessDenied, Damage, StoreError, UnknownDatasource
 from warmcube.fallback.database import DatabaseRead, open_read
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource, Schema
-from warmcube.observe.observer import UNOBSERVED, MissReason, Observer
+from warmcube.observe.observer import MissReason
 from warmcube.observe.usage import Usage
+from warmcube.query.answering import (
+    Answered,
+    AnswerSettings,
+    DatabaseMoment,
+    ReadRequest,
+    Unavailable,
+    as_of_answer,
+    damaged,
+    explain_answer,
+    notes_of,
+    resident_key,
+    unreachable,
+    whose_turn,
+)
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_refusal
 from warmcube.query.distinct import partitions_table
 from warmcube.query.evaluate import evaluate
-from warmcube.query.explain import Explanation, explain
 from warmcube.query.judge import Judged, judge
 from warmcube.query.lookup import PointerMoved
-from warmcube.query.prepared import Extent, Limits, PreparedQuery
+from warmcube.query.prepared import Extent, PreparedQuery
 from warmcube.query.read import Reading, StoreReader
-from warmcube.query.resident import Origins, Resident, ResidentKey, Residents
+from warmcube.query.resident import Origins, Resident, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.source.api import Source
 
-__all__ = ["AnswerSettings", "Answerer"]
+__all__ = ["Answerer"]
 
 ATTEMPTS: Final = 3
 """How often a read is begun when rights or snapshots change under it."""
@@ -44,92 +55,6 @@ LARGE: Final = 50_000
 """From so many rows on, evaluation leaves the event loop."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """One read on its way: what is asked, by whom, of what, and since when."""
-
-    asked: Asked
-    grant: Grant
-    datasource: Datasource
-    started: float
-
-    @property
-    def sees_figures(self) -> bool:
-        """Whether figures of whole partitions may be told."""
-        return self.grant.permits(Action.CACHE_READ)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """An answer, and what it stands on: the request, the schema, and its judgement by that."""
-
-    request: _Request
-    schema: Schema
-    judged: Judged
-    result: Result
-
-
-@dataclass(frozen=True, slots=True)
-class _Database:
-    """What the database was when it was read, and how long that took."""
-
-    schema: Schema
-    as_of: datetime
-    milliseconds: float
-
-
-class _Unavailable(Exception):
-    """The cache can't answer; says why.
-
-    Args:
-        reason: in one word, for figures.
-        why: for everybody.
-        figures: what may be told beyond that to those who may know figures of whole partitions.
-    """
-
-    def __init__(self, reason: MissReason, why: str, figures: str = "") -> None:
-        super().__init__(why)
-        self.reason = reason
-        self.why = why
-        self.figures = figures
-
-
-def _damaged(damage: Damage) -> _Unavailable:
-    return _Unavailable(MissReason.DAMAGE, "damage in the store", f": {damage}")
-
-
-def _unreachable(error: StoreError) -> _Unavailable:
-    # Not for everybody: the error names an address.
-    return _Unavailable(MissReason.STORE, "the store can't answer", f": {error}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerSettings:
-    """What answering needs to know beside its parts.
-
-    Attributes:
-        limits: of one query.
-        enabled: whether the cache answers at all.
-        seconds: the deadline of a read; as long may the database take for a statement.
-        resident_bytes: of the answers that are kept.
-        running_per_user: how many reads of one user go on at a time; the others wait.
-        fallback_slots: how many reads of the database go on at a time, in all processes.
-        processes: how many processes share those.
-        batch: how many queries one read may have.
-        observer: told how reads went.
-    """
-
-    limits: Limits
-    enabled: bool = True
-    seconds: float = 10.0
-    resident_bytes: int = 0
-    running_per_user: int = 8
-    fallback_slots: int = 8
-    processes: int = 1
-    batch: int = 100
-    observer: Observer = UNOBSERVED
 
 
 class Answerer:
@@ -185,7 +110,7 @@ class Answerer:
             AuditError: it has to be audited, and can't be.
         """
         try:
-            async with self._running.place(_user(grant), self._seconds):
+            async with self._running.place(whose_turn(grant), self._seconds):
                 result = await self._answer_by_rights_in_force(asked, grant)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
@@ -210,7 +135,7 @@ class Answerer:
             reason="grant outdated",
         )
 
-    async def _is_still_due(self, answer: _Answer) -> bool:
+    async def _is_still_due(self, answer: Answered) -> bool:
         """Whether the rights in force now give the same rows.
 
         Raises:
@@ -224,18 +149,18 @@ class Answerer:
         again = replace(answer.request, grant=renewed)
         return self._judge(again, answer.schema).narrowed.scope == judged.narrowed.scope
 
-    async def _settle(self, asked: Asked, grant: Grant) -> _Answer:
+    async def _settle(self, asked: Asked, grant: Grant) -> Answered:
         started = time.perf_counter()
         grant = await self._authoriser.renew(grant)
         datasource = self._open(asked.query.datasource, grant)
-        request = _Request(asked=asked, grant=grant, datasource=datasource, started=started)
+        request = ReadRequest(asked=asked, grant=grant, datasource=datasource, started=started)
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
             (judged, found), live = await self._on_live(
                 datasource, live, partial(self._read, request)
             )
-        except _Unavailable as why:
+        except Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
             schema = None if live is None else live.manifest.schema
@@ -258,22 +183,22 @@ class Answerer:
         """The snapshot to read.
 
         Raises:
-            _Unavailable: there is none, or it can't be reached.
+            Unavailable: there is none, or it can't be reached.
         """
         if not self._enabled:
-            raise _Unavailable(MissReason.DISABLED, "the cache is disabled ([cache] enabled)")
+            raise Unavailable(MissReason.DISABLED, "the cache is disabled ([cache] enabled)")
         live = self._snapshots.known(datasource)
         if live is not None:
             return live
         try:
             live = await self._snapshots.load(datasource)
         except StoreError as error:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
         except Damage as error:
-            raise _damaged(error) from error
+            raise damaged(error) from error
         if live is None:
             self.residents.forget(datasource.id)
-            raise _Unavailable(MissReason.COLD, "the data source is cold")
+            raise Unavailable(MissReason.COLD, "the data source is cold")
         return live
 
     async def _on_live(
@@ -285,13 +210,13 @@ class Answerer:
         """Read on the live snapshot; once more if it changes under the read.
 
         Raises:
-            _Unavailable: the store can't be reached, or holds damage under an unchanged pointer.
+            Unavailable: the store can't be reached, or holds damage under an unchanged pointer.
         """
         for attempt in range(3):
             try:
                 found = await read(live)
             except StoreError as error:
-                raise _unreachable(error) from error
+                raise unreachable(error) from error
             except (PointerMoved, Damage) as error:
                 version = live.manifest.version
                 # Whoever noticed first may have read the new pointer already.
@@ -299,20 +224,20 @@ class Answerer:
                     self._snapshots.forget(datasource.id)
                 live = await self._live(datasource)
                 if live.manifest.version == version and isinstance(error, Damage):
-                    raise _damaged(error) from error
+                    raise damaged(error) from error
                 if attempt == 2:
                     why = "snapshots change faster than they can be read"
-                    raise _Unavailable(MissReason.MOVING, why) from error
+                    raise Unavailable(MissReason.MOVING, why) from error
             else:
                 return found, live
         raise AssertionError
 
     async def _read(
-        self, request: _Request, live: LiveSnapshot
+        self, request: ReadRequest, live: LiveSnapshot
     ) -> tuple[Judged, Reading | Resident]:
         """The answer, if it is kept, or the rows to make it of."""
         judged = self._judge(request, live.manifest.schema)
-        resident = self.residents.get(_key(judged, live))
+        resident = self.residents.get(resident_key(judged, live))
         if resident is None:
             asked = self._snapshots.now()
             reading = await self._read_extent(judged, request.datasource, live)
@@ -335,7 +260,7 @@ class Answerer:
             return await self._reader.read_ids(datasource, live, judged.partition, scope, column)
         return await self._reader.read(datasource, live, judged.partition, scope, prepared.columns)
 
-    def _judge(self, request: _Request, schema: Schema) -> Judged:
+    def _judge(self, request: ReadRequest, schema: Schema) -> Judged:
         return judge(
             request.asked,
             request.grant,
@@ -346,34 +271,34 @@ class Answerer:
         )
 
     def _from_resident(
-        self, request: _Request, judged: Judged, resident: Resident, live: LiveSnapshot
-    ) -> _Answer:
+        self, request: ReadRequest, judged: Judged, resident: Resident, live: LiveSnapshot
+    ) -> Answered:
         meta = Meta(
             origin="resident",
             snapshot=str(live.manifest.version),
-            as_of=_as_of(judged, resident.origins.members, live),
+            as_of=as_of_answer(judged, resident.origins.members, live),
             entries=resident.origins.entries,
             rows_fetched=resident.origins.rows,
             rows=resident.table.rows,
             timings={"total": (time.perf_counter() - request.started) * 1000},
             stale=self._snapshots.is_stale(live),
-            notes=_notes(judged),
+            notes=notes_of(judged),
         )
-        explanation = _explain(judged, meta)
+        explanation = explain_answer(judged, meta)
         explanation.members = resident.origins.members
         if request.sees_figures:
             explanation.index_sets = explanation.trips = 0
             explanation.whole_partition = False
         result = Result(resident.table, meta, explanation, judged, resident)
-        return _Answer(request, live.manifest.schema, judged, result)
+        return Answered(request, live.manifest.schema, judged, result)
 
     async def _from_store(
-        self, request: _Request, judged: Judged, reading: Reading, live: LiveSnapshot
-    ) -> _Answer:
+        self, request: ReadRequest, judged: Judged, reading: Reading, live: LiveSnapshot
+    ) -> Answered:
         timings, manifest = reading.timings, live.manifest
         table = await self._evaluate(reading.table, judged.prepared, timings)
         resident = self.residents.put(
-            _key(judged, live),
+            resident_key(judged, live),
             table,
             Origins(reading.members, reading.entries, reading.rows),
             live.dictionaries.values(),
@@ -382,15 +307,15 @@ class Answerer:
         meta = Meta(
             origin="store",
             snapshot=str(manifest.version),
-            as_of=_as_of(judged, reading.members, live),
+            as_of=as_of_answer(judged, reading.members, live),
             entries=reading.entries,
             rows_fetched=reading.rows,
             rows=table.rows,
             timings=timings,
             stale=self._snapshots.is_stale(live),
-            notes=_notes(judged),
+            notes=notes_of(judged),
         )
-        explanation = _explain(judged, meta)
+        explanation = explain_answer(judged, meta)
         explanation.members = reading.members
         explanation.bytes_fetched = reading.bytes
         if request.sees_figures:
@@ -398,16 +323,16 @@ class Answerer:
             explanation.whole_partition = reading.whole
             explanation.trips = reading.trips
         result = Result(table, meta, explanation, judged, resident)
-        return _Answer(request, manifest.schema, judged, result)
+        return Answered(request, manifest.schema, judged, result)
 
     async def _from_database(
-        self, request: _Request, known: Schema | None, unavailable: _Unavailable
-    ) -> _Answer:
+        self, request: ReadRequest, known: Schema | None, unavailable: Unavailable
+    ) -> Answered:
         datasource = request.datasource
         source = self._sources[datasource.source]
         left = max(0.0, self._seconds - (time.perf_counter() - request.started))
         async with (
-            self._falling_back.place(_user(request.grant), left),
+            self._falling_back.place(whose_turn(request.grant), left),
             open_read(source, datasource, seconds=self._seconds, known=known) as read,
         ):
             schema = read.schema
@@ -416,17 +341,17 @@ class Answerer:
             if read.schema != schema:  # a numeric has more digits than were known
                 schema = read.schema
                 judged = self._judge(request, schema)
-            read_as = _Database(schema, read.as_of, read.milliseconds)
+            read_as = DatabaseMoment(schema, read.as_of, read.milliseconds)
         return await self._by_database(request, judged, rows, read_as, unavailable)
 
     async def _by_database(
         self,
-        request: _Request,
+        request: ReadRequest,
         judged: Judged,
         rows: Table,
-        read: _Database,
-        unavailable: _Unavailable,
-    ) -> _Answer:
+        read: DatabaseMoment,
+        unavailable: Unavailable,
+    ) -> Answered:
         """The answer that some rows of the database give."""
         timings = {"fetch": read.milliseconds}
         table = await self._evaluate(rows, judged.prepared, timings)
@@ -438,11 +363,11 @@ class Answerer:
             rows_fetched=rows.rows,
             rows=table.rows,
             timings=timings,
-            notes=(f"answered by the database: {why}", *_notes(judged)),
+            notes=(f"answered by the database: {why}", *notes_of(judged)),
         )
-        explanation = _explain(judged, meta)
+        explanation = explain_answer(judged, meta)
         explanation.why_database = why
-        return _Answer(request, read.schema, judged, Result(table, meta, explanation, judged))
+        return Answered(request, read.schema, judged, Result(table, meta, explanation, judged))
 
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
@@ -464,38 +389,3 @@ async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> 
     if prepared.extent is Extent.PARTITIONS:
         return partitions_table(await read.partitions(scope), prepared, datasource)
     return await read.fetch(judged.partition, scope, prepared.columns)
-
-
-def _key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
-    prepared = judged.prepared
-    return ResidentKey(prepared.datasource, live.manifest.version, judged.narrowed.scope, prepared)
-
-
-def _as_of(judged: Judged, members: int, live: LiveSnapshot) -> datetime:
-    """When the database was read; without own rows a partition's age isn't told either."""
-    manifest = live.manifest
-    partition = manifest.partitions.get(judged.partition) if members else None
-    as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
-    return datetime.fromtimestamp(as_of_ms / 1000, UTC)
-
-
-def _user(grant: object) -> str:
-    """Whose turn it is; what is no grant is refused in its turn."""
-    return grant.user.id if type(grant) is Grant else ""
-
-
-def _notes(judged: Judged) -> tuple[str, ...]:
-    """What an answer lacks that it would have if the directory were in order."""
-    return tuple(
-        f"organization {lost!r} has a defect in the directory, so its rows are left out"
-        for lost in judged.narrowed.lost_organizations
-    )
-
-
-def _explain(judged: Judged, meta: Meta) -> Explanation:
-    explanation = explain(judged, meta.origin)
-    explanation.entries = meta.entries
-    explanation.rows_fetched = meta.rows_fetched
-    explanation.rows = meta.rows
-    explanation.timings = dict(meta.timings)
-    return explanation

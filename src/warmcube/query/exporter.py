@@ -21,13 +21,13 @@ from warmcube.fallback.database import open_read
 from warmcube.fallback.spool import Spool
 from warmcube.model.columns import Table
 from warmcube.model.schema import Schema
-from warmcube.query.answer import (
-    ATTEMPTS,
-    _Answer,
-    _notes,
-    _Request,
-    _Unavailable,
-    _user,
+from warmcube.query.answer import ATTEMPTS
+from warmcube.query.answering import (
+    Answered,
+    ReadRequest,
+    Unavailable,
+    notes_of,
+    whose_turn,
 )
 from warmcube.query.arrowform import arrow_texts
 from warmcube.query.asked import Asked
@@ -60,7 +60,7 @@ class _Opened:
         as_text: those that are texts in Arrow.
     """
 
-    answer: _Answer
+    answer: Answered
     meta: StreamMeta
     source: Tables
     empty: Table
@@ -90,7 +90,7 @@ class Exporter(ManyAnswerer):
         """
         check_form(form)
         try:
-            async with self._running.place(_user(grant), self._seconds):
+            async with self._running.place(whose_turn(grant), self._seconds):
                 return await self._open_by_rights_in_force(asked, grant, form, piece)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
@@ -157,14 +157,14 @@ class Exporter(ManyAnswerer):
         started = time.perf_counter()
         grant = await self._authoriser.renew(grant)
         datasource = self._open(asked.query.datasource, grant)
-        request = _Request(asked=asked, grant=grant, datasource=datasource, started=started)
+        request = ReadRequest(asked=asked, grant=grant, datasource=datasource, started=started)
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
             opened, live = await self._on_live(
                 datasource, live, partial(self._open_in_store, request, form, piece)
             )
-        except _Unavailable as why:
+        except Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
             with self._observer.fallback(datasource.id, why.reason):
@@ -173,7 +173,7 @@ class Exporter(ManyAnswerer):
         return opened
 
     async def _open_in_store(
-        self, request: _Request, form: Form, piece: int, live: LiveSnapshot
+        self, request: ReadRequest, form: Form, piece: int, live: LiveSnapshot
     ) -> _Opened:
         manifest = live.manifest
         judged = self._judge(request, manifest.schema)
@@ -186,19 +186,19 @@ class Exporter(ManyAnswerer):
             snapshot=str(manifest.version),
             as_of=datetime.fromtimestamp(as_of_ms / 1000, UTC),
             stale=self._snapshots.is_stale(live),
-            notes=_notes(judged),
+            notes=notes_of(judged),
         )
         return await _opened(request, manifest.schema, judged, meta, scan, form)
 
     async def _open_in_database(
-        self, request: _Request, form: Form, piece: int, unavailable: _Unavailable
+        self, request: ReadRequest, form: Form, piece: int, unavailable: Unavailable
     ) -> _Opened:
         """Set the rows aside, so that no slow reader keeps a transaction open."""
         datasource = request.datasource
         source = self._sources[datasource.source]
         left = max(0.0, self._seconds - (time.perf_counter() - request.started))
         async with (
-            self._falling_back.place(_user(request.grant), left),
+            self._falling_back.place(whose_turn(request.grant), left),
             open_read(source, datasource, seconds=self._seconds, known=None) as read,
         ):
             schema = read.schema
@@ -219,7 +219,7 @@ class Exporter(ManyAnswerer):
         meta = StreamMeta(
             origin="database",
             as_of=as_of,
-            notes=(f"answered by the database: {why}", *_notes(judged)),
+            notes=(f"answered by the database: {why}", *notes_of(judged)),
         )
         tables = _SpooledTables(spool, schema, judged, piece)
         return await _opened(request, schema, judged, meta, tables, form)
@@ -297,7 +297,7 @@ class _SpooledTables:
         self._spool.close()
 
 
-def _opened_whole(answer: _Answer, form: Form, piece: int) -> _Opened:
+def _opened_whole(answer: Answered, form: Form, piece: int) -> _Opened:
     table, meta = answer.result.table, answer.result.meta
     told = StreamMeta(
         origin=meta.origin,
@@ -312,7 +312,7 @@ def _opened_whole(answer: _Answer, form: Form, piece: int) -> _Opened:
 
 
 async def _opened(
-    request: _Request,
+    request: ReadRequest,
     schema: Schema,
     judged: Judged,
     meta: StreamMeta,
@@ -324,7 +324,7 @@ async def _opened(
     """
     output = judged.prepared.output
     empty = rowless(output, output.names)
-    answer = _Answer(request, schema, judged, Result(empty, Meta(origin=meta.origin)))
+    answer = Answered(request, schema, judged, Result(empty, Meta(origin=meta.origin)))
     rest = source.tables()
     first = await anext(rest, None)
     as_text: set[str] = set()

@@ -26,14 +26,13 @@ from warmcube.errors import (
 from warmcube.fallback.database import DatabaseRead, open_read
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource, Schema
-from warmcube.query.answer import (
-    ATTEMPTS,
-    Answerer,
-    _Answer,
-    _Database,
-    _Request,
-    _Unavailable,
-    _user,
+from warmcube.query.answer import ATTEMPTS, Answerer
+from warmcube.query.answering import (
+    Answered,
+    DatabaseMoment,
+    ReadRequest,
+    Unavailable,
+    whose_turn,
 )
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_refusal
@@ -53,7 +52,7 @@ TRIES: Final = 2
 _SHARED: Final = ("lookup", "fetch", "decode")
 """Steps of a read that all its queries share."""
 
-Outcome: TypeAlias = _Answer | WarmcubeError
+Outcome: TypeAlias = Answered | WarmcubeError
 _Judgement: TypeAlias = Judged | WarmcubeError
 
 
@@ -81,7 +80,7 @@ class ManyAnswerer(Answerer):
                 "ask for less at once"
             )
         try:
-            async with self._running.place(_user(grant), self._seconds):
+            async with self._running.place(whose_turn(grant), self._seconds):
                 return await self._answer_many_by_rights_in_force(asked, grant)
         except AccessDenied as error:
             for each in asked:
@@ -98,7 +97,7 @@ class ManyAnswerer(Answerer):
         """
         for _ in range(ATTEMPTS):
             found = await self._settle_many(asked, grant)
-            answers = [each for each in found if isinstance(each, _Answer)]
+            answers = [each for each in found if isinstance(each, Answered)]
             if not await self._are_still_due(answers):
                 continue
             recorded = await asyncio.gather(
@@ -126,7 +125,7 @@ class ManyAnswerer(Answerer):
         unwritten: Mapping[int, WarmcubeError],
     ) -> Result | WarmcubeError:
         """What is given for one read."""
-        if isinstance(outcome, _Answer):
+        if isinstance(outcome, Answered):
             return unwritten.get(id(outcome), outcome.result)
         if isinstance(outcome, AccessDenied | UnknownDatasource):
             audit_refusal(self._trail, asked, grant, outcome)
@@ -145,7 +144,7 @@ class ManyAnswerer(Answerer):
             told.add(datasource)
             self._observer.answered(datasource, meta)
 
-    async def _are_still_due(self, answers: Sequence[_Answer]) -> bool:
+    async def _are_still_due(self, answers: Sequence[Answered]) -> bool:
         """Whether the rights in force now give the same rows for all.
 
         Raises:
@@ -166,21 +165,21 @@ class ManyAnswerer(Answerer):
         started = time.perf_counter()
         grant = await self._authoriser.renew(grant)
         outcomes: dict[int, Outcome] = {}
-        by_datasource: dict[int, dict[int, _Request]] = {}
+        by_datasource: dict[int, dict[int, ReadRequest]] = {}
         for number, each in enumerate(asked):
             try:
                 datasource = self._open(each.query.datasource, grant)
             except WarmcubeError as error:
                 outcomes[number] = error
                 continue
-            request = _Request(asked=each, grant=grant, datasource=datasource, started=started)
+            request = ReadRequest(asked=each, grant=grant, datasource=datasource, started=started)
             by_datasource.setdefault(datasource.id, {})[number] = request
         for requests in by_datasource.values():
             settled = await self._settle_together(list(requests.values()))
             outcomes |= zip(requests, settled, strict=True)
         return [outcomes[number] for number in range(len(asked))]
 
-    async def _settle_together(self, requests: Sequence[_Request]) -> list[Outcome]:
+    async def _settle_together(self, requests: Sequence[ReadRequest]) -> list[Outcome]:
         """Settle reads of one data source on one snapshot, or else in one transaction."""
         datasource = requests[0].datasource
         live: LiveSnapshot | None = None
@@ -189,7 +188,7 @@ class ManyAnswerer(Answerer):
             (judgements, readings), live = await self._on_live(
                 datasource, live, partial(self._read_many, requests)
             )
-        except _Unavailable as why:
+        except Unavailable as why:
             schema = None if live is None else live.manifest.schema
             if live is not None:
                 self._count_each(self._judge_many(requests, live.manifest.schema), live, b"miss")
@@ -203,7 +202,7 @@ class ManyAnswerer(Answerer):
         self._count_each(judgements, live, b"hit")
         of_snapshot = live
 
-        async def answer(request: _Request, judged: Judged) -> _Answer:
+        async def answer(request: ReadRequest, judged: Judged) -> Answered:
             reading = readings[_sameness(judged)]
             return await self._from_store(request, judged, reading, of_snapshot)
 
@@ -217,7 +216,7 @@ class ManyAnswerer(Answerer):
                 self._count(self._datasources[judged.narrowed.datasource], live, what)
 
     async def _read_many(
-        self, requests: Sequence[_Request], live: LiveSnapshot
+        self, requests: Sequence[ReadRequest], live: LiveSnapshot
     ) -> tuple[list[_Judgement], dict[Hashable, Reading]]:
         """Judge all, and read what those that are allowed need, each thing once."""
         datasource = requests[0].datasource
@@ -234,7 +233,7 @@ class ManyAnswerer(Answerer):
                 readings[key] = await self._read_extent(each, datasource, live)
         return judgements, readings
 
-    def _judge_many(self, requests: Sequence[_Request], schema: Schema) -> list[_Judgement]:
+    def _judge_many(self, requests: Sequence[ReadRequest], schema: Schema) -> list[_Judgement]:
         found: list[_Judgement] = []
         for request in requests:
             try:
@@ -244,7 +243,7 @@ class ManyAnswerer(Answerer):
         return found
 
     async def _many_from_database(
-        self, requests: Sequence[_Request], known: Schema | None, unavailable: _Unavailable
+        self, requests: Sequence[ReadRequest], known: Schema | None, unavailable: Unavailable
     ) -> list[Outcome]:
         """Answer from one transaction; from another one if that breaks off.
 
@@ -263,15 +262,15 @@ class ManyAnswerer(Answerer):
                     if not remaining:
                         raise
 
-        async def answer(request: _Request, judged: Judged) -> _Answer:
+        async def answer(request: ReadRequest, judged: Judged) -> Answered:
             table = rows[_slice_of(judged)]
             return await self._by_database(request, judged, table, read, unavailable)
 
         return await _each_once(requests, judgements, answer)
 
     async def _read_database(
-        self, requests: Sequence[_Request], known: Schema | None
-    ) -> tuple[list[_Judgement], dict[Hashable, Table], _Database]:
+        self, requests: Sequence[ReadRequest], known: Schema | None
+    ) -> tuple[list[_Judgement], dict[Hashable, Table], DatabaseMoment]:
         """Judge all, and read in one transaction what those that are allowed need.
 
         Raises:
@@ -286,7 +285,7 @@ class ManyAnswerer(Answerer):
                 rows = await _fetch_slices(read, judgements, datasource)
                 if read.schema == schema:  # no numeric has more digits than were known
                     break
-            return judgements, rows, _Database(schema, read.as_of, read.milliseconds)
+            return judgements, rows, DatabaseMoment(schema, read.as_of, read.milliseconds)
 
 
 async def _fetch_slices(
@@ -311,9 +310,9 @@ async def _fetch_slices(
 
 
 async def _each_once(
-    requests: Sequence[_Request],
+    requests: Sequence[ReadRequest],
     judgements: Sequence[_Judgement],
-    answer: Callable[[_Request, Judged], Awaitable[_Answer]],
+    answer: Callable[[ReadRequest, Judged], Awaitable[Answered]],
 ) -> list[Outcome]:
     """What each comes to; equal ones are evaluated once."""
     known: dict[Hashable, Outcome] = {}
@@ -330,10 +329,10 @@ async def _each_once(
                 known[key] = error
             await asyncio.sleep(0)  # others may go on in between
         same = known[key]
-        if isinstance(same, _Answer):
+        if isinstance(same, Answered):
             first = same.result
             result = Result(first.table, first.meta, first.explanation, judged)
-            same = _Answer(request, same.schema, judged, result)
+            same = Answered(request, same.schema, judged, result)
         found.append(same)
     return found
 
@@ -366,7 +365,7 @@ def _slice_of(judged: Judged) -> Hashable:
 
 
 def _errors(
-    answers: Sequence[_Answer], recorded: Sequence[BaseException | None]
+    answers: Sequence[Answered], recorded: Sequence[BaseException | None]
 ) -> dict[int, WarmcubeError]:
     """Of those that couldn't be audited, by the identity of the answer."""
     found: dict[int, WarmcubeError] = {}

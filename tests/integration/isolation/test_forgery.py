@@ -84,7 +84,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[RecordingStore]:
         stores.append(RecordingStore(open_store(url)))
         return stores[-1]
 
-    monkeypatch.setattr("warmcube.engine.open_store", open_recorded)
+    monkeypatch.setattr("warmcube.opening.open_store", open_recorded)
     return stores
 
 

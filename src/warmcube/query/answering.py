@@ -1,0 +1,159 @@
+"""What a read is made of on its way from request to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from warmcube.access.grant import Grant
+from warmcube.access.permissions import Action
+from warmcube.errors import Damage, StoreError
+from warmcube.model.schema import Datasource, Schema
+from warmcube.observe.observer import UNOBSERVED, MissReason, Observer
+from warmcube.query.asked import Asked
+from warmcube.query.explain import Explanation, explain
+from warmcube.query.judge import Judged
+from warmcube.query.prepared import Limits
+from warmcube.query.resident import ResidentKey
+from warmcube.query.result import Meta, Result
+from warmcube.query.snapshots import LiveSnapshot
+
+__all__ = [
+    "AnswerSettings",
+    "Answered",
+    "DatabaseMoment",
+    "ReadRequest",
+    "Unavailable",
+    "as_of_answer",
+    "damaged",
+    "explain_answer",
+    "notes_of",
+    "resident_key",
+    "unreachable",
+    "whose_turn",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRequest:
+    """One read on its way: what is asked, by whom, of what, and since when."""
+
+    asked: Asked
+    grant: Grant
+    datasource: Datasource
+    started: float
+
+    @property
+    def sees_figures(self) -> bool:
+        """Whether figures of whole partitions may be told."""
+        return self.grant.permits(Action.CACHE_READ)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, and what it stands on: the request, the schema, and its judgement by that."""
+
+    request: ReadRequest
+    schema: Schema
+    judged: Judged
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseMoment:
+    """What the database was when it was read, and how long that took."""
+
+    schema: Schema
+    as_of: datetime
+    milliseconds: float
+
+
+class Unavailable(Exception):
+    """The cache can't answer; says why.
+
+    Args:
+        reason: in one word, for figures.
+        why: for everybody.
+        figures: what may be told beyond that to those who may know figures of whole partitions.
+    """
+
+    def __init__(self, reason: MissReason, why: str, figures: str = "") -> None:
+        super().__init__(why)
+        self.reason = reason
+        self.why = why
+        self.figures = figures
+
+
+def damaged(damage: Damage) -> Unavailable:
+    """The store isn't whole."""
+    return Unavailable(MissReason.DAMAGE, "damage in the store", f": {damage}")
+
+
+def unreachable(error: StoreError) -> Unavailable:
+    """The store can't be reached."""
+    # Not for everybody: the error names an address.
+    return Unavailable(MissReason.STORE, "the store can't answer", f": {error}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSettings:
+    """What answering needs to know beside its parts.
+
+    Attributes:
+        limits: of one query.
+        enabled: whether the cache answers at all.
+        seconds: the deadline of a read; as long may the database take for a statement.
+        resident_bytes: of the answers that are kept.
+        running_per_user: how many reads of one user go on at a time; the others wait.
+        fallback_slots: how many reads of the database go on at a time, in all processes.
+        processes: how many processes share those.
+        batch: how many queries one read may have.
+        observer: told how reads went.
+    """
+
+    limits: Limits
+    enabled: bool = True
+    seconds: float = 10.0
+    resident_bytes: int = 0
+    running_per_user: int = 8
+    fallback_slots: int = 8
+    processes: int = 1
+    batch: int = 100
+    observer: Observer = UNOBSERVED
+
+
+def resident_key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
+    """Under what an answer is kept: all that it hangs on."""
+    prepared = judged.prepared
+    return ResidentKey(prepared.datasource, live.manifest.version, judged.narrowed.scope, prepared)
+
+
+def as_of_answer(judged: Judged, members: int, live: LiveSnapshot) -> datetime:
+    """When the database was read; without own rows a partition's age isn't told either."""
+    manifest = live.manifest
+    partition = manifest.partitions.get(judged.partition) if members else None
+    as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
+    return datetime.fromtimestamp(as_of_ms / 1000, UTC)
+
+
+def whose_turn(grant: object) -> str:
+    """Whose turn it is; what is no grant is refused in its turn."""
+    return grant.user.id if type(grant) is Grant else ""
+
+
+def notes_of(judged: Judged) -> tuple[str, ...]:
+    """What an answer lacks that it would have if the directory were in order."""
+    return tuple(
+        f"organization {lost!r} has a defect in the directory, so its rows are left out"
+        for lost in judged.narrowed.lost_organizations
+    )
+
+
+def explain_answer(judged: Judged, meta: Meta) -> Explanation:
+    """How an answer came about, as far as its judgement and its meta tell."""
+    explanation = explain(judged, meta.origin)
+    explanation.entries = meta.entries
+    explanation.rows_fetched = meta.rows_fetched
+    explanation.rows = meta.rows
+    explanation.timings = dict(meta.timings)
+    return explanation
