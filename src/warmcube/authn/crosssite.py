@@ -19,6 +19,7 @@ __all__ = ["CrossSiteGuard", "csrf_token"]
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADER: Final = b"x-csrf-token"
+_SITE: Final = b"sec-fetch-site"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _PURPOSE: Final = b"warmcube csrf 1"
 
@@ -61,7 +62,7 @@ class CrossSiteGuard:
         Raises:
             AccessDenied: it doesn't.
         """
-        origins, sites = values_of(headers, b"origin"), values_of(headers, b"sec-fetch-site")
+        origins, sites = values_of(headers, b"origin"), values_of(headers, _SITE)
         is_own = len(origins) <= 1 and len(sites) <= 1 and bool(origins or sites)
         if origins:
             is_own = is_own and self._is_own(origins[0], headers)
@@ -71,6 +72,21 @@ class CrossSiteGuard:
             raise _refusal(
                 "the request doesn't come from a page of this service; send its own Origin, which "
                 "is [service] public_url"
+            )
+
+    def check_navigation(self, headers: Headers) -> None:
+        """That no page of another site had the browser come here.
+
+        For what is read, but leaves a trace in somebody's name. An address that was typed, or a
+        bookmark, is the user's own doing; a browser that says nothing can't be judged.
+
+        Raises:
+            AccessDenied: one did.
+        """
+        if any(site not in (b"same-origin", b"none") for site in values_of(headers, _SITE)):
+            raise _refusal(
+                "a page of another site asked for this file; open it from a page of this service, "
+                "or type its address"
             )
 
     def _is_own(self, origin: bytes, headers: Headers) -> bool:

@@ -109,6 +109,15 @@ class Service:
         grant = await self.cache.authorize(identity.user, actor=identity.actor, anew=False)
         return Caller(identity, grant)
 
+    def check_download(self, request: Request, caller: Caller) -> None:
+        """That a file asked for by GET with a session's cookie isn't another site's wish.
+
+        Raises:
+            AccessDenied: it is.
+        """
+        if self.sign_in is not None and caller.identity.method == "session":
+            self.sign_in.guard.check_navigation(request.scope["headers"])
+
     async def reader(self, request: Request) -> Caller:
         """The same, for those who may see the cache's figures.
 

@@ -221,6 +221,26 @@ async def test_a_cookie_alone_changes_nothing(
     assert still.status_code == 200
 
 
+async def test_no_other_site_takes_a_file_in_somebodys_name(
+    opened: tuple[httpx.AsyncClient, FastAPI],
+) -> None:
+    """A link there would be an export of the user's in the audit; their own doing still works."""
+    client, _ = opened
+    page = await sign_in(client)
+    client.event_hooks = {}  # it knows users by their tokens
+    file = next(each for each in TABLE if each.method == "GET" and each.note == "csv, parquet")
+    rows = next(each for each in TABLE if each.method == "GET" and each.path == file.path)
+    sites = {"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200}
+    for site, status in sites.items():
+        headers = {"Cookie": page["Cookie"], "Sec-Fetch-Site": site}
+        answered = await ask(client, file, headers)
+        assert answered.status_code == status, (site, answered.text)
+        assert (await ask(client, rows, headers)).status_code == 200
+    assert (await ask(client, file, {"Cookie": page["Cookie"]})).status_code == 200
+    token = {**bearing(GOOD["root"]), "Sec-Fetch-Site": "cross-site"}
+    assert (await ask(client, file, token)).status_code == 200
+
+
 async def test_no_cookie_makes_up_for_a_bad_token(
     opened: tuple[httpx.AsyncClient, FastAPI],
 ) -> None:

@@ -131,3 +131,13 @@ def test_a_cookie_is_read_as_it_was_put(is_secure: bool) -> None:
 def test_what_counts_as_one_client(address: str, network: str) -> None:
     """An IPv6 client has a whole /64 to itself, and so counts with all of it."""
     assert network_of(address) == network
+
+
+def test_a_navigation_is_refused_where_the_browser_names_another_site() -> None:
+    """An address that was typed is the user's doing; and who says nothing can't be judged."""
+    guard = CrossSiteGuard(None)
+    for good in ([], [b"none"], [b"same-origin"]):
+        guard.check_navigation([(b"sec-fetch-site", site) for site in good])
+    for bad in ([b"cross-site"], [b"same-site"], [b""], [b"none", b"cross-site"]):
+        with pytest.raises(AccessDenied, match="another site"):
+            guard.check_navigation([(b"sec-fetch-site", site) for site in bad])

@@ -42,6 +42,7 @@ def query_routes(service: Service) -> APIRouter:
             raise InvalidQuery("the parameter q is missing; give the query as JSON in it")
         query, form = wanted(parse_body(text.encode(errors="surrogateescape"), limits.depth))
         if form.is_file:
+            service.check_download(request, caller)
             return await download(service, caller, query, file_form(form.format))
         result = await service.cache.query(query, caller.grant)
         return await tagged_answer(service, request, result, form)
