@@ -26,7 +26,14 @@ ISSUER = "https://issuer.example"
 def claims(**changed: Any) -> dict[str, Any]:
     """What a good token says, with some of it changed; None leaves it out."""
     now = int(time.time())
-    made = {"iss": ISSUER, "aud": "warmcube", "sub": "ana", "exp": now + 600, "iat": now, **changed}
+    made = {
+        "iss": ISSUER,
+        "aud": "warmcube",
+        "sub": "ana",
+        "exp": now + 86_400,
+        "iat": now,
+        **changed,
+    }
     return {name: value for name, value in made.items() if value is not None}
 
 

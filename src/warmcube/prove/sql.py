@@ -33,6 +33,8 @@ Texts: TypeAlias = list[str | None]
 Partition: TypeAlias = tuple[str | None, str | None]
 """A measure and a frequency, as text; None is NULL, or that there is no such column."""
 
+_ORDERED: Final = "ORDER BY 1, 2"
+"""So that a seed means the same, however the database came to the rows."""
 _PREDICATES: Final = 50  # in one statement
 _POSTGRES: Final = {
     20: Form.INTEGER,
@@ -117,7 +119,7 @@ class Database:
         found: dict[Partition, tuple[int, ...]] = {}
         for start in range(0, max(1, len(predicates)), _PREDICATES):
             counts = _filtered(predicates[start : start + _PREDICATES])
-            sql = f"SELECT {keys}, count(*){counts} FROM {self._table} GROUP BY 1, 2"
+            sql = f"SELECT {keys}, count(*){counts} FROM {self._table} GROUP BY 1, 2 {_ORDERED}"
             for measure, frequency, rows, *seen in await self._session.fetch(sql):
                 before = found.get((measure, frequency), (int(rows),))
                 found[measure, frequency] = (*before, *map(int, seen))
@@ -137,7 +139,8 @@ class Database:
             counts = _filtered(predicates[start : start + _PREDICATES])
             sql = (
                 f"SELECT {self.practice}, {self.provider}, count(*), {values}{counts} "
-                f"FROM {self._table} WHERE {self._is_of(partition)} GROUP BY 1, 2"
+                f"FROM {self._table} WHERE {self._is_of(partition)} GROUP BY 1, 2 "
+                f"{_ORDERED}"
             )
             for practice, provider, rows, valued, *seen in await self._session.fetch(sql):
                 *_, before = found.get((practice, provider), (0, 0, ()))
@@ -161,6 +164,7 @@ class Database:
         if practices is not None:
             listed = ", ".join(map(literal, practices)) or "NULL"
             sql += f" AND {self.practice} IN ({listed})"
+        sql += f" ORDER BY {', '.join(map(str, range(1, len(self.forms) + 1)))}"
         return await self._session.fetch(sql)
 
     @property

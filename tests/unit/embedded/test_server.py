@@ -136,7 +136,7 @@ def test_an_orphan_is_ended(
     server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch, is_stubborn: bool
 ) -> None:
     """A server without a supervisor is asked to stop, and killed if it doesn't."""
-    monkeypatch.setattr(module, "_ORPHAN_SECONDS", 0.2)
+    monkeypatch.setattr(module, "_ORPHAN_SECONDS", 2.0)
     lock = server._folder.lock(server._folder.server_lock, time.monotonic())
     ignore = "signal.signal(signal.SIGINT, signal.SIG_IGN);" if is_stubborn else ""
     ignore += "signal.signal(signal.SIGTERM, signal.SIG_IGN);" if is_stubborn else ""
