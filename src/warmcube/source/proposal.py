@@ -50,6 +50,7 @@ _KINDS: Final[dict[str, frozenset[Kind]]] = {
     "date": DATE_KINDS,
     "value": frozenset(kind for kind in Kind if kind.is_number),
 }
+_TOLD_BY_TYPE: Final = ("date", "value")
 _ENOUGH: Final = 6
 _SURE: Final = 8
 _CLOSE: Final = 2
@@ -63,7 +64,7 @@ _LACKING: Final = {
     "provider": "no column looks like a person's id; without one, nobody can be limited to their "
     "own rows",
     "frequency": "no column looks like a frequency; all rows count as one",
-    "date": "no column is a date; without one, no date ranges can be asked for",
+    "date": "no column is clearly the date; without one, no date ranges can be asked for",
     "value": "no column looks like a value; without one, there is nothing to aggregate",
 }
 
@@ -147,7 +148,7 @@ def _assign(scores: Mapping[tuple[str, str], int]) -> dict[str, str]:
     for (role, name), score in sorted(scores.items(), key=lambda item: -item[1]):
         if score >= _ENOUGH and role not in chosen and name not in chosen.values():
             chosen[role] = name
-    for role in ("date", "value"):
+    for role in _TOLD_BY_TYPE:
         # A table with one date is about that date, whatever its name; so with one number.
         free = [n for r, n in scores if r == role and n not in chosen.values()]
         free = [n for n in free if scores[role, n] >= 0]
@@ -164,11 +165,13 @@ def _proposed(
     empty: bool,
 ) -> RoleProposal:
     column = chosen.get(role)
+    # Where no name says which, the type alone makes an alternative of a date or a number.
+    enough = 0 if column is None and role in _TOLD_BY_TYPE else _ALTERNATIVE
     others = sorted(
         (
             (-score, name)
             for (r, name), score in scores.items()
-            if r == role and score >= _ALTERNATIVE and name not in chosen.values()
+            if r == role and score >= enough and name not in chosen.values()
         ),
     )
     alternatives = tuple(name for _, name in others[:3])

@@ -92,6 +92,15 @@ def test_housekeeping_dates_are_not_the_date() -> None:
     assert _propose("metric:t updated_at:z value:n").roles["date"].column is None
 
 
+def test_dates_of_which_no_name_tells_are_all_named() -> None:
+    """None is taken, and nothing denies that there are any."""
+    date = _propose("metric:t moment:z wann:d updated_at:z value:n").roles["date"]
+    assert (date.column, date.alternatives) == (None, ("moment", "wann"))
+    assert "clearly" in str(date.unsure)
+    value = _propose("metric:t moment:z umsatz:n kosten:n tenant_id:i").roles["value"]
+    assert (value.column, value.alternatives) == (None, ("kosten", "umsatz"))
+
+
 def test_what_is_close_is_unsure_and_named() -> None:
     """Two columns that fit equally well: one is proposed, the other told."""
     roles = _propose("metric:t clinic_id:i tenant_id:i value:n").roles
