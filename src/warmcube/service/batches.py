@@ -47,8 +47,10 @@ def batch_of(data: Any, most: int) -> tuple[list[Query | InvalidQuery], Form]:
     if not form.is_json:
         raise InvalidQuery(f"format is {shown(form.format)}; a batch has rows or columns")
     queries = given.get("queries")
-    if not isinstance(queries, list) or not queries:
-        raise InvalidQuery(f"queries is {shown(queries)}; expected a list of at least one query")
+    if queries is None:
+        raise InvalidQuery("queries is missing; expected a list of queries")
+    if not isinstance(queries, list):
+        raise InvalidQuery(f"queries is {shown(queries)}; expected a list of queries")
     if len(queries) > most:
         raise LimitExceeded(
             f"queries has {len(queries):,} queries, more than [limits] batch = {most:,}; send "

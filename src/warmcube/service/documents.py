@@ -303,7 +303,6 @@ BATCH: Final = operation(
             {
                 "queries": {
                     "type": "array",
-                    "minItems": 1,
                     "items": {
                         "anyOf": [
                             schema_object(QUERY_FIELDS, required=("datasource",)),

@@ -174,6 +174,7 @@ async def test_a_batch_is_answered_as_each_of_its_queries(
     with Client(address, token=token_of("root")) as blocking:
         (only,) = blocking.query_many([CHARGES])
         assert isinstance(only, Result)
+        assert blocking.query_many([]) == []
         with pytest.raises(LimitExceeded, match="batch"):
             blocking.query_many([CHARGES] * 101)
 

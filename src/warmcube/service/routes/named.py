@@ -40,6 +40,8 @@ def datasource_in_body(service: Service, fields: Mapping[str, Any]) -> list[int]
     named = fields.get("datasource")
     if named == "all":
         return [each.id for each in service.cache.datasources]
+    if named is None:
+        raise InvalidQuery('datasource is missing; expected the id of a data source, or "all"')
     if not isinstance(named, int) or isinstance(named, bool):
         raise InvalidQuery(
             f'datasource is {shown(named)}; expected the id of a data source, or "all"'
