@@ -94,7 +94,7 @@ class Client(_Base[httpx.Client]):
         tls: whom to trust instead of the usual authorities.
 
     Raises:
-        ConfigError: the URL or the token can't be used.
+        ConfigError: the URL, the token or the timeout can't be used.
     """
 
     _http_class = httpx.Client
@@ -231,7 +231,7 @@ class AsyncClient(_Base[httpx.AsyncClient]):
         tls: whom to trust instead of the usual authorities.
 
     Raises:
-        ConfigError: the URL or the token can't be used.
+        ConfigError: the URL, the token or the timeout can't be used.
     """
 
     _http_class = httpx.AsyncClient

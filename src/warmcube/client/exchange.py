@@ -17,7 +17,7 @@ import httpx
 from warmcube import __version__
 from warmcube.client.address import TokenSource, usable_token
 from warmcube.client.wire import error_of, read_json
-from warmcube.errors import Overloaded, ServiceError, ServiceUnavailable, WarmcubeError
+from warmcube.errors import ConfigError, Overloaded, ServiceError, ServiceUnavailable, WarmcubeError
 
 __all__ = ["Call", "Close", "Do", "Reach", "Read", "Reply", "Send", "Step", "Steps", "Wait"]
 
@@ -110,6 +110,9 @@ class Reach:
         is_compressed: whether answers are wanted compressed.
         clock: monotonic seconds.
         chance: between 0 and 1, anew for each pause.
+
+    Raises:
+        ConfigError: the timeout can't be one.
     """
 
     def __init__(
@@ -122,6 +125,8 @@ class Reach:
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        if not 0 < timeout < float("inf"):
+            raise ConfigError(f"timeout is {timeout!r}; expected seconds, more than 0")
         self.url = url
         self._token = token
         self._encodings = "zstd, gzip" if is_compressed else "identity"

@@ -76,6 +76,13 @@ def test_a_token_shows_nowhere(kind: type[Client | AsyncClient]) -> None:
         assert not wrong or wrong not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize("timeout", [0, -1.0, float("inf"), float("nan")])
+def test_a_timeout_is_more_than_nothing(timeout: float) -> None:
+    """One that no call could keep, or that never ends, is said at once."""
+    with pytest.raises(ConfigError, match=r"timeout is .*; expected seconds"):
+        Client("https://host", token=TOKEN, timeout=timeout)
+
+
 def test_one_token_is_enough(tmp_path: Path) -> None:
     """Two would leave open which counts."""
     with pytest.raises(ConfigError, match="give one of them"):
