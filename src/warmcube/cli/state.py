@@ -89,12 +89,12 @@ def integer(text: str | int) -> int:
     if isinstance(text, int):  # a default
         return text
     if not re.fullmatch(r"0|[1-9]\d{0,17}", text, re.ASCII):
-        raise typer.BadParameter(f"{text!r} is no number; expected one like 1")
+        raise typer.BadParameter(f"{text!r} is no whole number from 0; expected one like 1")
     return int(text)
 
 
 def not_empty(text: str) -> str:
     """A text on the command line; an empty one is nearly always an unset shell variable."""
     if not text:
-        raise typer.BadParameter("it is empty; leave the option out where nothing is meant")
+        raise typer.BadParameter("it is empty; name one, or leave the option out")
     return text

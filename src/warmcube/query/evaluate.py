@@ -78,7 +78,7 @@ def _least(rows: int, limit: int | None) -> int:
 def _check(what: str, count: int, allowed: int) -> None:
     if count > allowed:
         raise LimitExceeded(
-            f"the answer has {count:,} {what}, and limits.{what} is {allowed:,}; "
+            f"the answer has {count:,} {what}, more than [limits] {what} = {allowed:,}; "
             "ask for less at once, or group, or give a limit"
         )
 

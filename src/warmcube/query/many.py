@@ -76,7 +76,8 @@ class ManyAnswerer(Answerer):
         """
         if len(asked) > self._batch:
             raise LimitExceeded(
-                f"the batch has {len(asked):,} queries, and limits.batch is {self._batch:,}; "
+                f"the batch has {len(asked):,} queries, more than [limits] batch = "
+                f"{self._batch:,}; "
                 "ask for less at once"
             )
         try:

@@ -94,7 +94,7 @@ def check_lists(query: Query, limits: Limits) -> None:
     conditions = len(_items("where", query.where))
     if conditions > limits.conditions:
         raise LimitExceeded(
-            f"where has {conditions:,} conditions, and limits.conditions is "
+            f"where has {conditions:,} conditions, more than [limits] conditions = "
             f"{limits.conditions:,}; ask for less at once"
         )
 
@@ -102,7 +102,7 @@ def check_lists(query: Query, limits: Limits) -> None:
 def _check_length(name: str, length: int, limits: Limits) -> None:
     if length > limits.list:
         raise LimitExceeded(
-            f"{name} lists {length:,} values, and limits.list is {limits.list:,}; "
+            f"{name} lists {length:,} values, more than [limits] list = {limits.list:,}; "
             "ask for less at once"
         )
 
@@ -140,7 +140,10 @@ def role_text(
             )
         return None
     if given is None:
-        raise InvalidQuery(f"{role} is missing; name one, or NULL for the rows without one")
+        raise InvalidQuery(
+            f'{role} is missing; name one, or NULL (in JSON {{"null": true}}) for the rows '
+            "without one"
+        )
     if given is NULL:
         return None
     column_type = schema[column].type

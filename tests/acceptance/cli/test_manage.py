@@ -72,7 +72,7 @@ def test_one_failed_warm_does_not_keep_the_others(
         ("warm", "--all, one of them: there is 1 (Practice analytics)"),
         ("warm 1 --all", "--all, not both"),
         ("warm 9", "there is no data source 9"),
-        ("warm x", "'x' is no number"),
+        ("warm x", "'x' is no whole number"),
         ("invalidate", "--all, one of them"),
         ("invalidate 9", "there is no data source 9"),
         ("stats 9", "there is no data source 9"),

@@ -73,7 +73,7 @@ def test_a_cold_data_source(inside: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        ("prove x", "'x' is no number"),
+        ("prove x", "'x' is no whole number"),
         ("prove 9", "there is no data source 9"),
         ("prove --cases 0", "expected at least 1"),
         ("prove --sample 0", "expected at least 1"),

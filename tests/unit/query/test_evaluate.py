@@ -465,11 +465,11 @@ def test_ordering_by_the_aggregate() -> None:
 def test_the_limits_on_rows_and_groups_are_errors() -> None:
     """More is refused with the limit's name; a query's own limit keeps below it."""
     table = a_table(a=a_column(INTEGER, [1, 2, 3]))
-    with pytest.raises(LimitExceeded, match=r"3 rows, and limits\.rows is 2"):
+    with pytest.raises(LimitExceeded, match=r"3 rows, more than \[limits\] rows = 2"):
         _answer(table, Limits(rows=2))
     assert _answer(table, Limits(rows=2), limit=2).rows == 2
     assert _answer(table, Limits(rows=3)).rows == 3
-    with pytest.raises(LimitExceeded, match=r"3 groups, and limits\.groups is 2"):
+    with pytest.raises(LimitExceeded, match=r"3 groups, more than \[limits\] groups = 2"):
         _answer(table, Limits(groups=2), aggregate="count", group_by=["a"])
     assert _answer(table, Limits(groups=3), aggregate="count", group_by=["a"]).rows == 3
 

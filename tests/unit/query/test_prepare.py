@@ -141,13 +141,19 @@ def test_a_table_without_measures_has_none_to_name() -> None:
             DATASOURCE,
             {"measure": None},
             InvalidQuery,
-            "measure is missing; name one, or NULL for the rows without one",
+            (
+                'measure is missing; name one, or NULL (in JSON {"null": true}) for the rows '
+                "without one"
+            ),
         ),
         (
             DATASOURCE,
             {"frequency": None},
             InvalidQuery,
-            "frequency is missing; name one, or NULL for the rows without one",
+            (
+                'frequency is missing; name one, or NULL (in JSON {"null": true}) for the rows '
+                "without one"
+            ),
         ),
         (
             DATASOURCE,
@@ -388,7 +394,7 @@ def test_a_table_without_measures_has_none_to_name() -> None:
             {"where": [Filter("practice_uid", "in", [1, 2, 3, 4])]},
             LimitExceeded,
             (
-                'in on column "practice_uid" lists 4 values, and limits.list is 3; '
+                'in on column "practice_uid" lists 4 values, more than [limits] list = 3; '
                 "ask for less at once"
             ),
         ),
@@ -396,13 +402,13 @@ def test_a_table_without_measures_has_none_to_name() -> None:
             DATASOURCE,
             {"where": [Filter("kind", "not_null")] * 3},
             LimitExceeded,
-            "where has 3 conditions, and limits.conditions is 2; ask for less at once",
+            "where has 3 conditions, more than [limits] conditions = 2; ask for less at once",
         ),
         (
             DATASOURCE,
             {"practices": [1, 2, 3, 4]},
             LimitExceeded,
-            "practices lists 4 values, and limits.list is 3; ask for less at once",
+            "practices lists 4 values, more than [limits] list = 3; ask for less at once",
         ),
         (DATASOURCE, {"providers": "101"}, InvalidQuery, "providers is '101'; give a list"),
         (DATASOURCE, {"practices": 101}, InvalidQuery, "practices is 101; give a list"),
