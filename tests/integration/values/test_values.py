@@ -488,7 +488,7 @@ async def test_too_many_values_are_an_error(
     async with a_world(tmp_path / "few", redis_url, table, **environment) as world:
         for tier in ("store", "database"):
             for column in ("practice_uid", "note"):
-                with pytest.raises(LimitExceeded, match=r"limits\.groups is 5"):
+                with pytest.raises(LimitExceeded, match=r"\[limits\] groups = 5"):
                     await world.values("root", column, **CHARGES)
             assert len(await world.values("north", "practice_uid", **CHARGES)) == 3
             if tier == "store":
