@@ -87,7 +87,7 @@ async def test_more_rows_than_an_answer_may_have(
     monkeypatch.setattr(answerer, "_limits", type(answerer._limits)(rows=10))
     refused = await client.post("/api/query", json=query_of(), headers=as_user("root"))
     assert refused.status_code == 422
-    assert "limits.rows" in refused.json()["detail"]
+    assert "[limits] rows" in refused.json()["detail"]
     whole = await client.post("/api/export", json=query_of(format="csv"), headers=as_user("root"))
     assert told(whole, "csv") == expected(facts, "root")
 
