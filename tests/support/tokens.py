@@ -101,7 +101,7 @@ def bad_credentials(user: str) -> dict[str, str | None]:
         "garbage": bearer("garbage"),
         "expired": signed(sub=user, exp=int(time.time()) - 60),
         "never ends": signed(sub=user, exp=None),
-        "not yet": signed(sub=user, nbf=int(time.time()) + 600),
+        "not yet": signed(sub=user, nbf=2**40, exp=2**41),
         "foreign audience": signed(sub=user, aud="billing"),
         "foreign issuer": signed(sub=user, iss="https://evil.example"),
         "wrong key": signed(SECRET[::-1], sub=user),
