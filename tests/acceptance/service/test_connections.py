@@ -191,6 +191,40 @@ def test_large_heads(start: Start) -> None:
     assert is_answered(service)
 
 
+def in_chunks(*headers: str) -> bytes:
+    """A query in one chunk, but for the end of its trailers."""
+    head = raw_query(b"", *headers, "Transfer-Encoding: chunked")
+    head = head.replace(b"Content-Length: 0\r\n", b"")
+    return head + b"%x\r\n%b\r\n0\r\n" % (len(QUERY), QUERY)
+
+
+def test_a_trailer_is_no_header(start: Start) -> None:
+    """It proves nobody, and changes nothing of how a request is understood."""
+    service = start(PORT)
+    reply = exchange(service, in_chunks() + AS_NORTH.encode() + b"\r\n\r\n")
+    assert reply.status == 401
+    trailers = b"X-Request-ID: trailer\r\nContent-Encoding: gzip\r\n\r\n"
+    reply = exchange(service, in_chunks(AS_NORTH) + trailers)
+    assert (reply.status, len(reply.data["rows"])) == (200, 31)
+    assert reply.headers["x-request-id"] != "trailer"
+
+
+@pytest.mark.parametrize("heads", [(AS_NORTH,), ()], ids=["known", "unknown"])
+@pytest.mark.parametrize("trailer", [b"X-T: x\r\n" * 1000, b"x" * 8000], ids=["many", "one"])
+def test_trailers_take_no_memory(start: Start, heads: tuple[str, ...], trailer: bytes) -> None:
+    """Whoever sends them without end is hung up on, and long before the time is over."""
+    service = start(f"{PORT}receive_timeout = 3600.0")
+    sent = 0
+    with service.connect() as connection:
+        connection.sendall(in_chunks(*heads) + b"X-First: ")
+        with suppress(ConnectionResetError, BrokenPipeError):
+            while sent < 50_000_000:
+                connection.sendall(trailer)
+                sent += len(trailer)
+        assert sent < 50_000_000
+    assert is_answered(service)
+
+
 ODD_PATHS = (
     "/api/%0d%0aX-Evil:%201",
     "/api/datasources/1%0d%0aX-Evil:%201/measures",

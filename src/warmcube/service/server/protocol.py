@@ -19,7 +19,7 @@ from warmcube.service.problems import MEDIA_TYPE, Problem
 __all__ = ["HEAD_BYTES", "Bounds", "Connection", "protocol_of", "sweep"]
 
 HEAD_BYTES: Final = 32_768
-"""Of the request line and all headers."""
+"""Of the request line and all headers; and again of what isn't body after them."""
 
 _LINGER: Final = 2.0
 """Seconds for a client to notice that it is refused, before the connection ends."""
@@ -35,6 +35,10 @@ _LARGE: Final = Problem(
     status=431,
     detail=f"the request line and headers are larger than {HEAD_BYTES:,} bytes; send a long "
     "query by POST",
+)
+_TRAILED: Final = Problem(
+    status=431,
+    detail=f"more than {HEAD_BYTES:,} bytes that are no body follow the headers; send no trailers",
 )
 _MALFORMED: Final = Problem(status=400, detail="the request isn't HTTP/1.1")
 _CROWDED: Final = Problem(
@@ -78,6 +82,7 @@ class Connection(HttpToolsProtocol):
         """Until when what is being received must have arrived; None while nothing is."""
         self._head = 0
         self._is_in_head = True
+        self._apart = 0
         self._is_refused = False
         self._unsent: tuple[float, int] | None = None
         self._closing_since: float | None = None
@@ -100,14 +105,22 @@ class Connection(HttpToolsProtocol):
             self.deadline = self.loop.time() + self.bounds.seconds
         if self._is_in_head:
             self._head += len(data)
+        self._apart += len(data)
         super().data_received(data)
         if self._is_in_head and self._head > HEAD_BYTES:
             self.refuse(_LARGE)
+        elif self._apart > HEAD_BYTES and not self._is_in_head:
+            self.refuse(_TRAILED)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self.deadline is None:  # of a request that came with the one before
             self.deadline = self.loop.time() + self.bounds.seconds
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A trailer is no header (RFC 9110 § 6.5.1): what stands in front may have looked at those.
+        if self._is_in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -115,9 +128,11 @@ class Connection(HttpToolsProtocol):
             self.refuse(_LARGE)
             return
         self._is_in_head = False
+        self._apart = 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._apart = 0  # trailers come after it, and the parser keeps them whole
         if not self.transport.is_closing():
             super().on_body(body)
 
