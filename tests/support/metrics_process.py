@@ -23,7 +23,7 @@ async def _run(config: str, folder: str) -> None:
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
     ):
         while line := await asyncio.to_thread(sys.stdin.readline):
             sys.stdout.write(json.dumps(await _do(client, app, **json.loads(line))) + "\n")

@@ -42,7 +42,7 @@ async def open_client(
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(
-            transport=transport, base_url="http://test", event_hooks={"response": [scan]}
+            transport=transport, base_url="http://localhost", event_hooks={"response": [scan]}
         ) as client,
     ):
         yield client, app

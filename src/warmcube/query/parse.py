@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -54,8 +55,8 @@ def json_without_doubt(text: str | bytes) -> Any:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        # One pass: a search for each name would take minutes where there are many.
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise InvalidQuery(f"the query has the field {shown(twice)} twice; give it once")
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -21,7 +21,7 @@ from warmcube.service.forms import FORM_FIELDS, Form, form_of, json_parts
 from warmcube.service.problems import problem_of
 from warmcube.service.strict import fields_of
 
-__all__ = ["answer_batch", "batch_of"]
+__all__ = ["answer_batch", "batch_of", "encode_batch"]
 
 _FIELDS: Final = ("queries", *FORM_FIELDS)
 _LARGE: Final = 20_000
@@ -77,16 +77,11 @@ async def answer_batch(
     queries = [each for each in asked if isinstance(each, Query)]
     answered = iter(await service.cache.query_many(queries, caller.grant) if queries else [])
     outcomes = [each if isinstance(each, InvalidQuery) else next(answered) for each in asked]
-    if sum(map(_values, outcomes)) > _LARGE:
-        body = await asyncio.to_thread(_encode, outcomes, form)
-    else:
-        body = _encode(outcomes, form)
     most = service.settings.limits.answer
-    if len(body) > most:
-        raise LimitExceeded(
-            f"the answers have {len(body):,} bytes, more than [limits] answer = {most:,}; narrow "
-            "the queries, or send fewer at once"
-        )
+    if sum(map(_values, outcomes)) > _LARGE:
+        body = await asyncio.to_thread(encode_batch, outcomes, form, most)
+    else:
+        body = encode_batch(outcomes, form, most)
     return await json_response(request, body)
 
 
@@ -94,8 +89,28 @@ def _values(outcome: Result | WarmcubeError) -> int:
     return len(outcome) * len(outcome.columns) if isinstance(outcome, Result) else 0
 
 
-def _encode(outcomes: Sequence[Result | WarmcubeError], form: Form) -> bytes:
-    return b'{"answers":[' + b",".join([_outcome(each, form) for each in outcomes]) + b"]}"
+def encode_batch(outcomes: Iterable[Result | WarmcubeError], form: Form, most: int) -> bytes:
+    """All answers as one JSON object.
+
+    Args:
+        outcomes: in the order of their questions.
+        form: of all of them.
+        most: bytes; nothing is encoded beyond them.
+
+    Raises:
+        LimitExceeded: they have more.
+    """
+    parts: list[bytes] = []
+    size = 0
+    for each in outcomes:
+        parts.append(_outcome(each, form))
+        size += len(parts[-1])
+        if size > most:
+            raise LimitExceeded(
+                f"the answers have more bytes than [limits] answer = {most:,}; narrow the queries, "
+                "or send fewer at once"
+            )
+    return b'{"answers":[' + b",".join(parts) + b"]}"
 
 
 def _outcome(outcome: Result | WarmcubeError, form: Form) -> bytes:

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from warmcube.config import Settings
 from warmcube.errors import ConfigError, Unauthenticated
@@ -15,7 +16,8 @@ from warmcube.errors import ConfigError, Unauthenticated
 __all__ = ["MetricsDoor", "is_loopback"]
 
 _SHORTEST: Final = 16
-_FORWARDED: Final = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip"))
+_FORWARDED: Final = (b"forwarded", b"via", b"x-forwarded-", b"x-real-ip")
+"""What headers begin with that a proxy adds."""
 
 
 class MetricsDoor:
@@ -33,14 +35,16 @@ class MetricsDoor:
         named = section.metrics_token_file
         self._token_file = None if named is None else settings.base / named
         self._is_elsewhere = section.metrics_port is not None
-        self._is_local = is_loopback(section.host)
+        public = urlsplit(section.public_url or "http://localhost").hostname
+        self._is_local = is_loopback(section.host) and is_loopback(public or "")
         if self._token_file is not None:
             _read_token(self._token_file)
 
     def is_shown(self, client: str | None, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         """Whether there are metrics at the service's own port, for this request.
 
-        Without a token they are for this machine only, and not for what a proxy on it lets in.
+        Without a token they are for this machine only, and not for what a proxy on it lets in, nor
+        for a page whose name its owner had lead here.
 
         Args:
             client: the address that the request came from.
@@ -50,8 +54,12 @@ class MetricsDoor:
             return False
         if self._token_file is not None:
             return True
-        is_forwarded = any(name in _FORWARDED for name, _ in headers)
-        return self._is_local and is_loopback(client or "") and not is_forwarded
+        if not self._is_local or not is_loopback(client or ""):
+            return False
+        return not any(
+            name.startswith(_FORWARDED) or (name == b"host" and not _names_loopback(value))
+            for name, value in headers
+        )
 
     def check(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """That a request bears the token, where one is asked for.
@@ -79,6 +87,14 @@ def is_loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _names_loopback(host: bytes) -> bool:
+    """Whether the header ``Host`` names this machine as only itself can."""
+    try:
+        return is_loopback(urlsplit(f"//{host.decode('ascii')}").hostname or "")
     except ValueError:
         return False
 

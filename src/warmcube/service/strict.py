@@ -31,16 +31,28 @@ async def body_json(request: Request, *, most: int, depth: int) -> Any:
         InvalidRequest: of another type, too large, no JSON.
         LimitExceeded: nested too deep.
     """
-    kind = request.headers.get("content-type", "")
+    kind = _only(request, "content-type", "")
     name, _, parameter = kind.partition(";")
     charset = parameter.strip().lower().replace('"', "")
     if name.strip().lower() != "application/json" or charset not in ("", "charset=utf-8"):
         raise InvalidRequest(
             f"Content-Type is {shown(kind)}; expected application/json in UTF-8", status=415
         )
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if _only(request, "content-encoding", "identity").lower() != "identity":
         raise InvalidRequest("the body is compressed; send it as it is", status=415)
     return parse_body(await _body(request, most), depth)
+
+
+def _only(request: Request, name: str, default: str) -> str:
+    """The one value of a header.
+
+    Raises:
+        InvalidRequest: it has several, of which everybody may take another.
+    """
+    values = request.headers.getlist(name)
+    if len(values) > 1:
+        raise InvalidRequest(f"the header {name} is given twice; give it once", status=400)
+    return values[0] if values else default
 
 
 async def _body(request: Request, most: int) -> bytes:

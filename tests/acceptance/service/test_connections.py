@@ -138,6 +138,8 @@ def test_too_many_for_the_system_is_said_at_the_start(start: Start) -> None:
 
 
 MALFORMED = {
+    "no host": raw_query(QUERY, AS_NORTH).replace(b"Host: localhost\r\n", b""),
+    "two hosts": raw_query(QUERY, AS_NORTH, "Host: localhost"),
     "no HTTP": b"hello\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
     "a bare CR in a header": raw_query(QUERY, AS_NORTH, "X-Request-ID: a\rX-Evil: 1"),

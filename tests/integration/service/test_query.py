@@ -224,6 +224,36 @@ async def test_strict_parameters(client: httpx.AsyncClient, path: str, part: str
     assert part in answered.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/api/query", "/api/query/batch", "/api/export"])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Content-Type", ("application/json", "text/plain")),
+        ("Content-Encoding", ("identity", "gzip")),
+    ],
+)
+async def test_a_header_that_says_two_things(
+    client: httpx.AsyncClient, path: str, name: str, values: tuple[str, str]
+) -> None:
+    """What stands in front may have gone by the other one."""
+    once = {"Content-Type": "application/json"} if name == "Content-Encoding" else {}
+    headers = [*as_user("root", **once).items(), *((name, value) for value in values)]
+    answered = await client.post(path, content=json.dumps(query_of()), headers=headers)
+    assert answered.status_code == 400
+    assert answered.json()["detail"] == f"the header {name.lower()} is given twice; give it once"
+
+
+async def test_an_unknown_field_is_told_in_a_few_words(client: httpx.AsyncClient) -> None:
+    """However long its name is."""
+    narrowing = json.dumps({"x" * 5000: 1})
+    answered = await client.get(
+        "/api/datasources/1/values/note", params={"q": narrowing}, headers=as_user("north")
+    )
+    assert answered.status_code == 422
+    assert "unknown field" in answered.json()["detail"]
+    assert len(answered.content) < 500
+
+
 async def test_the_wrong_type_and_nobody(client: httpx.AsyncClient) -> None:
     """415, 401, 404 and 405 have the same shape."""
     wrong = await client.post("/api/query", content=b"{}", headers=as_user("north"))

@@ -130,6 +130,13 @@ def test_what_isnt_a_query_is_refused(data: Any, message: str) -> None:
         query_from_dict(data)
 
 
+def test_a_field_that_stands_twice_is_found_among_many() -> None:
+    """By one pass over them, or this would take minutes, and hold up everybody else meanwhile."""
+    fields = ",".join(f'"{number}":1' for number in range(300_000))
+    with pytest.raises(InvalidQuery, match="field '299999' twice"):
+        query_from_json(f'{{{fields},"299999":2}}')
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

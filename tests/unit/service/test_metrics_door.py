@@ -43,6 +43,8 @@ def a_token_file(folder: Path, content: str = TOKEN + "\n", mode: int = 0o600) -
         ("localhost", "127.0.0.1", b"accept", True),
         ("127.0.0.1", "127.0.0.1", b"x-forwarded-for", False),
         ("127.0.0.1", "127.0.0.1", b"forwarded", False),
+        ("127.0.0.1", "127.0.0.1", b"x-forwarded-host", False),
+        ("127.0.0.1", "127.0.0.1", b"via", False),
         ("127.0.0.1", "203.0.113.9", b"accept", False),
         ("127.0.0.1", None, b"accept", False),
         ("0.0.0.0", "127.0.0.1", b"accept", False),
@@ -57,6 +59,40 @@ def test_without_a_token_for_this_machine_only(
     door = MetricsDoor(settings_of(tmp_path, host=host))
     assert door.is_shown(client, [(header, b"any")]) == is_shown
     door.check([])
+
+
+@pytest.mark.parametrize(
+    ("host", "is_shown"),
+    [
+        (b"localhost:8000", True),
+        (b"127.0.0.1", True),
+        (b"[::1]:8000", True),
+        (b"evil.example:8000", False),
+        (b"localhost.evil.example", False),
+        (b"evil.example#@localhost", False),
+        (b"[", False),
+        (b"\xff", False),
+        (b"", False),
+    ],
+)
+def test_a_name_that_its_owner_had_lead_here_opens_nothing(
+    tmp_path: Path, host: bytes, is_shown: bool
+) -> None:
+    """A page under it would be of the same origin as the metrics, for the browser."""
+    door = MetricsDoor(settings_of(tmp_path))
+    assert door.is_shown("127.0.0.1", [(b"accept", b"any"), (b"host", host)]) == is_shown
+
+
+@pytest.mark.parametrize(
+    ("public_url", "is_shown"),
+    [("http://localhost:8000", True), ("https://analytics.example.com", False)],
+)
+def test_where_users_come_through_a_proxy_nobody_may(
+    tmp_path: Path, public_url: str, is_shown: bool
+) -> None:
+    """Not every proxy says that it is one; but then users know the service by another name."""
+    door = MetricsDoor(settings_of(tmp_path, public_url=public_url))
+    assert door.is_shown("127.0.0.1", [(b"host", b"127.0.0.1:8000")]) == is_shown
 
 
 def test_a_port_of_its_own_takes_it_from_the_other(tmp_path: Path) -> None:

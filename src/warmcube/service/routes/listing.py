@@ -16,6 +16,7 @@ from warmcube.model.schema import Datasource
 from warmcube.query.jsonform import columns_json
 from warmcube.query.parse import query_from_dict
 from warmcube.query.result import Result
+from warmcube.query.wording import shown
 from warmcube.service.context import Caller, Service
 from warmcube.service.documents import DATASOURCES, MEASURES, ORGANIZATIONS, VALUES
 from warmcube.service.forms import meta_json
@@ -144,7 +145,7 @@ def _narrowing(text: str, depth: int) -> Mapping[str, Any]:
     for name in given:
         if name not in _NARROWING:
             raise InvalidQuery(
-                f"q has an unknown field {name!r}; the fields are {', '.join(_NARROWING)}"
+                f"q has an unknown field {shown(name)}; the fields are {', '.join(_NARROWING)}"
             )
     return given
 

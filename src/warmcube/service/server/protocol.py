@@ -127,6 +127,10 @@ class Connection(HttpToolsProtocol):
         if size > HEAD_BYTES:
             self.refuse(_LARGE)
             return
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):  # RFC 9112 § 3.2
+            self.refuse(_MALFORMED)
+            return
         self._is_in_head = False
         self._apart = 0
         super().on_headers_complete()
