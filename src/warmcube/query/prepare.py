@@ -68,7 +68,7 @@ def prepare(query: Query, schema: Schema, datasource: Datasource, limits: Limits
         columns=tuple(name for name in schema.names if name in needed),
         group_by=group_by,
         aggregate=aggregate,
-        order=_order(query, output),
+        order=tuple(_ordering(item, output) for item in _items("order_by", query.order_by)),
         limit=_limit(query.limit),
         output=output,
         limits=limits,
@@ -283,16 +283,6 @@ def _output(schema: Schema, group_by: tuple[str, ...], aggregate: Aggregation | 
         return schema
     columns = tuple(schema[name] for name in group_by)
     return Schema((*columns, Column(aggregate.name, aggregate.type)))
-
-
-def _order(query: Query, output: Schema) -> tuple[Ordering, ...]:
-    found: dict[str, Ordering] = {}
-    for item in _items("order_by", query.order_by):
-        ordering = _ordering(item, output)
-        if ordering.column in found:  # it would say nothing, and each takes a sort
-            raise InvalidQuery(f'order_by names "{ordering.column}" twice; once is enough')
-        found[ordering.column] = ordering
-    return tuple(found.values())
 
 
 def _ordering(item: Any, output: Schema) -> Ordering:

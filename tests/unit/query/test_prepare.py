@@ -105,12 +105,13 @@ def test_the_date_range_is_inclusive(start: Any, end: Any, dates: Any, op: str) 
 def test_a_column_with_a_minus_is_named_before_the_shorthand() -> None:
     """A column of the answer called "-kind" is just that; "--kind" is it, descending."""
     schema = a_schema(**{"kind": TEXT, "-kind": TEXT})
-    for name, descending in (("-kind", False), ("--kind", True)):
-        asked = Query(datasource=1, order_by=[name, "kind"])
-        assert prepare(asked, schema, a_datasource(), LIMITS).order == (
-            Ordering("-kind", descending=descending),
-            Ordering("kind", descending=False),
-        )
+    prepared = prepare(
+        Query(datasource=1, order_by=["-kind", "--kind"]), schema, a_datasource(), LIMITS
+    )
+    assert prepared.order == (
+        Ordering("-kind", descending=False),
+        Ordering("-kind", descending=True),
+    )
 
 
 @pytest.mark.parametrize(
@@ -437,12 +438,6 @@ def test_a_table_without_measures_has_none_to_name() -> None:
             {"group_by": ["kind", "kind"], "aggregate": "sum"},
             InvalidQuery,
             'group_by names "kind" twice; once is enough',
-        ),
-        (
-            DATASOURCE,
-            {"order_by": ["kind", "measure", Order("kind", descending=True)]},
-            InvalidQuery,
-            'order_by names "kind" twice; once is enough',
         ),
         (
             DATASOURCE,
