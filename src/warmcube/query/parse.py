@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from warmcube.errors import InvalidQuery
@@ -42,14 +42,19 @@ def json_without_doubt(text: str | bytes) -> Any:
     Raises:
         ValueError: it isn't JSON.
         RecursionError: it is nested deeper than can be read.
-        InvalidQuery: a field stands twice, or a number is none of JSON's.
+        InvalidQuery: a field stands twice, or a number is none of JSON's, or beyond all bounds.
     """
-    return json.loads(
-        text,
-        object_pairs_hook=_without_duplicates,
-        parse_float=Decimal,
-        parse_constant=_no_constant,
-    )
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_float=Decimal,
+            parse_constant=_no_constant,
+        )
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except (ValueError, InvalidOperation):  # thousands of digits, or an exponent of that kind
+        raise InvalidQuery("a number has more digits than can be read; write fewer") from None
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -150,6 +150,8 @@ def test_a_field_that_stands_twice_is_found_among_many() -> None:
             "field 'op' twice",
         ),
         ('{"datasource": NaN}', "NaN is no JSON value"),
+        ('{"datasource": 1e99999999999999999999}', "more digits than can be read"),
+        (f'{{"datasource": {"9" * 5000}}}', "more digits than can be read"),
     ],
 )
 def test_what_isnt_json_is_refused(text: str | bytes, message: str) -> None:
