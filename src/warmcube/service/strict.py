@@ -15,7 +15,8 @@ from warmcube.query.wording import shown
 
 __all__ = ["body_json", "fields_of", "one_of", "parameters", "parse_body", "whole_number"]
 
-_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""Takes what it has read of a text for one, ended or not: nothing is looked at twice."""
 _NUMBER: Final = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
 
 
