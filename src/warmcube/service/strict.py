@@ -20,13 +20,16 @@ _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _NUMBER: Final = re.compile(r"0|[1-9]\d{0,9}", re.ASCII)
 
 
-async def body_json(request: Request, *, most: int, depth: int) -> Any:
+async def body_json(
+    request: Request, *, most: int, depth: int, bound: str = "[limits] body"
+) -> Any:
     """The JSON in a request's body.
 
     Args:
         request: whose body hasn't been read yet.
         most: bytes; what is longer isn't read to its end.
         depth: how deep objects and lists may be nested.
+        bound: what says how many bytes, for people.
 
     Raises:
         InvalidRequest: of another type, too large, no JSON.
@@ -41,7 +44,7 @@ async def body_json(request: Request, *, most: int, depth: int) -> Any:
         )
     if _only(request, "content-encoding", "identity").lower() != "identity":
         raise InvalidRequest("the body is compressed; send it as it is", status=415)
-    return parse_body(await _body(request, most), depth)
+    return parse_body(await _body(request, most, bound), depth)
 
 
 def _only(request: Request, name: str, default: str) -> str:
@@ -56,23 +59,23 @@ def _only(request: Request, name: str, default: str) -> str:
     return values[0] if values else default
 
 
-async def _body(request: Request, most: int) -> bytes:
+async def _body(request: Request, most: int, bound: str) -> bytes:
     declared = request.headers.get("content-length")
     if declared is not None and declared.isdigit() and int(declared) > most:
-        raise _too_large(most)
+        raise _too_large(most, bound)
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > most:
-            raise _too_large(most)
+            raise _too_large(most, bound)
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _too_large(most: int) -> InvalidRequest:
+def _too_large(most: int, bound: str) -> InvalidRequest:
     return InvalidRequest(
-        f"the body is larger than [limits] body = {most:,} bytes; ask for less at once", status=413
+        f"the body is larger than {bound} = {most:,} bytes; ask for less at once", status=413
     )
 
 

@@ -107,6 +107,15 @@ async def test_who_is_unknown_is_told_the_same(
     assert all("set-cookie" not in each.headers for each in answers)
 
 
+async def test_little_is_read_of_somebody_unknown(browser: httpx.AsyncClient) -> None:
+    """A body that is none of a sign-in's isn't worth the time that it would take to read."""
+    body = json.dumps({"user": "north", "password": PASSWORD, "more": [{}] * 5000})
+    headers = {"Origin": ORIGIN, "Content-Type": "application/json"}
+    answer = await browser.post("/api/session", content=body, headers=headers)
+    assert answer.status_code == 413
+    assert "a sign-in's bound = 16,384 bytes" in answer.json()["detail"]
+
+
 async def test_attempts_are_counted_for_all_processes(open_browser: Open) -> None:
     """After five failures of a user nobody signs in as them for a while, whatever the process."""
     first, second = await open_browser(), await open_browser(address="198.51.100.7")

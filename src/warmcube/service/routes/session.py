@@ -30,6 +30,8 @@ from warmcube.service.strict import body_json, one_of, parameters
 __all__ = ["session_routes"]
 
 _FIELDS: Final = ("user", "password")
+_BODY: Final = 16_384
+"""Bytes of a body that is read before anybody is known."""
 _ANSWER: Final = ("state", "code", "error", "iss")
 
 
@@ -54,7 +56,7 @@ def _add_password(routes: APIRouter, service: Service) -> None:
             )
         parts.guard.check_origin(request.scope["headers"])
         parameters(request)
-        data = await body_json(request, most=limits.body, depth=limits.depth)
+        data = await body_json(request, most=_BODY, depth=limits.depth, bound="a sign-in's bound")
         user, password = _credentials(data)
         try:
             await parts.local.check(user, password, _address(request))
