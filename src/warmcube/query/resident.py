@@ -30,7 +30,7 @@ LARGEST_SHARE: Final = 16
 _FIXED_BYTES: Final = 4096
 """What an answer takes beside its values: key, objects, names."""
 _ID_BYTES: Final = 160
-"""What an id in a scope or a value in a condition takes, beside a long text."""
+"""What an id in a scope or a value in a condition takes, beside its text."""
 _INTEGER_BYTES: Final = 48
 
 
@@ -208,17 +208,25 @@ def _own(array: Array) -> Array:
 
 
 def _key_bytes(key: ResidentKey) -> int:
-    ids = sum(
-        len(each)
+    ids = [
+        name
         for box in key.scope.boxes
         for each in (box.practices, box.providers)
         if not isinstance(each, All)
-    )
-    conditions = key.prepared.conditions
+        for name in each
+    ]
+    prepared = key.prepared
+    conditions = prepared.conditions
     spans = [span for condition in conditions for span in condition.spans]
-    texts = sum(len(span.low) for span in spans if isinstance(span.low, str))
-    texts += sum(len(condition.needle) for condition in conditions)
-    return _ID_BYTES * (ids + len(spans) + len(conditions)) + 4 * texts
+    texts = [
+        *ids,
+        *(span.low for span in spans if isinstance(span.low, str)),
+        *(condition.needle for condition in conditions),
+        *(text or "" for text in (prepared.measure, prepared.frequency)),
+        *(text or "" for _, text in prepared.fixed),
+    ]
+    count = len(ids) + len(spans) + len(conditions)
+    return _ID_BYTES * count + 4 * sum(map(len, texts))  # bytes of a character: 4 at the most
 
 
 def _table_bytes(table: Table, shared: Iterable[Sequence[str]]) -> int:

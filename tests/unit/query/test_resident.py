@@ -239,6 +239,14 @@ def test_all_that_is_kept_is_counted() -> None:
             changed(conditions=(Condition("t", "like", (), "z" * 5000),)),
             5000,
         ),
+        "measure": (a_table_of(1), changed(measure="z" * 50_000), 50_000),
+        "frequency": (a_table_of(1), changed(frequency="z" * 50_000), 50_000),
+        "fixed": (a_table_of(1), changed(fixed=(("measure", "z" * 50_000),)), 50_000),
+        "id": (
+            a_table_of(1),
+            KEY._replace(scope=Scope((Box(ALL, frozenset({"z" * 50_000})),))),
+            50_000,
+        ),
     }
     for name, (table, key, size) in least.items():
         kept = residents.put(key, table, MADE_OF, ())
