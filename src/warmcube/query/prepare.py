@@ -68,7 +68,7 @@ def prepare(query: Query, schema: Schema, datasource: Datasource, limits: Limits
         columns=tuple(name for name in schema.names if name in needed),
         group_by=group_by,
         aggregate=aggregate,
-        order=tuple(_ordering(item, output) for item in _items("order_by", query.order_by)),
+        order=_order(query, output),
         limit=_limit(query.limit),
         output=output,
         limits=limits,
@@ -283,6 +283,15 @@ def _output(schema: Schema, group_by: tuple[str, ...], aggregate: Aggregation | 
         return schema
     columns = tuple(schema[name] for name in group_by)
     return Schema((*columns, Column(aggregate.name, aggregate.type)))
+
+
+def _order(query: Query, output: Schema) -> tuple[Ordering, ...]:
+    """Each column once: named again it decides nothing more, as in SQL, and would take a sort."""
+    found: dict[str, Ordering] = {}
+    for item in _items("order_by", query.order_by):
+        ordering = _ordering(item, output)
+        found.setdefault(ordering.column, ordering)
+    return tuple(found.values())
 
 
 def _ordering(item: Any, output: Schema) -> Ordering:

@@ -105,13 +105,18 @@ def test_the_date_range_is_inclusive(start: Any, end: Any, dates: Any, op: str) 
 def test_a_column_with_a_minus_is_named_before_the_shorthand() -> None:
     """A column of the answer called "-kind" is just that; "--kind" is it, descending."""
     schema = a_schema(**{"kind": TEXT, "-kind": TEXT})
-    prepared = prepare(
-        Query(datasource=1, order_by=["-kind", "--kind"]), schema, a_datasource(), LIMITS
-    )
-    assert prepared.order == (
-        Ordering("-kind", descending=False),
-        Ordering("-kind", descending=True),
-    )
+    for name, descending in (("-kind", False), ("--kind", True)):
+        asked = Query(datasource=1, order_by=[name, "kind"])
+        assert prepare(asked, schema, a_datasource(), LIMITS).order == (
+            Ordering("-kind", descending=descending),
+            Ordering("kind", descending=False),
+        )
+
+
+def test_a_column_orders_once() -> None:
+    """Named again, in whatever direction, it decides nothing that isn't decided yet."""
+    order = _prepare(order_by=["kind", *["measure", "-kind", "-measure", "kind"] * 1000]).order
+    assert order == (Ordering("kind", descending=False), Ordering("measure", descending=False))
 
 
 @pytest.mark.parametrize(
