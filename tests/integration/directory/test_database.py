@@ -236,7 +236,7 @@ async def test_a_read_that_outlives_its_right(cache: AnalyticsCache, filled: str
             "DELETE FROM user_roles WHERE user_id = 'north'",
             "UPDATE organizations SET name = 'other' WHERE id = 'south'",
         )
-        await until_denied(lambda: _check(cache._authoriser, grants["north"]), 5)
+        await until_denied(lambda: _check(cache._parts.authoriser, grants["north"]), 5)
     with pytest.raises(AccessDenied):
         await reads["north"]
     assert len(await reads["root"]) == 362  # to whom the change means nothing
@@ -247,7 +247,7 @@ async def test_a_grant_that_only_waits_ends_too(cache: AnalyticsCache, filled: s
     """Streams and jobs, which look at their grant and don't renew it, learn of the change."""
     grant = await cache.authorize("north")
     change(filled, "UPDATE users SET active = false WHERE id = 'north'")
-    await until_denied(lambda: _check(cache._authoriser, grant), 1)
+    await until_denied(lambda: _check(cache._parts.authoriser, grant), 1)
 
 
 async def test_a_moved_organization(cache: AnalyticsCache, filled: str) -> None:
