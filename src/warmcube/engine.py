@@ -1,14 +1,11 @@
-"""`AnalyticsCache`: the parts of warmcube, built from a configuration and wired together."""
+"""`AnalyticsCache`: the calls of warmcube, each passed on to the part that does it."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,50 +14,31 @@ from warmcube.access.grant import Grant
 from warmcube.access.listing import OrganizationName, open_datasources, organizations
 from warmcube.access.permissions import Action
 from warmcube.access.standing import Purpose
-from warmcube.audit.directory import audit_directory, audit_no_directory
-from warmcube.audit.events import AuditEvent, Invalidated, Warmed, denial
+from warmcube.audit.events import AuditEvent, denial
 from warmcube.audit.request import Request
-from warmcube.audit.trail import Trail
 from warmcube.config import Settings, load
-from warmcube.directory.authoriser import Authoriser
 from warmcube.directory.check import DatasourceKeys
 from warmcube.entry.keys import Keys
 from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
-from warmcube.jobs.job import Job, JobState
+from warmcube.jobs.job import Job
 from warmcube.jobs.ledger import Ledger
-from warmcube.jobs.recorder import Recorder
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource
 from warmcube.observe.health import Overall, overall
 from warmcube.observe.measure import measure
 from warmcube.observe.metrics import Metrics
-from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.stats import Stats, read_stats
-from warmcube.observe.usage import Usage
-from warmcube.opening import (
-    answer_settings,
-    open_configured_store,
-    open_directory,
-    open_seal,
-    open_sources,
-    open_trail,
-    warm_settings,
-)
 from warmcube.query.asked import Asked
 from warmcube.query.export import ExportStream
-from warmcube.query.exporter import PIECE, Exporter
+from warmcube.query.exporter import PIECE
 from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
-from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.streamform import Form
-from warmcube.query.together import TogetherReader
 from warmcube.readiness import Readiness
-from warmcube.source.api import Source
 from warmcube.store.api import Store
-from warmcube.store.readonly import ReadOnlyStore
-from warmcube.warm.invalidate import Invalidation, invalidate
+from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.report import ProgressCallback, WarmReport
-from warmcube.warm.warmer import Warmer
+from warmcube.wiring import Parts, Wiring
 
 __all__ = ["AnalyticsCache"]
 
@@ -100,28 +78,21 @@ class AnalyticsCache:
     ) -> None:
         self.settings = settings
         self._actor = actor
-        self._is_probe = is_probe
-        self._stdout = stdout
-        self._processes = processes
-        self._metrics_folder = metrics_folder
+        self._wiring = Wiring(
+            settings,
+            actor=actor,
+            is_probe=is_probe,
+            stdout=stdout,
+            processes=processes,
+            metrics_folder=metrics_folder,
+        )
+        self._parts: Parts
         self.metrics: Metrics | None = None
         """The figures, while the cache is open; None where ``[cache] metrics`` is off."""
-        self._datasources = {datasource.id: datasource for datasource in settings.datasources}
-        self._sources: dict[str, Source] = {}
-        self._stack = AsyncExitStack()
-        self._is_open = False
-        self._seal = open_seal(settings)
-        self._store: Store
-        self._authoriser: Authoriser
-        self._answerer: Exporter
-        self._jobs: Ledger
-        self._usage: Usage
-        self._trail: Trail
-        self._observer: Observer = UNOBSERVED
-        self._snapshots: Snapshots
         self.readiness: Readiness
         """Whether the parts can answer, while the cache is open."""
-        self._warmer: Warmer
+        self._stack = AsyncExitStack()
+        self._is_open = False
 
     @classmethod
     def from_config(
@@ -153,7 +124,7 @@ class AnalyticsCache:
     @property
     def jobs(self) -> Ledger:
         """The warms of all processes: those that run, and the last ones."""
-        return self._jobs
+        return self._parts.jobs
 
     @property
     def is_open(self) -> bool:
@@ -163,7 +134,7 @@ class AnalyticsCache:
     @property
     def store(self) -> Store:
         """The open store, for what lives beside the snapshots."""
-        return self._store
+        return self._parts.store
 
     async def __aenter__(self) -> Self:
         """Start embedded servers where configured, and open the rest; nothing is read yet.
@@ -176,12 +147,9 @@ class AnalyticsCache:
         if self._is_open:
             raise NotUsable("the cache is open already; open it once")
         async with AsyncExitStack() as stack:
-            settings = self.settings
-            store = open_configured_store(settings, stack)
-            self._store = ReadOnlyStore(store) if self._is_probe else store
-            self._sources = open_sources(settings, stack)
-            self._wire(stack)
+            self._parts = self._wiring.open(stack)
             self._stack = stack.pop_all()
+        self.metrics, self.readiness = self._parts.metrics, self._parts.readiness
         self._is_open = True
         return self
 
@@ -219,42 +187,17 @@ class AnalyticsCache:
             SourceError: the database.
             StoreError: the store.
         """
-        wanted = self.settings.datasource(datasource)
-        started = time.monotonic()
-        actor = self._actor if job is None else job.actor
-        warmed = partial(Warmed, actor=actor, datasource=datasource, forced=force)
-        try:
-            if job is None:
-                job = await self._jobs.start(
-                    datasource, actor=actor, forced=force, state=JobState.RUNNING
-                )
-            async with Recorder(self._jobs, job, progress) as recorder:
-                report = await self._warmer.warm(
-                    wanted, self._sources[wanted.source], force=force, progress=recorder.tell
-                )
-                recorder.finish(report)
-        except (WarmcubeError, asyncio.CancelledError) as error:
-            self._trail.note(warmed(outcome="failed", error=type(error).__name__))
-            self._observer.warmed(datasource, None, time.monotonic() - started)
-            raise
-        self._observer.warmed(datasource, report.phases, report.seconds)
-        self._trail.note(
-            warmed(
-                outcome="done",
-                snapshot=report.snapshot,
-                rows=report.rows,
-                entries=report.entries,
-                seconds=report.seconds,
-            )
+        return await self._parts.upkeep.warm(
+            self.settings.datasource(datasource),
+            actor=self._actor,
+            force=force,
+            progress=progress,
+            job=job,
         )
-        self._forget(datasource)
-        return report
 
     def observe_warm(self, job: Job) -> None:
         """Count a warm that another process has done for this one."""
-        report = job.report or {}
-        seconds = (job.updated_ms - (job.started_ms or job.updated_ms)) / 1000
-        self._observer.warmed(job.datasource, report.get("phases"), report.get("seconds", seconds))
+        self._parts.upkeep.observe(job)
 
     async def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:
         """Decide what a user may read, now and for a bounded time.
@@ -272,16 +215,16 @@ class AnalyticsCache:
         actor = actor or self._actor
         try:
             if anew:
-                return await self._authoriser.authorize(user, actor=actor)
-            return await self._authoriser.recall(user, actor=actor)
+                return await self._parts.authoriser.authorize(user, actor=actor)
+            return await self._parts.authoriser.recall(user, actor=actor)
         except (AccessDenied, DirectoryError) as error:
             request = Request(action="authorize")
-            self._trail.note(denial(error, actor=actor, subject=user, request=request))
+            self._parts.trail.note(denial(error, actor=actor, subject=user, request=request))
             raise
 
     def note(self, event: AuditEvent) -> None:
         """Have something written in the audit that happened around the engine."""
-        self._trail.note(event)
+        self._parts.trail.note(event)
 
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
@@ -289,7 +232,7 @@ class AnalyticsCache:
         Raises:
             AccessDenied: it doesn't, which is audited.
         """
-        self._authoriser.check(grant)
+        self._parts.authoriser.check(grant)
         if any(grant.permits(action) for action in any_of):
             return
         error = AccessDenied(
@@ -297,7 +240,9 @@ class AnalyticsCache:
             reason="no permission for the cache",
         )
         request = Request(action="administer")
-        self._trail.note(denial(error, actor=grant.actor, subject=grant.user.id, request=request))
+        self._parts.trail.note(
+            denial(error, actor=grant.actor, subject=grant.user.id, request=request)
+        )
         raise error
 
     def open_datasources(self, grant: Grant) -> tuple[Datasource, ...]:
@@ -306,7 +251,7 @@ class AnalyticsCache:
         Raises:
             AccessDenied: the grant is over.
         """
-        self._authoriser.check(grant)
+        self._parts.authoriser.check(grant)
         return open_datasources(grant, self.datasources)
 
     def organizations(self, grant: Grant) -> tuple[OrganizationName, ...]:
@@ -315,7 +260,7 @@ class AnalyticsCache:
         Raises:
             AccessDenied: the grant is over.
         """
-        self._authoriser.check(grant)
+        self._parts.authoriser.check(grant)
         return organizations(grant)
 
     async def owners(self, datasource: int) -> DatasourceKeys:
@@ -326,7 +271,7 @@ class AnalyticsCache:
             SourceError: the database.
         """
         wanted = self.settings.datasource(datasource)
-        async with self._sources[wanted.source].snapshot(wanted) as snapshot:
+        async with self._parts.sources[wanted.source].snapshot(wanted) as snapshot:
             pairs, schema = await snapshot.fetch_owners(), snapshot.schema
         practice, provider = (
             None if role is None else schema[role].type
@@ -343,7 +288,7 @@ class AnalyticsCache:
             Overloaded: too many reads of this user, or of the database, go on already.
             SourceError: neither the cache nor the database could answer.
         """
-        return await self._answerer.answer(Asked(query=query), grant)
+        return await self._parts.answerer.answer(Asked(query=query), grant)
 
     async def query_many(
         self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
@@ -367,7 +312,7 @@ class AnalyticsCache:
             Overloaded: too many reads of this user go on already.
         """
         asked = [Asked(query=query, purpose=purpose) for query in queries]
-        return await self._answerer.answer_many(asked, grant)
+        return await self._parts.answerer.answer_many(asked, grant)
 
     async def export(self, query: Query, grant: Grant) -> Result:
         """The same, for what will leave the house: only rows that may be read and exported.
@@ -377,7 +322,7 @@ class AnalyticsCache:
             AccessDenied: the grant doesn't allow to export this, or is over.
             SourceError: neither the cache nor the database could answer.
         """
-        return await self._answerer.answer(Asked(query=query, purpose="export"), grant)
+        return await self._parts.answerer.answer(Asked(query=query, purpose="export"), grant)
 
     async def export_stream(
         self,
@@ -414,7 +359,7 @@ class AnalyticsCache:
         """
         asked = Asked(query=query, purpose="export")
         form = Form(format=format, spreadsheet=spreadsheet)
-        return await self._answerer.export_stream(asked, grant, form, chunk_rows)
+        return await self._parts.answerer.export_stream(asked, grant, form, chunk_rows)
 
     async def values(  # noqa: PLR0913 - what a query may be narrowed by
         self,
@@ -464,7 +409,7 @@ class AnalyticsCache:
             where=where,
         )
         asked = Asked(query=query, wanted="values", column=column)
-        return Values(await self._answerer.answer(asked, grant))
+        return Values(await self._parts.answerer.answer(asked, grant))
 
     async def measures(self, datasource: int, grant: Grant) -> Measures:
         """The measures, each with one frequency, of which a user has at least one row.
@@ -475,7 +420,8 @@ class AnalyticsCache:
             SourceError: neither the cache nor the database could answer.
         """
         asked = Asked(query=Query(datasource=datasource), wanted="measures")
-        return Measures(await self._answerer.answer(asked, grant), self._datasources[datasource])
+        found = await self._parts.answerer.answer(asked, grant)
+        return Measures(found, self.settings.datasource(datasource))
 
     async def invalidate(self, datasource: int, actor: str | None = None) -> Invalidation:
         """Take a data source's snapshot away: at once for readers, then from the store.
@@ -489,16 +435,7 @@ class AnalyticsCache:
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        actor = actor or self._actor
-        invalidated = partial(Invalidated, actor=actor, datasource=datasource)
-        try:
-            outcome = await invalidate(self._store, self._keys(wanted.id), actor)
-        except (WarmcubeError, asyncio.CancelledError) as error:
-            self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
-            raise
-        self._trail.note(invalidated(outcome="done", was_live=outcome.was_live, keys=outcome.keys))
-        self._forget(wanted.id)
-        return outcome
+        return await self._parts.upkeep.invalidate(wanted, actor or self._actor)
 
     async def stats(self, datasource: int) -> Stats:
         """What the cache holds of a data source.
@@ -508,7 +445,7 @@ class AnalyticsCache:
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        return await read_stats(self._store, self._keys(wanted.id), wanted, self._seal)
+        return await read_stats(self._parts.store, self._keys(wanted.id), wanted, self._parts.seal)
 
     async def health(self, datasource: int | None = None) -> Overall:
         """How well the cache is, out of what is measured now.
@@ -526,7 +463,9 @@ class AnalyticsCache:
         is_on = self.settings.cache.enabled
         return overall(
             [
-                await measure(self._store, self._keys(one.id), one, self._seal, is_on=is_on)
+                await measure(
+                    self._parts.store, self._keys(one.id), one, self._parts.seal, is_on=is_on
+                )
                 for one in wanted
             ]
         )
@@ -542,65 +481,11 @@ class AnalyticsCache:
             StoreError: the store.
         """
         wanted = self.settings.datasource(datasource)
-        live = await self._snapshots.load(wanted)
+        live = await self._parts.snapshots.load(wanted)
         partitions = {} if live is None else live.manifest.partitions
         return {
             (name.measure, name.frequency): partition.rows for name, partition in partitions.items()
         }
 
-    def _forget(self, datasource: int) -> None:
-        self._snapshots.forget(datasource)
-        self._answerer.residents.forget(datasource)
-
     def _keys(self, datasource: int) -> Keys:
         return Keys(self.settings.store.namespace, datasource)
-
-    def _wire(self, stack: AsyncExitStack) -> None:
-        settings, namespace = self.settings, self.settings.store.namespace
-        cache = settings.cache
-        if cache.metrics:
-            ids = [datasource.id for datasource in self.datasources]
-            self._observer = self.metrics = Metrics(ids, self.stats, self._metrics_folder)
-            stack.callback(self.metrics.close)
-        self._trail = open_trail(settings, is_probe=self._is_probe, stdout=self._stdout)
-        stack.push_async_callback(self._trail.close)
-        self._trail.denied = self._observer.denied
-        directory = open_directory(settings)
-        self._authoriser = Authoriser(
-            directory,
-            changed=partial(audit_directory, self._trail, self._actor, directory.name),
-            report=partial(audit_no_directory, self._trail, self._actor, directory.name),
-            is_watching=True,
-        )
-        stack.push_async_callback(self._authoriser.aclose)
-        self._snapshots = Snapshots(
-            self._store,
-            namespace,
-            self._seal,
-            ages=Ages(pointer=cache.max_pointer_age, unchecked=cache.max_unchecked_age),
-        )
-        stack.push_async_callback(self._snapshots.close)
-        self._usage = Usage(self._store, self._keys, is_kept=not self._is_probe)
-        stack.push_async_callback(self._usage.close)
-        self._jobs = Ledger(self._store, namespace)
-        self._warmer = Warmer(self._store, namespace, self._seal, warm_settings(settings))
-        self.readiness = Readiness(
-            store=self._store,
-            snapshots=self._snapshots,
-            datasources=self.datasources,
-            sources=self._sources,
-            authoriser=self._authoriser,
-            trail=self._trail,
-            is_enabled=cache.enabled,
-            is_audit_required=settings.audit.required,
-        )
-        self._answerer = Exporter(
-            self._datasources,
-            self._sources,
-            self._authoriser,
-            self._snapshots,
-            TogetherReader(self._store, self._snapshots, self._seal),
-            self._usage,
-            self._trail,
-            answer_settings(settings, processes=self._processes, observer=self._observer),
-        )

@@ -25,7 +25,7 @@ from warmcube.errors import WarmcubeError
 from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
 from warmcube.service.direct import DirectQueries
-from warmcube.service.documents import VERSION, describe
+from warmcube.service.documents.document import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe

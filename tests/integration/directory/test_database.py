@@ -259,7 +259,7 @@ async def test_a_read_that_outlives_its_right(cache: AnalyticsCache, filled: str
             "DELETE FROM user_roles WHERE user_id = 'north'",
             "UPDATE organizations SET name = 'other' WHERE id = 'south'",
         )
-        await until_denied(lambda: _check(cache._authoriser, grants["north"]), 5)
+        await until_denied(lambda: _check(cache._parts.authoriser, grants["north"]), 5)
     with pytest.raises(AccessDenied):
         await reads["north"]
     assert len(await reads["root"]) == 362  # to whom the change means nothing
@@ -272,7 +272,7 @@ async def test_a_grant_that_only_waits_ends_too(cache: AnalyticsCache, filled: s
     grant = await cache.authorize("north")
 
     async def until() -> None:
-        await until_denied(lambda: _check(cache._authoriser, grant), 10)
+        await until_denied(lambda: _check(cache._parts.authoriser, grant), 10)
 
     async def again() -> None:
         nonlocal grant

@@ -307,7 +307,7 @@ async def test_use_is_counted(cache: AnalyticsCache, tmp_path: Path) -> None:
     grant = await cache.authorize("north")
     for _ in range(3):
         await cache.query(Query(**CHARGES), grant)
-    await cache._usage.flush()
+    await cache._parts.usage.flush()
     stats = await cache.stats(1)
     assert (stats.hits, stats.misses, stats.hit_rate) == (3, 0, 1.0)
     assert (stats.rows, stats.measures, stats.practices, stats.frequencies) == (
@@ -322,7 +322,7 @@ async def test_use_of_what_is_gone_leaves_nothing(cache: AnalyticsCache, redis_u
     """What was counted before an invalidation isn't written after it; only records stay."""
     await cache.query(Query(**CHARGES), await cache.authorize("north"))
     await cache.invalidate(1)
-    await cache._usage.flush()
+    await cache._parts.usage.flush()
     async with redis.Redis.from_url(redis_url) as client:
         left = await client.keys("*")
     keys = Keys("", 1)

@@ -197,7 +197,7 @@ async def test_an_export_has_a_line_at_each_end(cache: AnalyticsCache, tmp_path:
     untouched = await cache.export_stream(Query(**CHARGES), grant)
     await untouched.aclose()
     await stream(cache, Query(**CHARGES, practices=[]), "csv")  # nothing: no export
-    await cache._trail.close()
+    await cache._parts.trail.close()
     told = [
         (line["phase"], line["outcome"], line["format"], line["rows"], line["error"])
         for line in exports(tmp_path)
@@ -236,7 +236,7 @@ async def test_a_rewarm_breaks_the_stream_off(cache: AnalyticsCache, tmp_path: P
     error = await until_broken(cache, ExportBroken, 2, lambda: cache.warm(1))
     assert "warmed anew" in str(error)
     await until_broken(cache, ExportBroken, 2, lambda: cache.invalidate(1))
-    await cache._trail.close()
+    await cache._parts.trail.close()
     ends = [line for line in exports(tmp_path) if line["phase"] == "end"]
     assert [(line["outcome"], line["error"]) for line in ends] == [("failed", "ExportBroken")] * 2
     assert all(0 < line["rows"] < 91 for line in ends)
@@ -267,7 +267,7 @@ async def test_a_store_that_is_gone_breaks_the_stream_off(
         raise StoreUnavailable("gone")
 
     async def leave() -> None:
-        monkeypatch.setattr(cache._store, "run", run)
+        monkeypatch.setattr(cache._parts.store, "run", run)
 
     error = await until_broken(cache, ExportBroken, 2, leave)
     assert "export again" in str(error)
@@ -285,7 +285,7 @@ async def test_a_right_that_ends_ends_the_stream(
         async def then() -> None:
             assert old in EXPORTING
             (tmp_path / "access.toml").write_text(EXPORTING.replace(old, new))
-            await cache._authoriser.authorize("root")  # it looks for news
+            await cache._parts.authoriser.authorize("root")  # it looks for news
 
         return then
 
@@ -298,7 +298,7 @@ async def test_a_right_that_ends_ends_the_stream(
     await become("practices", "practices")()
     inactive = become('id = "north"\nroles', 'id = "north"\nactive = false\nroles')
     await until_broken(cache, AccessDenied, 2, inactive)
-    await cache._trail.close()
+    await cache._parts.trail.close()
     ends = [line for line in exports(tmp_path) if line["phase"] == "end"]
     assert [(line["outcome"], line["error"]) for line in ends] == [("failed", "AccessDenied")] * 3
     lines = read_lines((tmp_path / ".warmcube/audit.jsonl").read_bytes())
@@ -309,13 +309,13 @@ async def test_rights_that_change_while_it_begins(
     cache: AnalyticsCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It begins anew, with what one may have now."""
-    reader = cache._answerer._reader
+    reader = cache._parts.answerer._reader
     before = reader.scan
     changed = EXPORTING.replace("practices = [101, 102]", "practices = [102]")
 
     def scan(*arguments: Any) -> Any:
         (tmp_path / "access.toml").write_text(changed)
-        cache._authoriser._looked = float("-inf")
+        cache._parts.authoriser._looked = float("-inf")
         return before(*arguments)
 
     monkeypatch.setattr(reader, "scan", scan)
@@ -332,8 +332,8 @@ async def test_a_stream_holds_no_place_while_nobody_takes_from_it(cache: Analyti
     for each in streams:
         await anext(each)
         await anext(each)
-    assert cache._answerer._running.taken == 0
-    assert cache._answerer._falling_back.taken == 0
+    assert cache._parts.answerer._running.taken == 0
+    assert cache._parts.answerer._falling_back.taken == 0
     assert len((await cache.query(Query(**CHARGES), grant)).rows()) == 91
     for each in streams:
         await each.aclose()

@@ -105,7 +105,7 @@ async def test_a_stale_snapshot_serves_and_says_so(
     environment = {"CACHE_TTL": "1", "WARMCUBE_CACHE__STALE_FOR": "1000"}
     async with make_cache(tmp_path, redis_url, facts, environment=environment) as cache:
         await cache.warm(1)
-        live = await cache._snapshots.load(cache.datasources[0])
+        live = await cache._parts.snapshots.load(cache.datasources[0])
         assert live is not None
         live.fresh_until -= 10
         result = await ask(cache)
@@ -122,7 +122,7 @@ async def test_a_broken_manifest_is_damage_not_a_cold_source(
     snapshot = (await cache.stats(1)).snapshot
     async with redis.Redis.from_url(redis_url) as client:
         await client.set(f"cache:meta:{{ds:1}}:snapshot:{snapshot}", b"x" * 100)
-    cache._snapshots.forget(1)
+    cache._parts.snapshots.forget(1)
     result = await ask(cache)
     assert result.meta.origin == "database"
     assert "damage" in result.meta.notes[0]

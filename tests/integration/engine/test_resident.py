@@ -180,7 +180,7 @@ async def test_rights_that_move_while_a_kept_answer_is_audited_move_it(
         (tmp_path / "access.toml").write_text(
             ACCESS.replace("practices = [101, 102]", "practices = [102]")
         )
-        await cache._authoriser.directory()
+        await cache._parts.authoriser.directory()
         await record(trail, event)
 
     monkeypatch.setattr(Trail, "record", meanwhile)
@@ -194,9 +194,9 @@ async def test_a_local_invalidation_and_a_local_warm_hold_at_once(
     """Nothing kept is served after them, however young."""
     for _ in range(2):
         await ask(cache, "north")
-    assert len(cache._answerer.residents) == 1
+    assert len(cache._parts.answerer.residents) == 1
     await cache.invalidate(1)
-    assert len(cache._answerer.residents) == 0
+    assert len(cache._parts.answerer.residents) == 0
     assert (await ask(cache, "north")).meta.origin == "database"
     await cache.warm(1)
     for origin in ("store", "resident"):
@@ -220,8 +220,8 @@ async def test_another_process_holds_within_the_pointers_age(
         make_cache(folder, redis_url, facts) as other,
     ):
         await cache.warm(1)
-        now = [cache._snapshots.now()]
-        cache._snapshots._clock = lambda: now[0]
+        now = [cache._parts.snapshots.now()]
+        cache._parts.snapshots._clock = lambda: now[0]
         old = await ask(cache, "north")
         execute(facts, "UPDATE ih.facts SET measure_value = measure_value + 1")
         await other.warm(1)
@@ -236,21 +236,21 @@ async def test_another_process_holds_within_the_pointers_age(
         now[0] += 0.2
         gone = await ask(cache, "north")
         assert gone.meta.origin == "database"
-        assert len(cache._answerer.residents) == 0
+        assert len(cache._parts.answerer.residents) == 0
 
 
 async def test_without_the_store_answers_are_kept_for_a_while(
     cache: AnalyticsCache, facts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then the database answers, with the same rows and a note."""
-    now = [cache._snapshots.now()]
-    cache._snapshots._clock = lambda: now[0]
+    now = [cache._parts.snapshots.now()]
+    cache._parts.snapshots._clock = lambda: now[0]
     await ask(cache, "north")
 
     async def run(*_: object, **__: object) -> list[object]:
         raise StoreUnavailable("can't reach the store at nowhere")
 
-    monkeypatch.setattr(cache._store, "run", run)
+    monkeypatch.setattr(cache._parts.store, "run", run)
     now[0] += 4.9
     assert (await ask(cache, "north")).meta.origin == "resident"
     now[0] += 1.0
@@ -266,10 +266,10 @@ async def test_what_is_kept_is_audited_and_counted_like_any_answer(
     """One line for each, which says where it came from."""
     for _ in range(3):
         await ask(cache, "north")
-    await cache._usage.flush()
+    await cache._parts.usage.flush()
     stats = await cache.stats(1)
     assert (stats.hits, stats.misses) == (3, 0)
-    await cache._trail.close()
+    await cache._parts.trail.close()
     lines = (tmp_path / ".warmcube" / "audit.jsonl").read_text().splitlines()
     found = [line for line in map(json.loads, lines) if line["event"] == "granted"]
     assert [line["origin"] for line in found] == ["store", "resident", "resident"]

@@ -78,8 +78,8 @@ async def cold_cache(
     """A cache that has to ask the database, and the gate before it."""
     environment = {f"WARMCUBE_{name.upper()}": str(value) for name, value in settings.items()}
     async with make_cache(folder, redis_url, facts, environment=environment) as cache:
-        gate = Gate(cache._sources["main"])
-        cache._sources["main"] = gate
+        gate = Gate(cache._parts.sources["main"])
+        cache._parts.sources["main"] = gate
         yield cache, gate
 
 
@@ -97,7 +97,7 @@ async def test_the_database_gets_only_so_many_reads_at_a_time(
     async with cold_cache(tmp_path, redis_url, facts, cache__fallback_slots=3) as (cache, gate):
         grants = [await cache.authorize(user) for user in ("root", "north", "provider")]
         asked = [asyncio.create_task(cache.query(CHARGES, grants[n % 3])) for n in range(12)]
-        slots = cache._answerer._falling_back
+        slots = cache._parts.answerer._falling_back
         await until(lambda: slots.waiting == 9)
         assert (slots.taken, gate.inside) == (3, 3)
         gate.open.set()
@@ -124,13 +124,13 @@ async def test_waiting_for_the_database_ends_at_the_deadline(
         root, north = await cache.authorize("root"), await cache.authorize("north")
         first = asyncio.create_task(cache.query(CHARGES, root))
         await until(lambda: gate.inside == 1)
-        cache._answerer._seconds = 0.05
+        cache._parts.answerer._seconds = 0.05
         with pytest.raises(Overloaded, match="fallback_slots = 1") as caught:
             await cache.query(CHARGES, north)
         assert caught.value.retry_after > 0
         gate.open.set()
         assert (await first).rows() == [{"count": ROOTS}]
-        cache._answerer._seconds = 10.0
+        cache._parts.answerer._seconds = 10.0
         assert (await cache.query(CHARGES, north)).rows() == [{"count": NORTHS}]
 
 
@@ -145,11 +145,11 @@ async def test_a_user_has_only_so_many_reads_at_a_time(
         await until(lambda: gate.inside == 2)
         theirs = asyncio.create_task(cache.query(CHARGES, north))
         await until(lambda: gate.inside == 3)
-        assert cache._answerer._running.waiting == 4
-        cache._answerer._seconds = 0.05
+        assert cache._parts.answerer._running.waiting == 4
+        cache._parts.answerer._seconds = 0.05
         with pytest.raises(Overloaded, match="running_per_user = 2"):
             await cache.query(CHARGES, root)
-        cache._answerer._seconds = 10.0
+        cache._parts.answerer._seconds = 10.0
         gate.open.set()
         assert (await theirs).rows() == [{"count": NORTHS}]
         assert [result.rows() for result in await asyncio.gather(*mine)] == [[{"count": ROOTS}]] * 6

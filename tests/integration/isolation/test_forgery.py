@@ -240,7 +240,7 @@ async def test_use_is_counted_in_its_place(
         for attempt in attempts("use", 50):
             await ask(cache, attempt)
         store.commands.clear()
-        await cache._usage.flush()
+        await cache._parts.usage.flush()
         written = [
             (name, parse_key(key, NAMESPACE)) for name, key, *_ in map(_plain, store.commands)
         ]

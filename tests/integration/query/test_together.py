@@ -51,9 +51,9 @@ async def cache(tmp_path: Path, redis_url: str, facts: str) -> AsyncIterator[Ana
 @pytest.fixture
 def recorded(cache: AnalyticsCache) -> RecordingStore:
     """What the cache's reads ask of the store from now on."""
-    store = RecordingStore(cache._store)
-    cache._snapshots._store = store
-    cache._answerer._reader._store = store
+    store = RecordingStore(cache._parts.store)
+    cache._parts.snapshots._store = store
+    cache._parts.answerer._reader._store = store
     return store
 
 
@@ -263,7 +263,7 @@ async def test_every_query_has_its_line_in_the_audit(cache: AnalyticsCache, tmp_
         ],
         grant,
     )
-    await cache._trail.close()
+    await cache._parts.trail.close()
     lines = read_lines((tmp_path / ".warmcube/audit.jsonl").read_bytes())
     told = [(each["event"], each.get("rows")) for each in lines if each.get("subject") == "north"]
     assert sorted(told, key=str) == [
@@ -285,7 +285,7 @@ async def test_each_query_counts_as_a_hit_or_a_miss(cache: AnalyticsCache, redis
         await client.delete(*await client.keys("cache:*Charges*:p:101:prov:3"))
     answers = await ask(cache, "north", *queries)
     assert {answer.meta.origin for answer in answers} == {"database"}
-    await cache._usage.flush()
+    await cache._parts.usage.flush()
     stats = await cache.stats(1)
     assert (stats.hits, stats.misses) == (3, 3)
 
@@ -386,7 +386,7 @@ async def test_rights_that_change_meanwhile_change_the_whole_batch(
 ) -> None:
     """Answers that were read under rights that are gone aren't given: all are read anew."""
     grant = await cache.authorize("north")
-    reader = cache._answerer._reader
+    reader = cache._parts.answerer._reader
     before = reader.read_together
     changed = ACCESS.replace("practices = [101, 102]", "practices = [102]")
 
@@ -394,7 +394,7 @@ async def test_rights_that_change_meanwhile_change_the_whole_batch(
         found = await before(*arguments)
         if (tmp_path / "access.toml").read_text() != changed:
             (tmp_path / "access.toml").write_text(changed)
-            await cache._authoriser.authorize("root")  # it looks for news
+            await cache._parts.authoriser.authorize("root")  # it looks for news
         return found
 
     monkeypatch.setattr(reader, "read_together", read_slowly)
@@ -415,14 +415,14 @@ async def test_a_user_who_is_gone_meanwhile_is_given_nothing(
 ) -> None:
     """The batch as a whole is denied."""
     grant = await cache.authorize("north")
-    reader = cache._answerer._reader
+    reader = cache._parts.answerer._reader
     before = reader.read_together
 
     async def read_slowly(*arguments: Any) -> Any:
         found = await before(*arguments)
         gone = ACCESS.replace('id = "north"\nroles', 'id = "north"\nactive = false\nroles')
         (tmp_path / "access.toml").write_text(gone)
-        await cache._authoriser.authorize("root")
+        await cache._parts.authoriser.authorize("root")
         return found
 
     monkeypatch.setattr(reader, "read_together", read_slowly)
@@ -469,8 +469,8 @@ async def test_lists_can_be_read_along(cache: AnalyticsCache, *, is_warm: bool) 
         Asked(query=query),
         Asked(query=query, wanted="values", column="note"),
     ]
-    together_ = await cache._answerer.answer_many(asked, grant)
-    alone = [await cache._answerer.answer(each, grant) for each in asked]
+    together_ = await cache._parts.answerer.answer_many(asked, grant)
+    alone = [await cache._parts.answerer.answer(each, grant) for each in asked]
     for one, other in zip(together_, alone, strict=True):
         assert isinstance(one, Result)
         assert sorted(map(str, one.rows())) == sorted(map(str, other.rows()))
@@ -478,14 +478,14 @@ async def test_lists_can_be_read_along(cache: AnalyticsCache, *, is_warm: bool) 
 
 async def test_no_line_no_answer(cache: AnalyticsCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """What can't be audited isn't given, where that is required; the others are."""
-    record = cache._trail.record
+    record = cache._parts.trail.record
 
     async def refuse_one(event: Any) -> None:
         if event.request.practices is not None:
             raise AuditError("the sink is full")
         await record(event)
 
-    monkeypatch.setattr(cache._trail, "record", refuse_one)
+    monkeypatch.setattr(cache._parts.trail, "record", refuse_one)
     grant = await cache.authorize("north")
     lost, given = await cache.query_many(
         [Query(**CHARGES, practices=[101]), Query(**CHARGES)], grant

@@ -73,7 +73,7 @@ async def test_denials_are_audited(client: httpx.AsyncClient, tmp_path: Path) ->
     def lines() -> list[dict[str, Any]]:
         return [json.loads(line) for line in audit.read_text().splitlines()]
 
-    service_trail = client._transport.app.state.service.cache._trail  # type: ignore[attr-defined]
+    service_trail = client._transport.app.state.service.cache._parts.trail  # type: ignore[attr-defined]
     await service_trail.close()
     (denied,) = (line for line in lines() if line["event"] == "denied")
     assert (denied["actor"], denied["subject"], denied["action"], denied["reason"]) == (
@@ -159,7 +159,7 @@ async def test_the_hit_rate_is_that_of_what_was_done(plain: Opened, redis_url: s
         answered = await client.post("/api/query", json=query_of(), headers=as_user("root"))
         assert answered.json()["meta"]["origin"] == "store"
     # Damage under an unchanged pointer is a miss: the database answers.
-    snapshot = (await cache._snapshots.load(cache.datasources[0])) or pytest.fail("cold")
+    snapshot = (await cache._parts.snapshots.load(cache.datasources[0])) or pytest.fail("cold")
     name = PartitionName("Charges", "Monthly")
     version = str(snapshot.manifest.partitions[name].version)
     own = Keys("", 1).partition(name, version)
@@ -169,7 +169,7 @@ async def test_the_hit_rate_is_that_of_what_was_done(plain: Opened, redis_url: s
         await store.delete(own.entry(member))
     answered = await client.post("/api/query", json=query_of(), headers=as_user("root"))
     assert answered.json()["meta"]["origin"] == "database"
-    await cache._usage.flush()
+    await cache._parts.usage.flush()
     after = await health(client)
     assert (after["hits"], after["misses"]) == (3, 1)
     assert after["parts"]["hit_rate"] == 0.75
@@ -185,7 +185,7 @@ async def test_a_partition_that_lost_its_proof(
     client: httpx.AsyncClient, app: FastAPI, redis_url: str
 ) -> None:
     """Nothing in it counts as there, since nothing in it can be answered with."""
-    snapshot = await cache_of(app)._snapshots.load(cache_of(app).datasources[0])
+    snapshot = await cache_of(app)._parts.snapshots.load(cache_of(app).datasources[0])
     assert snapshot is not None
     name = PartitionName("Charges", "Weekly")
     partition = snapshot.manifest.partitions[name]

@@ -107,7 +107,7 @@ async def test_what_waits_for_its_turn(
     """It stays alive however long that takes, and ends at once with the service."""
     namespace = cache.settings.store.namespace
     brief = Ledger(cache.store, namespace, alive_seconds=1.0)
-    monkeypatch.setattr(cache, "_jobs", brief)
+    monkeypatch.setattr(cache._parts, "jobs", brief)
     warming = Warming(cache.settings, cache, WAITS)
     async with warming._turn:  # as if another job were at work
         job = await warming.start(1, actor="ana")

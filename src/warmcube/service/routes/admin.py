@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from warmcube.observe.health import WEIGHTS
 from warmcube.service.context import Caller, Service
-from warmcube.service.documents_admin import HEALTH, INVALIDATE, STATS
+from warmcube.service.documents.admin import HEALTH, INVALIDATE, STATS
 from warmcube.service.routes.named import (
     PREFIX,
     datasource_in_body,

@@ -18,7 +18,7 @@ from warmcube.query.parse import query_from_dict
 from warmcube.query.result import Result
 from warmcube.query.wording import shown
 from warmcube.service.context import Caller, Service
-from warmcube.service.documents import DATASOURCES, MEASURES, ORGANIZATIONS, VALUES
+from warmcube.service.documents.listing import DATASOURCES, MEASURES, ORGANIZATIONS, VALUES
 from warmcube.service.forms import meta_json
 from warmcube.service.route import ProblemRoute
 from warmcube.service.strict import parameters, parse_body, whole_number

@@ -15,7 +15,7 @@ from warmcube.query.parse import query_from_dict
 from warmcube.service.answers import answer, tagged_answer
 from warmcube.service.batches import answer_batch, batch_of
 from warmcube.service.context import Caller, Service
-from warmcube.service.documents import BATCH, EXPORT, QUERY, QUERY_GET
+from warmcube.service.documents.query import BATCH, EXPORT, QUERY, QUERY_GET
 from warmcube.service.downloads import download, export_of, file_form
 from warmcube.service.forms import FORM_FIELDS, Form, form_of
 from warmcube.service.route import ProblemRoute

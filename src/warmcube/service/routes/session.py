@@ -24,7 +24,7 @@ from warmcube.errors import (
     WarmcubeError,
 )
 from warmcube.service.context import Service
-from warmcube.service.session_documents import OIDC, OIDC_CALLBACK, SIGN_IN, SIGN_OUT, WHO
+from warmcube.service.documents.session import OIDC, OIDC_CALLBACK, SIGN_IN, SIGN_OUT, WHO
 from warmcube.service.strict import body_json, one_of, parameters
 
 __all__ = ["session_routes"]

@@ -15,7 +15,7 @@ from warmcube.errors import AccessDenied, InvalidQuery, WarmInProgress
 from warmcube.jobs.job import Job, datasource_of_job
 from warmcube.query.wording import shown
 from warmcube.service.context import Caller, Service
-from warmcube.service.documents_admin import EVENTS, STATUS, WARM
+from warmcube.service.documents.admin import EVENTS, STATUS, WARM
 from warmcube.service.events import EventStream, job_events, parse_last_id
 from warmcube.service.routes.named import (
     PREFIX,

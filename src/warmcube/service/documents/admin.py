@@ -1,26 +1,25 @@
-"""The OpenAPI document of the admin routes."""
+"""What the document says of the admin routes."""
 
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from warmcube.jobs.job import JobState
 from warmcube.observe.health import WEIGHTS, HealthState
 from warmcube.observe.stats import Stats
-from warmcube.service.documents import Schema, body_of, operation, schema_object
+from warmcube.service.documents.shapes import (
+    Schema,
+    body_of,
+    closed,
+    json_answer,
+    list_of,
+    operation,
+    parameter,
+    schema_object,
+)
 
 __all__ = ["EVENTS", "HEALTH", "INVALIDATE", "STATS", "STATUS", "WARM"]
-
-
-def _closed(**properties: Schema) -> Schema:
-    """An object that has all of these members."""
-    return schema_object(properties, required=properties)
-
-
-def _list_of(schema: Schema) -> Schema:
-    return {"type": "array", "items": schema}
-
 
 _TEXT: Final[Schema] = {"type": "string"}
 _MAYBE_TEXT: Final[Schema] = {"type": ["string", "null"]}
@@ -30,7 +29,6 @@ _MAYBE_COUNT: Final[Schema] = {"type": ["integer", "null"], "minimum": 0}
 _SHARE: Final[Schema] = {"type": "number", "minimum": 0, "maximum": 1}
 _MAYBE_SHARE: Final[Schema] = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _MAYBE_NUMBER: Final[Schema] = {"type": ["number", "null"]}
-
 _STAT_TYPES: Final[dict[str, Schema]] = {
     "int": _COUNT,
     "int | None": _MAYBE_COUNT,
@@ -38,9 +36,9 @@ _STAT_TYPES: Final[dict[str, Schema]] = {
     "str | None": _MAYBE_TEXT,
     "float | None": _MAYBE_NUMBER,
 }
-_STATS: Final = _closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fields(Stats)})
 
-_JOB: Final = _closed(
+_STATS: Final = closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fields(Stats)})
+_JOB: Final = closed(
     id=_TEXT,
     datasource=_COUNT,
     actor={**_TEXT, "description": "who asked for it"},
@@ -59,15 +57,15 @@ _JOB: Final = _closed(
     started=_MAYBE_INSTANT,
     updated=_MAYBE_INSTANT,
     ended=_MAYBE_INSTANT,
-    failure={"anyOf": [_closed(kind=_TEXT, message=_TEXT), {"type": "null"}]},
+    failure={"anyOf": [closed(kind=_TEXT, message=_TEXT), {"type": "null"}]},
     report={"type": ["object", "null"], "description": "what the warm did"},
 )
-_MAYBE_JOB: Final[Schema] = {"anyOf": [_JOB, {"type": "null"}]}
 
+_MAYBE_JOB: Final[Schema] = {"anyOf": [_JOB, {"type": "null"}]}
 _STATE: Final[Schema] = {"type": "string", "enum": list(get_args(HealthState))}
 _SCORE: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 100}
-_PARTS: Final = _closed(**dict.fromkeys(WEIGHTS, _MAYBE_SHARE))
-_HEALTH_OF_ONE: Final = _closed(
+_PARTS: Final = closed(**dict.fromkeys(WEIGHTS, _MAYBE_SHARE))
+_HEALTH_OF_ONE: Final = closed(
     datasource=_COUNT,
     name=_TEXT,
     state=_STATE,
@@ -84,25 +82,14 @@ _HEALTH_OF_ONE: Final = _closed(
     found=_MAYBE_COUNT,
 )
 
+_DATASOURCE: Final = parameter(
+    "datasource", "the id of a data source; all of them without it", {"type": "integer"}
+)
 
-def _answer(description: str, schema: Schema, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"schema": schema}}
-    return {status: {"description": description, "content": content}}
+_OF_JOB: Final = parameter(
+    "job", "the id of a job, instead of a data source", {"type": "string", "minLength": 1}
+)
 
-
-def _parameter(name: str, description: str) -> dict[str, Any]:
-    kind: Schema = {"type": "string", "minLength": 1} if name == "job" else {"type": "integer"}
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": description,
-        "schema": kind,
-    }
-
-
-_DATASOURCE: Final = _parameter("datasource", "the id of a data source; all of them without it")
-_OF_JOB: Final = _parameter("job", "the id of a job, instead of a data source")
 _NAMED: Final[Schema] = {
     "anyOf": [{"type": "integer"}, {"const": "all"}],
     "description": 'the id of a data source, or "all"',
@@ -110,38 +97,40 @@ _NAMED: Final[Schema] = {
 
 STATS: Final = operation(
     "What the cache holds",
-    answers=_answer(
-        "Of each data source; null is what isn't known.", _closed(datasources=_list_of(_STATS))
+    answers=json_answer(
+        "Of each data source; null is what isn't known.", closed(datasources=list_of(_STATS))
     ),
     problems_of=(401, 403, 404, 422, 503),
     more={"parameters": [_DATASOURCE]},
 )
+
 HEALTH: Final = operation(
     "How well the cache is",
-    answers=_answer(
+    answers=json_answer(
         "A score out of measured parts, of each data source and of all together; a part that "
         "isn't measured is null, and counts for nothing.",
-        _closed(
-            weights=_closed(**{name: {"const": weight} for name, weight in WEIGHTS.items()}),
+        closed(
+            weights=closed(**{name: {"const": weight} for name, weight in WEIGHTS.items()}),
             state=_STATE,
             score=_SCORE,
             parts=_PARTS,
-            datasources=_list_of(_HEALTH_OF_ONE),
+            datasources=list_of(_HEALTH_OF_ONE),
         ),
     ),
     problems_of=(401, 403, 404, 422, 503),
     more={"parameters": [_DATASOURCE]},
 )
+
 WARM: Final = operation(
     "Warm a data source, or all",
-    answers=_answer(
+    answers=json_answer(
         "The jobs that were started, and what was being warmed anyway. Location tells how they "
         "get on.",
-        _closed(
+        closed(
             job={**_MAYBE_TEXT, "description": "the id of the job, if one data source was named"},
-            jobs=_list_of(_JOB),
-            busy=_list_of(
-                _closed(datasource=_COUNT, by=_TEXT, since=_MAYBE_INSTANT, job=_MAYBE_TEXT)
+            jobs=list_of(_JOB),
+            busy=list_of(
+                closed(datasource=_COUNT, by=_TEXT, since=_MAYBE_INSTANT, job=_MAYBE_TEXT)
             ),
         ),
         202,
@@ -162,31 +151,33 @@ WARM: Final = operation(
         {"datasource": 1},
     ),
 )
+
 STATUS: Final = operation(
     "How warms get on, and how the last ones ended",
-    answers=_answer(
+    answers=json_answer(
         "Of each data source who is warming it, the job that is queued or runs, and the last "
         "fifty, newest first; or the one job.",
         {
             "anyOf": [
-                _closed(
-                    datasources=_list_of(
-                        _closed(
+                closed(
+                    datasources=list_of(
+                        closed(
                             datasource=_COUNT,
                             name=_TEXT,
                             warming={**_MAYBE_TEXT, "description": "who holds the lease"},
                             active=_MAYBE_JOB,
-                            history=_list_of(_JOB),
+                            history=list_of(_JOB),
                         )
                     )
                 ),
-                _closed(job=_JOB),
+                closed(job=_JOB),
             ]
         },
     ),
     problems_of=(401, 403, 404, 422, 503),
     more={"parameters": [_DATASOURCE, _OF_JOB]},
 )
+
 EVENTS: Final = operation(
     "Follow warms as they get on",
     answers={
@@ -213,13 +204,14 @@ EVENTS: Final = operation(
         ]
     },
 )
+
 INVALIDATE: Final = operation(
     "Take a data source's snapshot away, or all",
-    answers=_answer(
+    answers=json_answer(
         "Until they are warm again, the database answers.",
-        _closed(
-            invalidated=_list_of(
-                _closed(datasource=_COUNT, was_live={"type": "boolean"}, keys=_COUNT)
+        closed(
+            invalidated=list_of(
+                closed(datasource=_COUNT, was_live={"type": "boolean"}, keys=_COUNT)
             )
         ),
     ),

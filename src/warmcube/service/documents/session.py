@@ -1,10 +1,16 @@
-"""What the OpenAPI document says of ``/api/session``."""
+"""What the document says of ``/api/session``."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from warmcube.service.documents import body_of, operation, schema_object
+from warmcube.service.documents.shapes import (
+    body_of,
+    json_answer,
+    operation,
+    parameter,
+    schema_object,
+)
 
 __all__ = ["OIDC", "OIDC_CALLBACK", "SIGN_IN", "SIGN_OUT", "WHO"]
 
@@ -21,24 +27,8 @@ _WHO: Final = schema_object(
     },
     required=("user", "method", "csrf_token"),
 )
-_KNOWN: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "Who is signed in.",
-        "content": {"application/json": {"schema": _WHO}},
-    }
-}
 
-
-def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": description,
-        "schema": schema,
-    }
-
-
+_KNOWN: Final = json_answer("Who is signed in.", _WHO)
 _CSRF: Final[dict[str, Any]] = {
     "name": "X-CSRF-Token",
     "in": "header",
@@ -64,6 +54,7 @@ SIGN_IN: Final = operation(
         ),
     },
 )
+
 WHO: Final = operation("Who is signed in", answers=_KNOWN, problems_of=(401, 403, 422, 503))
 SIGN_OUT: Final = operation(
     "Sign out",
@@ -71,7 +62,7 @@ SIGN_OUT: Final = operation(
     problems_of=(401, 403, 404, 422, 503),
     more={
         "parameters": [
-            _parameter(
+            parameter(
                 "everywhere",
                 "whether all sessions of the user end",
                 {"type": "string", "enum": ["true", "false"]},
@@ -80,6 +71,7 @@ SIGN_OUT: Final = operation(
         ]
     },
 )
+
 OIDC: Final = operation(
     "Sign in at the identity provider",
     answers={303: {"description": "To the provider."}},
@@ -87,10 +79,11 @@ OIDC: Final = operation(
     more={
         **_OPEN,
         "parameters": [
-            _parameter("next", "a path of this service to go to afterwards", {"type": "string"})
+            parameter("next", "a path of this service to go to afterwards", {"type": "string"})
         ],
     },
 )
+
 OIDC_CALLBACK: Final = operation(
     "Where the identity provider sends the browser back to",
     answers={303: {"description": "Signed in: to where the user wanted to go."}},
@@ -98,7 +91,7 @@ OIDC_CALLBACK: Final = operation(
     more={
         **_OPEN,
         "parameters": [
-            _parameter(name, description, {"type": "string"})
+            parameter(name, description, {"type": "string"})
             for name, description in (
                 ("state", "of the login"),
                 ("code", "to exchange for an ID token"),
