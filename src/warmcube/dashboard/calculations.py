@@ -32,9 +32,7 @@ COMPARISON: Final = ".comparison"
 Figure: TypeAlias = Decimal | None
 Figures: TypeAlias = Sequence[Figure]
 
-_EXACT: Final = Context(
-    prec=min(MAX_PREC, 1_000_000), Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact]
-)
+_EXACT: Final = Context(prec=1_000_000, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
 
 
 def add(first: Figure, second: Figure) -> Figure:
