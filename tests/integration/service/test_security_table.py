@@ -99,7 +99,7 @@ async def ask(client: httpx.AsyncClient, asked: Asked, headers: dict[str, str]) 
 
 def _is_shown(answered: httpx.Response) -> bool:
     """Whether it is a page."""
-    return answered.headers.get("content-type", "").startswith("text/html")
+    return str(answered.headers.get("content-type", "")).startswith("text/html")
 
 
 def bearing(authorization: str | None) -> dict[str, str]:
