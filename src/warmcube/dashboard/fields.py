@@ -462,6 +462,7 @@ DASHBOARD: Final = Table(
             _DATES,
             "what the page begins with: a preset, or `start` and `end`; `last_12_full_months`",
         ),
+        "where": field_of(_WHERE, "conditions on all charts, besides their own"),
         "filters": field_of(
             Items(of=_COLUMN, noun="columns", most=20),
             "columns that the filter bar offers, besides organization, practices, providers and "

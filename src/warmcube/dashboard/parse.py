@@ -24,6 +24,7 @@ from warmcube.dashboard.fields import DASHBOARD
 from warmcube.dashboard.relations import FIGURES, PIES, check_chart, check_ids
 from warmcube.dashboard.shapes import WRONG, Fields
 from warmcube.dashboard.troubles import Place, Trouble, Troubles
+from warmcube.model.request import Filter
 
 __all__ = ["Parsed", "parse"]
 
@@ -120,11 +121,13 @@ def _dashboard(fields: Fields, defaults: Fields) -> Dashboard:
         **{name: fields[name] for name in plain if name in fields},
         roles=tuple(fields.get("roles", ())),
         filters=tuple(fields.get("filters", ())),
-        charts=tuple(_chart(each, defaults) for each in fields["charts"]),
+        charts=tuple(
+            _chart(each, defaults, tuple(fields.get("where", ()))) for each in fields["charts"]
+        ),
     )
 
 
-def _chart(given: Fields, defaults: Fields) -> Chart:
+def _chart(given: Fields, defaults: Fields, where: tuple[Filter, ...]) -> Chart:
     fields = _with_defaults(given, defaults)
     currency = defaults.get("currency", DEFAULT_CURRENCY)
     plain = (
@@ -135,7 +138,7 @@ def _chart(given: Fields, defaults: Fields) -> Chart:
         **{name: fields[name] for name in plain if name in fields},
         series=tuple(_series(each, fields, currency) for each in fields["all_series"]),
         calculations=tuple(_calculation(each, currency) for each in fields["all_calculations"]),
-        where=tuple(fields.get("where", ())),
+        where=(*where, *fields.get("where", ())),
         format=_in(currency, fields.get("format")) or Format(),
         is_percent=fields.get("percent", False),
         comparison=fields.get("compare"),

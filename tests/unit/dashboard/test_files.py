@@ -149,8 +149,8 @@ async def test_what_holds_between_files(shelf: Shelf) -> None:
         "b.toml: id = 'one': a.toml has this id already; give another",
         "c.toml: datasource = 2: there is no such data source; expected one of 1",
         (
-            "a.toml: charts[0].drill (chart 'charges') = 'two': there is no such dashboard; expected "
-            "one of c, one"
+            "a.toml: charts[0].drill (chart 'charges') = 'two': there is no such dashboard; "
+            "expected one of c, one"
         ),
         (
             "b.toml: charts[0].drill (chart 'charges') = 'on': there is no such dashboard; did you "
