@@ -182,10 +182,16 @@ class Renderer:
             meta=_meta_of_page(plan, answers, rendered, started),
         )
 
-    def _resolver(self, zone: str) -> Callable[[str], DateRange]:
-        """What presets mean now, somewhere."""
+    def _resolver(self, zone: str) -> Callable[[str | DateRange], DateRange]:
+        """What presets mean now, somewhere; days that stay are what they are."""
         now, place = self._clock(), time_zone(zone)
-        return lambda preset: resolve(preset, now, place, self._week_start)
+
+        def resolved(dates: str | DateRange) -> DateRange:
+            if isinstance(dates, DateRange):
+                return dates
+            return resolve(dates, now, place, self._week_start)
+
+        return resolved
 
     async def _ask(self, plan: Plan, grant: Grant) -> Sequence[Result | WarmcubeError]:
         if not plan.queries:
@@ -220,7 +226,7 @@ def _page_dates(
     dashboard: Dashboard,
     filters: UniversalFilters,
     datasource: Datasource,
-    resolved: Callable[[str], DateRange],
+    resolved: Callable[[str | DateRange], DateRange],
 ) -> DateRange:
     if datasource.roles.date is None:
         return DateRange()
