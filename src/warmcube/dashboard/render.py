@@ -50,7 +50,7 @@ __all__ = ["Dashboards", "GivenDashboards", "Renderer", "Rows"]
 class Dashboards(Protocol):
     """Where the definitions are."""
 
-    def current(self) -> Mapping[str, Dashboard]:
+    async def current(self) -> Mapping[str, Dashboard]:
         """All of them, by id."""
         ...
 
@@ -65,7 +65,7 @@ class GivenDashboards:
     def __init__(self, *dashboards: Dashboard) -> None:
         self._by_id = {each.id: each for each in dashboards}
 
-    def current(self) -> Mapping[str, Dashboard]:
+    async def current(self) -> Mapping[str, Dashboard]:
         """All of them, by id."""
         return self._by_id
 
@@ -92,13 +92,13 @@ class _View:
         grant: the viewer's, as it counts now.
         page: what all charts have in common.
         narrowed: the filters.
-        resolved: the days of a preset.
+        resolved: the days of a preset, or days as they are.
     """
 
     grant: Grant
     page: Page
     narrowed: Narrowed
-    resolved: Callable[[str], DateRange]
+    resolved: Callable[[str | DateRange], DateRange]
 
     def dates_of(self, chart: Chart) -> tuple[DateRange, DateRange | None]:
         """The days that a chart is about, and those that it is compared with."""
@@ -129,7 +129,7 @@ class Renderer:
         self._week_start = week_start
         self._clock = clock
 
-    def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
+    async def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
         """Those that exist for a viewer, by id.
 
         Raises:
@@ -139,18 +139,18 @@ class Renderer:
         held = {each.role for each in grant.roles}
         return tuple(
             each
-            for _, each in sorted(self._library.current().items())
+            for _, each in sorted((await self._library.current()).items())
             if each.datasource in readable and (not each.roles or held & set(each.roles))
         )
 
-    def dashboard(self, id: str, grant: Grant) -> Dashboard:
+    async def dashboard(self, id: str, grant: Grant) -> Dashboard:
         """One of them.
 
         Raises:
             UnknownDashboard: it doesn't exist, for this viewer.
             AccessDenied: the grant is over.
         """
-        for each in self.dashboards(grant):
+        for each in await self.dashboards(grant):
             if each.id == id:
                 return each
         raise UnknownDashboard(
@@ -250,8 +250,12 @@ class Renderer:
         now, zone = self._clock(), time_zone(filters.time_zone or datasource.time_zone)
         has_dates = datasource.roles.date is not None
 
-        def resolved(wanted: str) -> DateRange:
-            return resolve(wanted, now, zone, self._week_start) if has_dates else DateRange()
+        def resolved(wanted: str | DateRange) -> DateRange:
+            if not has_dates:
+                return DateRange()
+            if isinstance(wanted, DateRange):  # days that stay are what they are
+                return wanted
+            return resolve(wanted, now, zone, self._week_start)
 
         dates = DateRange(start=filters.start, end=filters.end)
         if filters.start is None and filters.end is None:

@@ -47,7 +47,7 @@ def dashboard_routes(service: Service) -> APIRouter:
         caller: Caller = Depends(service.caller),  # noqa: FAST002, B008 - a closure's annotations can't be resolved
     ) -> Response:
         parameters(request)
-        found = [_listed(each) for each in renderer.dashboards(caller.grant)]
+        found = [_listed(each) for each in await renderer.dashboards(caller.grant)]
         return await json_response(request, orjson.dumps({"dashboards": found}))
 
     @routes.get("/api/dashboards/{dashboard}", **DASHBOARD)
@@ -57,7 +57,7 @@ def dashboard_routes(service: Service) -> APIRouter:
         caller: Caller = Depends(service.caller),  # noqa: FAST002, B008
     ) -> Response:
         parameters(request)
-        found = renderer.dashboard(dashboard, caller.grant)
+        found = await renderer.dashboard(dashboard, caller.grant)
         document = await renderer.describe(found, caller.grant)
         return await json_response(request, orjson.dumps(document))
 
@@ -68,7 +68,7 @@ def dashboard_routes(service: Service) -> APIRouter:
         caller: Caller = Depends(service.caller),  # noqa: FAST002, B008
     ) -> Response:
         parameters(request)
-        found = renderer.dashboard(dashboard, caller.grant)
+        found = await renderer.dashboard(dashboard, caller.grant)
         data = await body_json(request, most=limits.body, depth=limits.depth)
         given = fields_of(data, _FIELDS)
         rendered = await renderer.render(
@@ -91,7 +91,7 @@ def _add_chart_routes(routes: APIRouter, service: Service) -> None:
         caller: Caller = Depends(service.caller),  # noqa: FAST002, B008
     ) -> Response:
         parameters(request)
-        found = renderer.dashboard(dashboard, caller.grant)
+        found = await renderer.dashboard(dashboard, caller.grant)
         data = await body_json(request, most=limits.body, depth=limits.depth)
         given = fields_of(data, _DATA_FIELDS)
         form = figures_form(given)
@@ -108,7 +108,7 @@ def _add_chart_routes(routes: APIRouter, service: Service) -> None:
         caller: Caller = Depends(service.caller),  # noqa: FAST002, B008
     ) -> Response:
         parameters(request)
-        found = renderer.dashboard(dashboard, caller.grant)
+        found = await renderer.dashboard(dashboard, caller.grant)
         data = await body_json(request, most=limits.body, depth=limits.depth)
         given = fields_of(data, (*MARK_FIELDS, "filters", *FORM_FIELDS))
         form = form_of(given)
