@@ -48,7 +48,7 @@ _SLOWEST: Final[tuple[Origin, ...]] = ("resident", "store", "database")
 class Dashboards(Protocol):
     """Where the definitions are."""
 
-    def current(self) -> Mapping[str, Dashboard]:
+    async def current(self) -> Mapping[str, Dashboard]:
         """All of them, by id."""
         ...
 
@@ -63,7 +63,7 @@ class GivenDashboards:
     def __init__(self, *dashboards: Dashboard) -> None:
         self._by_id = {each.id: each for each in dashboards}
 
-    def current(self) -> Mapping[str, Dashboard]:
+    async def current(self) -> Mapping[str, Dashboard]:
         """All of them, by id."""
         return self._by_id
 
@@ -90,7 +90,7 @@ class Renderer:
         self._week_start = week_start
         self._clock = clock
 
-    def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
+    async def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
         """Those that exist for a viewer, by id.
 
         Raises:
@@ -100,18 +100,18 @@ class Renderer:
         held = {each.role for each in grant.roles}
         return tuple(
             each
-            for _, each in sorted(self._library.current().items())
+            for _, each in sorted((await self._library.current()).items())
             if each.datasource in readable and (not each.roles or held & set(each.roles))
         )
 
-    def dashboard(self, id: str, grant: Grant) -> Dashboard:
+    async def dashboard(self, id: str, grant: Grant) -> Dashboard:
         """One of them.
 
         Raises:
             UnknownDashboard: it doesn't exist, for this viewer.
             AccessDenied: the grant is over.
         """
-        for each in self.dashboards(grant):
+        for each in await self.dashboards(grant):
             if each.id == id:
                 return each
         raise UnknownDashboard(
