@@ -301,7 +301,8 @@ class AnalyticsCache:
         Args:
             queries: the questions; some may be wrong, or not allowed.
             grant: from `authorize`.
-            purpose: "export" for answers that will leave the house, as `export` gives them.
+            purpose: "export" for answers that will leave the house, as `export` gives them;
+                "embed" for those that another site shows.
 
         Returns:
             for each query, in their order, its answer, or the error that it would have raised.

@@ -28,6 +28,7 @@ class DenialReason(StrEnum):
     NO_PERMISSION = "no read permission in force"
     NO_READ = "no permission to read this data source"
     NO_EXPORT = "no permission to export this data source"
+    NO_EMBED = "no permission to embed this data source"
     NO_CACHE = "no permission for the cache"
     UNKNOWN_DATASOURCE = "unknown data source"
     ORGANIZATION_OUTSIDE = "organization outside the scope"
@@ -40,6 +41,9 @@ class DenialReason(StrEnum):
     WRONG_CREDENTIALS = "wrong user or password"
     TOO_MANY_ATTEMPTS = "too many attempts"
     PROVIDER_LOGIN = "login at the identity provider"
+    EMBED_TOKEN = "token of an embed"  # noqa: S105 - it names a reason
+    EMBED_OVER = "dashboard not open to whoever embedded it"
+    NOT_OWN_EMBED = "another's embed"
     DIRECTORY_UNREADABLE = "directory unreadable"
     OTHER = "other"
 
@@ -86,6 +90,8 @@ def _not_signed_in(
         return DenialReason.TOO_MANY_ATTEMPTS, None
     if error.code == "password":
         return DenialReason.WRONG_CREDENTIALS, None
+    if error.code.startswith("embed-"):
+        return DenialReason.EMBED_TOKEN, error.code.removeprefix("embed-")
     if error.code == "oidc":
         return DenialReason.PROVIDER_LOGIN, str(error)
     return DenialReason.OTHER, error.code

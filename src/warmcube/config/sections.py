@@ -321,6 +321,12 @@ class ServiceSection(Section):
         default=(),
         description="web pages of these origins may call the API from a browser",
     )
+    frame_ancestors: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(listed)
+    ] = Field(
+        default=(),
+        description="pages of these origins may show embedded dashboards in a frame",
+    )
     trusted_proxies: Annotated[
         tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(listed)
     ] = Field(
