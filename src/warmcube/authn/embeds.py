@@ -24,6 +24,7 @@ from warmcube.authn.embed_token import (
     check_times,
     derive_key,
     embed_refusal,
+    is_embed_id,
     read_embed_token,
     sign_embed_token,
 )
@@ -33,7 +34,7 @@ from warmcube.config import Settings
 from warmcube.config.auth_sections import KeysSection
 from warmcube.entry.keys import SERVICE_KEYS
 from warmcube.errors import ConfigError, LimitExceeded
-from warmcube.store.api import Store
+from warmcube.store.api import Command, Store
 
 __all__ = ["Embed", "Embeds", "MintedEmbed", "open_embeds"]
 
@@ -166,7 +167,10 @@ class Embeds:
             raise embed_refusal("revoked")
         if hashlib.sha256(record).hexdigest() != claims.record:
             raise embed_refusal("record")
-        return _decode(claims.id, record)
+        embed = _decode(claims.id, record)
+        if embed is None:  # pragma: no cover - signed by us, so it is what we wrote
+            raise embed_refusal("record")
+        return embed
 
     async def find(self, id: str) -> Embed | None:
         """The embed with this id, if it counts still.
@@ -174,6 +178,8 @@ class Embeds:
         Raises:
             StoreError: the store.
         """
+        if not is_embed_id(id):
+            return None
         record = await self._get(id)
         return None if record is None else _decode(id, record)
 
@@ -188,14 +194,14 @@ class Embeds:
         (ids,) = await self._store.run(
             [(b"ZRANGEBYSCORE", index, now, b"+inf", b"LIMIT", 0, MOST_LISTED)]
         )
-        if not ids:
-            return ()
-        records = await self._store.run([(b"GET", self._record + id) for id in ids])
-        return tuple(
-            _decode(id.decode(), record)
-            for id, record in zip(ids, records, strict=True)
+        names = [name for each in ids if is_embed_id(name := each.decode(errors="replace"))]
+        records = await self._store.run([self._getting(name) for name in names]) if names else []
+        found = (
+            _decode(name, record)
+            for name, record in zip(names, records, strict=True)
             if record is not None
         )
+        return tuple(embed for embed in found if embed is not None)
 
     async def revoke(self, embed: Embed) -> None:
         """End an embed, for every process.
@@ -203,11 +209,10 @@ class Embeds:
         Raises:
             StoreError: the store; it may count still.
         """
-        id = embed.id.encode()
-        await self._store.run([(b"DEL", self._record + id)])
-        await self._store.run(
-            [(b"ZREM", index, id) for index in (self._all, self._of_user + _whose(embed.user))]
-        )
+        member = embed.id.encode()
+        indexes = (self._all, self._of_user + _whose(embed.user))
+        await self._store.run([(b"DEL", self._record + member)])
+        await self._store.run([(b"ZREM", index, member) for index in indexes])
 
     async def _key(self) -> OctKey:
         keys = self._keys.current() or await self._keys.renewed()
@@ -217,7 +222,7 @@ class Embeds:
         return key
 
     async def _keep(self, embed: Embed, record: bytes, now_ms: int) -> None:
-        id, of_user = embed.id.encode(), self._of_user + _whose(embed.user)
+        member, of_user = embed.id.encode(), self._of_user + _whose(embed.user)
         _, _, count = await self._store.run(
             [
                 (b"ZREMRANGEBYSCORE", self._all, b"-inf", now_ms),
@@ -232,17 +237,20 @@ class Embeds:
         ends = embed.expires * 1000
         await self._store.run(
             [
-                (b"SET", self._record + id, record, b"PXAT", ends),
-                (b"ZADD", self._all, ends, id),
+                (b"SET", self._record + member, record, b"PXAT", ends),
+                (b"ZADD", self._all, ends, member),
                 (b"PEXPIRE", self._all, LONGEST_LIFE * 1000),
-                (b"ZADD", of_user, ends, id),
+                (b"ZADD", of_user, ends, member),
                 (b"PEXPIRE", of_user, LONGEST_LIFE * 1000),
             ]
         )
 
     async def _get(self, id: str) -> bytes | None:
-        (record,) = await self._store.run([(b"GET", self._record + id.encode())])
+        (record,) = await self._store.run([self._getting(id)])
         return None if record is None else bytes(record)
+
+    def _getting(self, id: str) -> Command:
+        return (b"GET", self._record + id.encode())
 
 
 def open_embeds(settings: Settings, store: Store) -> Embeds | None:
@@ -294,5 +302,9 @@ def _encode(embed: Embed) -> bytes:
     )
 
 
-def _decode(id: str, record: bytes) -> Embed:
-    return Embed(id=id, **json.loads(record))
+def _decode(id: str, record: bytes) -> Embed | None:
+    """The embed of a record; None if that isn't one, whoever wrote it."""
+    try:
+        return Embed(id=id, **json.loads(record))
+    except (ValueError, TypeError):
+        return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,10 @@ def _has_scheme(*schemes: str, embeddable: bool = True) -> AfterValidator:
     return AfterValidator(check)
 
 
+_HOST: Final = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+"""Neither a pattern nor what would end a header's directive; as browsers write it."""
+
+
 def _origin(url: str) -> str:
     """A web origin: scheme, host, perhaps a port; https, but on loopback."""
     try:
@@ -75,7 +80,7 @@ def _origin(url: str) -> str:
         or not parts.hostname
         or parts.username is not None
         or url != f"{parts.scheme}://{parts.netloc}"
-        or url != url.lower()
+        or not _HOST.fullmatch(parts.netloc)
     ):
         raise ValueError("an origin like https://analytics.example.com, without a path")
     if parts.scheme == "http" and not is_loopback:
