@@ -23,7 +23,7 @@ from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeErr
 from warmcube.jobs.job import Job
 from warmcube.jobs.ledger import Ledger
 from warmcube.model.request import Filter, Null, Query
-from warmcube.model.schema import Datasource
+from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.health import Overall, overall
 from warmcube.observe.measure import measure
 from warmcube.observe.metrics import Metrics
@@ -290,8 +290,27 @@ class AnalyticsCache:
         """
         return await self._parts.answerer.answer(Asked(query=query), grant)
 
+    async def schema(self, datasource: int, grant: Grant) -> tuple[Schema, Grant]:
+        """A data source's columns and their types, and the grant as it counts now.
+
+        Args:
+            datasource: its id.
+            grant: from `authorize`; decided anew if rights have changed since.
+
+        Raises:
+            UnknownDatasource: there is none with this id, for this user.
+            AccessDenied: the grant is over.
+            SourceError: neither the cache nor the database could tell.
+        """
+        return await self._parts.answerer.schema(datasource, grant)
+
     async def query_many(
-        self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
+        self,
+        queries: Sequence[Query],
+        grant: Grant,
+        *,
+        purpose: Purpose = "read",
+        most: int | None = None,
     ) -> list[Result | WarmcubeError]:
         """Answer many queries under a grant in one read, each as if it were asked alone.
 
@@ -303,17 +322,19 @@ class AnalyticsCache:
             grant: from `authorize`.
             purpose: "export" for answers that will leave the house, as `export` gives them;
                 "embed" for those that another site shows.
+            most: how many queries they may be; None for ``[limits] batch``, which bounds those
+                that somebody sends and not those that follow from a definition.
 
         Returns:
             for each query, in their order, its answer, or the error that it would have raised.
 
         Raises:
             AccessDenied: the grant is over.
-            LimitExceeded: more than ``[limits] batch`` queries.
+            LimitExceeded: more queries than they may be.
             Overloaded: too many reads of this user go on already.
         """
         asked = [Asked(query=query, purpose=purpose) for query in queries]
-        return await self._parts.answerer.answer_many(asked, grant)
+        return await self._parts.answerer.answer_many(asked, grant, most)
 
     async def export(self, query: Query, grant: Grant) -> Result:
         """The same, for what will leave the house: only rows that may be read and exported.

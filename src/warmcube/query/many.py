@@ -62,9 +62,14 @@ class ManyAnswerer(Answerer):
     _reader: TogetherReader
 
     async def answer_many(
-        self, asked: Sequence[Asked], grant: Grant
+        self, asked: Sequence[Asked], grant: Grant, most: int | None = None
     ) -> list[Result | WarmcubeError]:
         """Answer many reads under one grant, all of one data source from one picture of it.
+
+        Args:
+            asked: the reads.
+            grant: from the authoriser.
+            most: how many they may be; None for ``[limits] batch``.
 
         Returns:
             for each, in their order, its answer or its error.
@@ -74,11 +79,15 @@ class ManyAnswerer(Answerer):
             LimitExceeded: they are too many.
             Overloaded: too much of this user's goes on already.
         """
-        if len(asked) > self._batch:
+        if most is None and len(asked) > self._batch:
             raise LimitExceeded(
                 f"the batch has {len(asked):,} queries, more than [limits] batch = "
                 f"{self._batch:,}; "
                 "ask for less at once"
+            )
+        if most is not None and len(asked) > most:
+            raise LimitExceeded(
+                f"{len(asked):,} queries are asked at once, more than {most:,}; ask for less"
             )
         try:
             async with self._running.place(whose_turn(grant), self._seconds):

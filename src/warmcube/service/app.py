@@ -20,6 +20,7 @@ from warmcube.authn.connect import open_bearer_tokens, require_authentication
 from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
+from warmcube.dashboard.render import Dashboards, GivenDashboards
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
 from warmcube.service.context import Identify, Service
@@ -31,6 +32,7 @@ from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.problems import Problem, error_response, problem_response
 from warmcube.service.routes.admin import admin_routes
+from warmcube.service.routes.dashboards import dashboard_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
 from warmcube.service.routes.probes import probe_routes
@@ -52,6 +54,7 @@ def create_app(
     *,
     metrics_folder: Path | None = None,
     access_log: int | None = None,
+    dashboards: Dashboards = GivenDashboards(),  # noqa: B008 - it never changes
 ) -> FastAPI:
     """An application with an engine of its own.
 
@@ -61,6 +64,7 @@ def create_app(
             the configuration speaks of.
         metrics_folder: where the processes of one service share their figures; private.
         access_log: the descriptor that a line goes to for each request; None for none.
+        dashboards: the definitions of dashboards.
 
     Raises:
         ConfigError: nobody could prove who they are, the keys for that can't be used, or what is
@@ -97,7 +101,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    service = Service(settings, identify, cache)
+    service = Service(settings, identify, cache, dashboards)
     app.state.service = service
     routers = tuple(api_routes(service))
     for routes in routers:
@@ -149,6 +153,7 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
     return (
         query_routes(service),
         listing_routes(service),
+        dashboard_routes(service),
         admin_routes(service),
         warming_routes(service),
     )

@@ -13,6 +13,7 @@ from warmcube.access.permissions import Action
 from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import SignIn
 from warmcube.config import Settings
+from warmcube.dashboard.render import Dashboards, GivenDashboards, Renderer
 from warmcube.engine import AnalyticsCache
 from warmcube.service.tags import TagMaker
 from warmcube.service.warming import Warming
@@ -49,14 +50,23 @@ class Service:
         settings: of the whole.
         identify: finds out who sends a request.
         cache: opened and closed by whoever runs the service.
+        dashboards: the definitions.
 
     Attributes:
+        renderer: renders the dashboards.
         sign_in: signs people in and out, where that is configured and the service runs.
     """
 
-    def __init__(self, settings: Settings, identify: Identify, cache: AnalyticsCache) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        identify: Identify,
+        cache: AnalyticsCache,
+        dashboards: Dashboards = GivenDashboards(),  # noqa: B008 - it never changes
+    ) -> None:
         self.settings = settings
         self.cache = cache
+        self.renderer = Renderer(cache, dashboards)
         self.warming = Warming(settings, cache)
         self._identify = identify
         self._tags: TagMaker | None = None

@@ -1,0 +1,106 @@
+"""``/api/dashboards``: which there are, what they define, and their figures."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from warmcube.dashboard.definition import Dashboard
+from warmcube.dashboard.document import rendered_json
+from warmcube.dashboard.filters import filters_of
+from warmcube.dashboard.rendered import RenderedDashboard
+from warmcube.errors import InvalidQuery, LimitExceeded, WarmcubeError
+from warmcube.query.wording import shown
+from warmcube.service.answers import json_response
+from warmcube.service.context import Caller, Service
+from warmcube.service.documents.dashboards import DASHBOARDS, RENDER
+from warmcube.service.problems import problem_of
+from warmcube.service.route import ProblemRoute
+from warmcube.service.strict import body_json, fields_of, parameters
+
+__all__ = ["dashboard_routes"]
+
+_PATH: Final = "/api/admin/analytics/dashboard/{dashboard}"
+_FIELDS: Final = ("filters", "charts")
+_LARGE: Final = 20_000
+"""From so many values on, encoding leaves the event loop."""
+
+
+def dashboard_routes(service: Service) -> APIRouter:
+    """Dashboards under the caller's grant."""
+    routes = APIRouter(tags=["dashboards"], route_class=ProblemRoute)
+    limits, renderer = service.settings.limits, service.renderer
+
+    @routes.get("/api/dashboards", **DASHBOARDS)
+    async def get_dashboards(
+        request: Request,
+        caller: Caller = Depends(service.caller),  # noqa: FAST002, B008 - a closure's annotations can't be resolved
+    ) -> Response:
+        parameters(request)
+        found = [_listed(each) for each in renderer.dashboards(caller.grant)]
+        return await json_response(request, orjson.dumps({"dashboards": found}))
+
+    @routes.post(f"{_PATH}/render", **RENDER)
+    async def post_render(
+        request: Request,
+        dashboard: str,
+        caller: Caller = Depends(service.caller),  # noqa: FAST002, B008
+    ) -> Response:
+        parameters(request)
+        found = renderer.dashboard(dashboard, caller.grant)
+        data = await body_json(request, most=limits.body, depth=limits.depth)
+        given = fields_of(data, _FIELDS)
+        rendered = await renderer.render(
+            found, filters_of(given.get("filters")), caller.grant, _charts(given.get("charts"))
+        )
+        return await json_response(request, await _encoded(rendered, limits.answer))
+
+    return routes
+
+
+def _listed(dashboard: Dashboard) -> dict[str, Any]:
+    return {
+        "id": dashboard.id,
+        "title": dashboard.title,
+        "description": dashboard.description,
+        "datasource": dashboard.datasource,
+        "charts": len(dashboard.charts),
+    }
+
+
+def _charts(given: Any) -> list[str] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise InvalidQuery(f"charts is {shown(given)}; expected a list of the ids of charts")
+    return given
+
+
+async def _encoded(rendered: RenderedDashboard, most: int) -> bytes:
+    """The figures as JSON; many are encoded beside the event loop.
+
+    Raises:
+        LimitExceeded: they have too many bytes.
+    """
+    size = sum(
+        len(facet.labels) * len(facet.series) for chart in rendered.charts for facet in chart.facets
+    )
+    if size > _LARGE:
+        body = await asyncio.to_thread(rendered_json, rendered, _described)
+    else:
+        body = rendered_json(rendered, _described)
+    if len(body) > most:
+        raise LimitExceeded(
+            f"the dashboard has {len(body):,} bytes, more than [limits] answer = {most:,}; narrow "
+            "it, or ask for fewer charts at once"
+        )
+    return body
+
+
+def _described(error: WarmcubeError) -> dict[str, Any]:
+    return problem_of(error).as_json()
