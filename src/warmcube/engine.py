@@ -226,6 +226,14 @@ class AnalyticsCache:
         """Have something written in the audit that happened around the engine."""
         self._parts.trail.note(event)
 
+    async def record(self, event: AuditEvent) -> None:
+        """The same of what may happen only if it is audited, where that is required.
+
+        Raises:
+            AuditError: it can't be.
+        """
+        await self._parts.trail.record(event)
+
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
 

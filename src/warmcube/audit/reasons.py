@@ -11,6 +11,7 @@ from warmcube.errors import (
     DirectoryError,
     TooManyAttempts,
     Unauthenticated,
+    UnknownDashboard,
     UnknownDatasource,
     WarmcubeError,
 )
@@ -31,6 +32,7 @@ class DenialReason(StrEnum):
     NO_EMBED = "no permission to embed this data source"
     NO_CACHE = "no permission for the cache"
     UNKNOWN_DATASOURCE = "unknown data source"
+    UNKNOWN_DASHBOARD = "unknown dashboard"
     ORGANIZATION_OUTSIDE = "organization outside the scope"
     PRACTICE_OUTSIDE = "practice outside the scope"
     PROVIDER_OUTSIDE = "provider outside the scope"
@@ -42,7 +44,6 @@ class DenialReason(StrEnum):
     TOO_MANY_ATTEMPTS = "too many attempts"
     PROVIDER_LOGIN = "login at the identity provider"
     EMBED_TOKEN = "token of an embed"  # noqa: S105 - it names a reason
-    EMBED_OVER = "dashboard not open to whoever embedded it"
     NOT_OWN_EMBED = "another's embed"
     DIRECTORY_UNREADABLE = "directory unreadable"
     OTHER = "other"
@@ -71,6 +72,8 @@ def denial_reason(error: WarmcubeError) -> tuple[DenialReason, str | None]:
     """Which of the reasons an error stands for, and what it says beyond that."""
     if isinstance(error, UnknownDatasource):
         return DenialReason.UNKNOWN_DATASOURCE, None
+    if isinstance(error, UnknownDashboard):
+        return DenialReason.UNKNOWN_DASHBOARD, None
     if isinstance(error, DirectoryError):
         return DenialReason.DIRECTORY_UNREADABLE, str(error)
     if isinstance(error, Unauthenticated | TooManyAttempts):

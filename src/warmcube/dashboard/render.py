@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from warmcube.access.grant import Grant
 from warmcube.access.ids import show
+from warmcube.access.standing import Purpose
 from warmcube.audit.events import denial
 from warmcube.audit.listed import listed_ids
 from warmcube.audit.request import Request
@@ -124,6 +125,8 @@ class Renderer:
         filters: UniversalFilters,
         grant: Grant,
         charts: Sequence[str] | None = None,
+        *,
+        purpose: Purpose = "read",
     ) -> RenderedDashboard:
         """The figures of a dashboard's charts, all from one picture of the data.
 
@@ -132,6 +135,7 @@ class Renderer:
             filters: what the page is narrowed by; what the viewer may not name is dropped.
             grant: the viewer's.
             charts: the ids of those that are wanted; None for all.
+            purpose: "embed" for only those rows that may be shown in another site too.
 
         Raises:
             InvalidQuery: a filter is wrong, or there is no such chart.
@@ -143,8 +147,8 @@ class Renderer:
         wanted = _wanted(dashboard, charts)
         schema, grant = await self._cache.schema(dashboard.datasource, grant)
         datasource = self._cache.settings.datasource(dashboard.datasource)
-        narrowed = narrow_filters(filters, grant, datasource, schema)
-        self._note(narrowed, dashboard, grant)
+        narrowed = narrow_filters(filters, grant, datasource, schema, purpose)
+        self._note(narrowed, dashboard, grant, purpose)
         today = self._clock().astimezone(ZoneInfo(filters.time_zone or datasource.time_zone)).date()
         dates = self._dates(dashboard, narrowed.filters, datasource, today)
         page = Page(
@@ -164,7 +168,7 @@ class Renderer:
             return own, None
 
         plan = plan_charts(dashboard, wanted, page, dates_of)
-        answers = await self._ask(plan, grant)
+        answers = await self._ask(plan, grant, purpose)
         rendered = tuple(
             _rendered(chart, planned, answers, plan)
             for chart, planned in zip(wanted, plan.charts, strict=True)
@@ -193,10 +197,14 @@ class Renderer:
             return DateRange(start=filters.start, end=filters.end)
         return self._resolve(filters.preset or dashboard.dates, today)
 
-    async def _ask(self, plan: Plan, grant: Grant) -> Sequence[Result | WarmcubeError]:
+    async def _ask(
+        self, plan: Plan, grant: Grant, purpose: Purpose
+    ) -> Sequence[Result | WarmcubeError]:
         if not plan.queries:
             return ()
-        answers = await self._cache.query_many(plan.queries, grant, most=MOST_QUERIES)
+        answers = await self._cache.query_many(
+            plan.queries, grant, purpose=purpose, most=MOST_QUERIES
+        )
         for each in answers:
             if isinstance(each, AccessDenied | UnknownDatasource):
                 raise each
@@ -207,11 +215,13 @@ class Renderer:
             raise first
         return answers
 
-    def _note(self, narrowed: Narrowed, dashboard: Dashboard, grant: Grant) -> None:
+    def _note(
+        self, narrowed: Narrowed, dashboard: Dashboard, grant: Grant, purpose: Purpose
+    ) -> None:
         """Have it written that somebody's link named what isn't theirs."""
         for error, named in narrowed.refusals:
             request = Request(
-                action="query",
+                action="query" if purpose == "read" else purpose,
                 datasource=dashboard.datasource,
                 organization=named.organization,
                 practices=listed_ids(named.practices),

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 
 from warmcube.authn.bearer import BearerTokens
 from warmcube.authn.connect import open_bearer_tokens, require_authentication
+from warmcube.authn.embeds import open_embeds
 from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
@@ -33,6 +34,7 @@ from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.problems import Problem, error_response, problem_response
 from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.dashboards import dashboard_routes
+from warmcube.service.routes.embeds import embed_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
 from warmcube.service.routes.probes import probe_routes
@@ -87,6 +89,7 @@ def create_app(
             service.sign_in = open_sign_in(settings, cache.store)
             if service.sign_in is not None:
                 stack.push_async_callback(service.sign_in.close)
+            service.embeds = open_embeds(settings, cache.store)
             await stack.enter_async_context(observe(observation, cache.metrics, access_log))
             await stack.enter_async_context(serve_metrics(cache))
             stack.push_async_callback(service.close)
@@ -108,6 +111,8 @@ def create_app(
         app.include_router(routes)
     if settings.auth.local is not None or settings.auth.oidc is not None:
         app.include_router(session_routes(service))
+    if settings.auth.embed is not None:
+        app.include_router(embed_routes(service))
     for more in (probe_routes(service), metrics_routes(service)):
         app.include_router(more)
     add_problem_handlers(app)
