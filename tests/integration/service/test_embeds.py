@@ -1,0 +1,374 @@
+"""Dashboards in other sites, over HTTP: what is shown, for how long, and what never is.
+
+Viewers here have a token and nothing else; what they may see is computed by SQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from tests.support.caches import make_cache, select
+from tests.support.dashboards import SAMPLE
+from tests.support.leaks import LeakScan
+from tests.support.services import as_user, identify_by_name, open_client
+from tests.support.tokens import SECRET, bad_credentials, secret_file, section, signed
+
+from warmcube.config import Settings
+from warmcube.dashboard.render import GivenDashboards
+from warmcube.service.app import create_app
+
+from .conftest import PRACTICES
+from .test_security_table import routes_of
+
+ACCESS = """
+[roles]
+super_admin = ["analytics:read:all", "cache:manage:all"]
+keeper = ["analytics:read:own", "directory:manage:all"]
+embedder = ["analytics:read:organization", "dashboards:embed:organization"]
+reader = ["analytics:read:organization"]
+embed_only = ["dashboards:embed:organization"]
+own = ["analytics:read:own"]
+
+[[organizations]]
+id = "north"
+practices = [101, 102]
+[[organizations]]
+id = "north-east"
+parent = "north"
+practices = [103]
+[[organizations]]
+id = "south"
+practices = [110]
+
+[[users]]
+id = "root"
+roles = ["super_admin"]
+[[users]]
+id = "keeper"
+roles = ["keeper"]
+[[users]]
+id = "ana"
+roles = ["embedder"]
+organizations = ["north"]
+[[users]]
+id = "bob"
+roles = ["embedder"]
+organizations = ["south"]
+[[users]]
+id = "reader"
+roles = ["reader"]
+organizations = ["north"]
+[[users]]
+id = "part"
+roles = ["reader", {role = "embed_only", organization = "north-east"}]
+organizations = ["north"]
+[[users]]
+id = "provider"
+roles = ["own", "embed_only"]
+organizations = ["north"]
+provider = 3
+[[users]]
+id = "everything"
+roles = ["super_admin", "embed_only"]
+organizations = ["north"]
+"""
+VISIBLE = {
+    "root": None,
+    "everything": None,
+    "ana": (101, 102, 103),
+    "bob": (110,),
+    "reader": (101, 102, 103),
+    "part": (101, 102, 103),
+    "provider": (101, 102, 103),
+}
+YEAR = {"start": "2024-01-01", "end": "2024-12-31"}
+EMBED = '[auth.embed]\nkey_file = "embed.key"\n'
+BOARDS = (
+    SAMPLE,
+    replace(SAMPLE, id="other"),
+    replace(SAMPLE, id="analysts", roles=("embedder",)),
+)
+
+Mint = Callable[..., Awaitable[dict[str, Any]]]
+
+
+def settings_of(
+    folder: Path, store: str, source: str, *, more: str = "", access: str = ACCESS
+) -> Settings:
+    """A configuration in which dashboards may be embedded."""
+    (folder / "embed.key").write_bytes(b"a secret of embeds, long enough.")
+    (folder / "embed.key").chmod(0o600)
+    return make_cache(folder, store, source, access=access, more=EMBED + more).settings
+
+
+@pytest.fixture
+async def opened(
+    tmp_path: Path, redis_url: str, facts: str
+) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
+    """A warm service, and a client of it."""
+    settings = settings_of(tmp_path, redis_url, facts)
+    scan, boards = LeakScan(VISIBLE), GivenDashboards(*BOARDS)
+    async with open_client(settings, scan, dashboards=boards) as (client, app):
+        await app.state.service.cache.warm(1)
+        yield client, app
+
+
+@pytest.fixture
+def client(opened: tuple[httpx.AsyncClient, FastAPI]) -> httpx.AsyncClient:
+    """A client of the service."""
+    return opened[0]
+
+
+async def mint(
+    client: httpx.AsyncClient, user: str = "ana", dashboard: str = "sample", **body: Any
+) -> dict[str, Any]:
+    """A new embed."""
+    answered = await client.post(
+        f"/api/dashboards/{dashboard}/embed", json=body, headers=as_user(user)
+    )
+    assert answered.status_code == 201, answered.text
+    made: dict[str, Any] = answered.json()
+    return made
+
+
+async def look(
+    client: httpx.AsyncClient,
+    token: str,
+    filters: Mapping[str, Any] | None = None,
+    dashboard: str = "sample",
+    **body: Any,
+) -> httpx.Response:
+    """What a viewer is answered."""
+    return await client.post(
+        f"/api/embed/{dashboard}/render",
+        json={"filters": filters, **body},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+
+async def shown(
+    client: httpx.AsyncClient, token: str, filters: Mapping[str, Any] | None = None
+) -> dict[str | None, str]:
+    """The sums that a viewer is shown, by practice."""
+    answered = await look(client, token, filters)
+    assert answered.status_code == 200, answered.text
+    (chart,) = (each for each in answered.json()["charts"] if each["id"] == "by-practice")
+    (facet,) = chart["facets"]
+    keys = [None if each["key"] is None else str(each["key"]) for each in facet["labels"]]
+    return dict(zip(keys, facet["series"][0]["values"], strict=True)) if keys else {}
+
+
+def sums(facts: str, condition: str) -> dict[Any, Any]:
+    """The same, by SQL."""
+    return dict(
+        select(
+            facts,
+            "SELECT practice_uid::text, sum(measure_value)::text FROM ih.facts WHERE "
+            f"measure = 'Charges' AND frequency = 'Monthly' AND ({condition}) GROUP BY 1",
+        )
+    )
+
+
+BY_DATE = "date_index BETWEEN '2024-01-01' AND '2024-12-31'"
+NORTH = f"practice_uid IN (101, 102, 103) AND {BY_DATE}"
+
+
+@pytest.mark.parametrize(
+    ("user", "condition"),
+    [
+        ("ana", NORTH),
+        ("bob", f"practice_uid = 110 AND {BY_DATE}"),
+        ("part", f"practice_uid = 103 AND {BY_DATE}"),
+        ("provider", f"provider_uid = 3 AND {NORTH}"),
+        ("everything", NORTH),
+    ],
+)
+async def test_what_may_be_read_and_embedded_is_shown(
+    client: httpx.AsyncClient, facts: str, user: str, condition: str
+) -> None:
+    """SQL's numbers, of rows that lie in both rights."""
+    made = await mint(client, user, filters=YEAR)
+    expected = sums(facts, condition)
+    assert expected
+    assert await shown(client, made["token"]) == expected
+
+
+async def test_an_embed_is_told_once(client: httpx.AsyncClient) -> None:
+    """Its id, its token, its end, and where it is shown; the token stands behind the #."""
+    made = await mint(client, filters=YEAR, seconds=60)
+    assert made.keys() == {"id", "token", "expires_at", "url"}
+    assert made["url"] == f"/embed/sample#token={made['token']}"
+    assert re.fullmatch(r"[A-Za-z0-9_-]{22}", made["id"])
+    listed = await client.get("/api/embeds", headers=as_user("ana"))
+    (embed,) = listed.json()["embeds"]
+    assert embed == {
+        "id": made["id"],
+        "user": "ana",
+        "dashboard": "sample",
+        "filters": {
+            "preset": None,
+            **YEAR,
+            "organization": None,
+            "practices": None,
+            "providers": None,
+            "where": {},
+            "time_zone": None,
+        },
+        "issued_at": embed["issued_at"],
+        "expires_at": made["expires_at"],
+    }
+    assert made["token"] not in listed.text
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 3601, 1.5, "60", True, 10**30])
+async def test_it_lasts_for_an_hour_at_most(client: httpx.AsyncClient, seconds: Any) -> None:
+    """Another length is an error, and not another length."""
+    answered = await client.post(
+        "/api/dashboards/sample/embed", json={"seconds": seconds}, headers=as_user("ana")
+    )
+    assert answered.status_code == 422
+    assert "expected a whole number from 1 to 3600" in answered.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("user", "filters", "status"),
+    [
+        ("reader", {}, 403),
+        ("root", {}, 403),
+        ("nobody", {}, 403),
+        ("ana", {"practices": [110]}, 403),
+        ("ana", {"practices": [101, 999]}, 403),
+        ("ana", {"organization": "south"}, 403),
+        ("ana", {"organization": "gone"}, 403),
+        ("part", {"practices": [101]}, 403),
+        ("part", {"organization": "north"}, 403),
+        ("provider", {"providers": [4]}, 403),
+        ("everything", {"practices": [110]}, 403),
+        ("ana", {"practices": ["x"]}, 422),
+        ("ana", {"practices": "101"}, 422),
+        ("ana", {"where": {"nothing": [1]}}, 422),
+        ("ana", {"where": {"measure_value": ["x"]}}, 422),
+        ("ana", {"preset": "whenever"}, 422),
+        ("ana", {"start": "2024-13-01"}, 422),
+        ("ana", {"role": "root"}, 422),
+        ("ana", [], 422),
+    ],
+)
+async def test_nobody_embeds_what_isnt_theirs(
+    client: httpx.AsyncClient, user: str, filters: Any, status: int
+) -> None:
+    """A right to read is none to embed, and what is outside of both is refused, not dropped."""
+    answered = await client.post(
+        "/api/dashboards/sample/embed", json={"filters": filters}, headers=as_user(user)
+    )
+    assert answered.status_code == status, answered.text
+    listed = await client.get("/api/embeds?everyone=true", headers=as_user("root"))
+    assert listed.json() == {"embeds": []}
+
+
+async def test_nobody_embeds_a_dashboard_that_they_dont_see(client: httpx.AsyncClient) -> None:
+    """One with other roles is like one that isn't there."""
+    told = set()
+    for dashboard in ("analysts", "analystz"):
+        answered = await client.post(
+            f"/api/dashboards/{dashboard}/embed", json={}, headers=as_user("part")
+        )
+        assert answered.status_code == 404
+        told.add(answered.text.replace("analystz", "analysts"))
+    assert len(told) == 1
+    await mint(client, "ana", "analysts")
+
+
+FIXED: list[tuple[dict[str, Any], str]] = [
+    ({"practices": [101, 102]}, "practice_uid IN (101, 102)"),
+    ({"practices": []}, "false"),
+    ({"providers": [1, 2]}, "provider_uid IN (1, 2)"),
+    ({"providers": []}, "false"),
+    ({"organization": "north-east"}, "practice_uid = 103"),
+    ({"where": {"note": ["note of practice 101"]}}, "note = 'note of practice 101'"),
+    ({"where": {"provider_uid": [None]}}, "provider_uid IS NULL"),
+    ({"where": {"note": []}}, "false"),
+    ({"start": "2024-01-02", "end": "2024-01-03"}, "date_index BETWEEN '2024-01-02' AND '2024-01-03'"),
+    ({"start": "2024-01-04"}, "date_index >= '2024-01-04'"),
+]
+ASKED: list[dict[str, Any]] = [
+    {},
+    {"practices": [101, 102, 103, 110]},
+    {"practices": ["101", "110"]},
+    {"practices": [110]},
+    {"practices": [103]},
+    {"practices": []},
+    {"providers": [1, 3]},
+    {"providers": [4]},
+    {"providers": []},
+    {"organization": "north"},
+    {"organization": "north-east"},
+    {"organization": "south"},
+    {"where": {"note": ["note of practice 101", "note of practice 102"]}},
+    {"where": {"note": ["note of practice 110"]}},
+    {"where": {"provider_uid": [None]}},
+    {"where": {"provider_uid": [1]}},
+    {"where": {"practice_uid": [103]}},
+    {"where": {"practice_uid": []}},
+    YEAR,
+    {"preset": "all"},
+    {"start": "2024-01-05"},
+    {"time_zone": "Pacific/Kiritimati"},
+]
+
+
+@pytest.mark.parametrize(("fixed", "condition"), FIXED, ids=lambda each: str(each)[:40])
+async def test_viewers_narrow_and_never_widen(
+    client: httpx.AsyncClient, facts: str, fixed: dict[str, Any], condition: str
+) -> None:
+    """Whatever field the page sends: it is refused, or gives a part of what is fixed."""
+    made = await mint(client, filters=fixed)
+    has_dates = fixed.keys() & {"start", "end"}
+    dates = BY_DATE if has_dates else "true"
+    whole = f"practice_uid IN (101, 102, 103) AND ({condition}) AND {dates}"
+    everything = select(
+        facts,
+        "SELECT coalesce(practice_uid::text, ''), measure_value::text, date_index::text, "
+        f"coalesce(provider_uid::text, ''), note FROM ih.facts WHERE {whole}",
+    )
+    seen = 0
+    for asked in ASKED:
+        filters = asked if has_dates or asked.keys() & {"start", "end", "preset"} else {**asked, "preset": "all"}
+        answered = await look(client, made["token"], filters)
+        if answered.status_code != 200:
+            assert answered.status_code in (403, 422), (asked, answered.text)
+            continue
+        seen += 1
+        expected = sums(facts, f"{whole} AND {_sql(asked)}")
+        assert await shown(client, made["token"], filters) == expected, asked
+    assert seen >= 10
+    assert everything or "false" in condition
+
+
+def _sql(asked: Mapping[str, Any]) -> str:
+    """What a page asks for, as a condition."""
+    found = ["true"]
+    names = {"practices": "practice_uid", "providers": "provider_uid"}
+    lists = {names[name]: values for name, values in asked.items() if name in names}
+    for column, values in {**lists, **asked.get("where", {})}.items():
+        texts = ", ".join(f"'{value}'" for value in values if value is not None)
+        some = f"{column}::text IN ({texts})" if texts else "false"
+        found.append(f"({some} OR {column} IS NULL)" if None in values else some)
+    if "organization" in asked:
+        held = {"north": "101, 102, 103", "north-east": "103", "south": "110"}
+        found.append(f"practice_uid IN ({held[asked['organization']]})")
+    if "start" in asked:
+        found.append(f"date_index >= '{asked['start']}'")
+    if "end" in asked:
+        found.append(f"date_index <= '{asked['end']}'")
+    return " AND ".join(found)
