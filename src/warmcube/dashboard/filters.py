@@ -19,8 +19,8 @@ from warmcube.access.ids import parse_id, show
 from warmcube.access.standing import KeyTypes, Purpose, Standing, stand
 from warmcube.dashboard.columns import column_named
 from warmcube.dashboard.rendered import Dropped, UniversalFilters
-from warmcube.errors import AccessDenied, InvalidFilter, InvalidQuery, MissingRole
-from warmcube.model.request import Filter
+from warmcube.errors import AccessDenied, InvalidQuery, MissingRole
+from warmcube.model.request import NULL, Filter
 from warmcube.model.schema import ColumnType, Datasource, Schema
 from warmcube.model.scope import All, Ids
 from warmcube.query.values import parse_value
@@ -280,13 +280,9 @@ def _conditions(
     found = []
     for name, values in where.items():
         column = schema[column_named(name, schema, datasource.roles)]
-        known = [value for value in values if value is not None]
-        for value in known:
-            parse_value(value, column, zone)
-        if len(known) == len(values):
-            found.append(Filter(column.name, "in", tuple(known)))
-        elif not known:
-            found.append(Filter(column.name, "is_null"))
-        else:
-            raise InvalidFilter(f'column "{column.name}" is given NULL and other values')
+        for value in values:
+            if value is not None:
+                parse_value(value, column, zone)
+        wanted = tuple(NULL if value is None else value for value in values)
+        found.append(Filter(column.name, "in", wanted))
     return tuple(found)

@@ -121,28 +121,35 @@ def _leading(value: int, scale: int) -> tuple[int, int]:
     return weight, int(text[: extra + 1].ljust(extra + 1, "0"))
 
 
-def divide(dividend: int, scale: int, divisor: int) -> tuple[int, int]:
-    """``dividend / 10**scale / divisor`` as Postgres divides numerics, for averages.
+def divide(dividend: int, scale: int, divisor: int, divisor_scale: int = 0) -> tuple[int, int]:
+    """``(dividend / 10**scale) / (divisor / 10**divisor_scale)`` as Postgres divides numerics.
 
     The quotient gets at least 16 significant digits, estimated on digits to the base 10,000, and
-    never fewer decimals than the dividend; it is rounded half away from zero
+    never fewer decimals than dividend or divisor; it is rounded half away from zero
     (``select_div_scale`` and ``div_var`` in Postgres's numeric.c).
 
     Args:
         dividend: an integer.
         scale: its decimals.
-        divisor: a positive integer.
+        divisor: an integer that isn't zero.
+        divisor_scale: its decimals.
 
     Returns:
         The quotient as an integer, and its own number of decimals.
     """
     weight, first = _leading(dividend, scale)
-    divisor_weight, divisor_first = _leading(divisor, 0)
+    divisor_weight, divisor_first = _leading(divisor, divisor_scale)
     weight -= divisor_weight
     if first <= divisor_first:
         weight -= 1
-    decimals = min(max(_MIN_SIGNIFICANT_DIGITS - weight * _BASE_DIGITS, scale, 0), _MAX_SCALE)
-    quotient, rest = divmod(abs(dividend) * 10 ** (decimals - scale), divisor)
-    if 2 * rest >= divisor:
+    significant = _MIN_SIGNIFICANT_DIGITS - weight * _BASE_DIGITS
+    decimals = min(max(significant, scale, divisor_scale, 0), _MAX_SCALE)
+    power = decimals - scale + divisor_scale
+    numerator, denominator = (
+        abs(dividend) * 10 ** max(power, 0),
+        abs(divisor) * 10 ** max(-power, 0),
+    )
+    quotient, rest = divmod(numerator, denominator)
+    if 2 * rest >= denominator:
         quotient += 1
-    return (-quotient if dividend < 0 else quotient), decimals
+    return (-quotient if (dividend < 0) != (divisor < 0) else quotient), decimals
