@@ -36,6 +36,8 @@ class Asked(NamedTuple):
         note: what about this request differs from others to the route.
         refusal: of a token that doesn't count; None where nobody is asked for one. Without any
             token it is 401.
+        is_page: whether it is for people: its errors are pages, and who isn't known is sent to
+            the sign-in page (303).
     """
 
     method: str
@@ -45,6 +47,7 @@ class Asked(NamedTuple):
     parameters: dict[str, str] | None = None
     note: str = ""
     refusal: int | None = 401
+    is_page: bool = False
 
 
 _CACHE: Final = "/api/admin/analytics/cache"
@@ -65,6 +68,10 @@ def _all(status: int) -> tuple[int, ...]:
 
 def _open(method: str, path: str, status: int = 200, body: Any = None, note: str = "") -> Asked:
     return Asked(method, path, _all(status), body, note=note, refusal=None)
+
+
+def _page(path: str, statuses: tuple[int, ...]) -> Asked:
+    return Asked("GET", path, statuses, is_page=True)
 
 
 TABLE: Final = (
@@ -100,6 +107,13 @@ TABLE: Final = (
     _open("GET", "/healthz"),
     _open("GET", "/readyz"),
     _open("GET", "/metrics", 404, note="no token of its own"),
+    _open("GET", "/", 303),
+    _page("/dashboards", _USERS),
+    _page("/dashboards/{id}", _USERS),
+    _page("/explore", _USERS),
+    _page("/admin", _READERS),
+    Asked("GET", "/sign-in", _all(200), refusal=None, is_page=True),
+    _open("GET", "/static/{version}/{name}", 404, note="no such file"),
 )
 
 HEADERS: Final = {

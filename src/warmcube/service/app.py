@@ -31,16 +31,23 @@ from warmcube.service.documents.document import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
+from warmcube.service.pages import Site
 from warmcube.service.problems import Problem, error_response, problem_response
 from warmcube.service.routes.admin import admin_routes
+from warmcube.service.routes.assets import asset_routes
 from warmcube.service.routes.dashboards import dashboard_routes
 from warmcube.service.routes.embeds import embed_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
+from warmcube.service.routes.pages import entrance_routes
+from warmcube.service.routes.pages_admin import admin_pages
+from warmcube.service.routes.pages_dashboards import dashboard_pages
+from warmcube.service.routes.pages_explore import explore_pages
 from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
 from warmcube.service.routes.warming import warming_routes
+from warmcube.web.assets import PREFIX, Assets
 
 __all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
@@ -111,6 +118,7 @@ def create_app(
         app.include_router(routes)
     if settings.auth.local is not None or settings.auth.oidc is not None:
         app.include_router(session_routes(service))
+        add_pages(app, service)
     if settings.auth.embed is not None:
         app.include_router(embed_routes(service))
     for more in (probe_routes(service), metrics_routes(service)):
@@ -164,6 +172,16 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
     )
 
 
+def add_pages(app: FastAPI, service: Service) -> None:
+    """The pages, where people can sign in."""
+    assets = Assets()
+    site = Site(service, assets)
+    app.state.site = site
+    app.include_router(asset_routes(assets))
+    for pages in (entrance_routes, dashboard_pages, explore_pages, admin_pages):
+        app.include_router(pages(site))
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Make problem details of every error."""
     handlers: dict[type[Exception], Callable[[Request, Any], Any]] = {
@@ -180,10 +198,23 @@ async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
+    site: Site | None = getattr(request.app.state, "site", None)
+    if site is not None and error.status_code == 404 and _is_for_a_person(request):
+        return await site.missing(request, error)
     detail = _DETAILS.get(error.status_code, "the request can't be served")
     headers = dict(error.headers or {})
     request.state.problem = "HTTPException"
     return problem_response(Problem(status=error.status_code, detail=detail, headers=headers))
+
+
+def _is_for_a_person(request: Request) -> bool:
+    """Whether a browser shows what it gets to somebody, rather than a module or a program."""
+    path = request.url.path
+    return (
+        request.method == "GET"
+        and "text/html" in request.headers.get("accept", "")
+        and not path.startswith(("/api/", f"{PREFIX}/"))
+    )
 
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> Response:

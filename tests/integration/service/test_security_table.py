@@ -33,12 +33,14 @@ from tests.support.tokens import SECRET, bad_credentials, secret_file, section, 
 from warmcube.authn.credentials import CredentialsFile
 from warmcube.dashboard.render import GivenDashboards
 from warmcube.service.app import create_app
+from warmcube.web.policy import content_security_policy
 
 from .conftest import ACCESS, PRACTICES
 
 IDLE: Final = '[[users]]\nid = "idle"\nroles = []\n'
 GOOD: Final = {user: signed(sub=user) for user in ROLES.values()}
 FROM_PAGE: Final = {"Origin": ORIGIN}
+_POLICY: Final = "Content-Security-Policy"
 
 
 @pytest.fixture
@@ -82,7 +84,8 @@ async def ask(client: httpx.AsyncClient, asked: Asked, headers: dict[str, str]) 
         headers={**(FROM_PAGE if "session" in asked.path else {}), **headers},
     )
     client.cookies.clear()
-    for name, value in HEADERS.items():
+    policy = content_security_policy()
+    for name, value in {**HEADERS, **({_POLICY: policy} if _is_shown(answered) else {})}.items():
         assert answered.headers.get_list(name) == [value], (asked.method, asked.path, name)
     assert answered.headers["x-request-id"]
     is_kept = "etag" in answered.headers
@@ -90,9 +93,15 @@ async def ask(client: httpx.AsyncClient, asked: Asked, headers: dict[str, str]) 
         "private, no-cache" if is_kept else "no-store"
     ], (asked.method, asked.path)
     assert not is_kept or (asked.method, asked.path) == ("GET", "/api/query")
-    if answered.status_code >= 400:
+    assert _is_shown(answered) == (asked.is_page and answered.status_code != 303)
+    if answered.status_code >= 400 and not asked.is_page:
         assert answered.json()["status"] == answered.status_code
     return answered
+
+
+def _is_shown(answered: httpx.Response) -> bool:
+    """Whether it is a page."""
+    return str(answered.headers.get("content-type", "")).startswith("text/html")
 
 
 def bearing(authorization: str | None) -> dict[str, str]:
@@ -160,9 +169,10 @@ async def test_bad_credentials_are_refused_whoevers_they_are(
             if asked.refusal is None:
                 continue
             answered = await ask(client, asked, bearing(given))
-            expected = 401 if given is None else asked.refusal
+            missing = 303 if asked.is_page else 401
+            expected = missing if given is None else asked.refusal
             assert answered.status_code == expected, (asked[:2], user, answered.text)
-            if expected == 401:
+            if expected == 401 and not asked.is_page:
                 told.add(answered.json()["detail"])
     assert len(told) <= 2, told  # without a token, sessions have words of their own
 
