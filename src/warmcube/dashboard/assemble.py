@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
-from warmcube.dashboard.amounts import EXACT, Amount, figure, unite
-from warmcube.dashboard.cells import (
-    OTHER,
-    Cell,
-    Cells,
-    Values,
-    key_text,
-    read_cells,
-    regroup,
-)
+from warmcube.dashboard.amounts import figure
+from warmcube.dashboard.calculations import quotient, subtract
+from warmcube.dashboard.cells import OTHER, Cell, Cells, Values, read_cells, regroup
+from warmcube.dashboard.choose import choose
 from warmcube.dashboard.definition import Chart, MeasureSeries
-from warmcube.dashboard.plan import Axis, ChartPlan
-from warmcube.dashboard.rendered import Change, Facet, Label, Progress, RenderedSeries
+from warmcube.dashboard.periods import step_of
+from warmcube.dashboard.plan import ChartPlan
+from warmcube.dashboard.positions import Position, dated_positions, filled, plain_positions
+from warmcube.dashboard.rendered import Change, Facet, Label, Progress
+from warmcube.dashboard.series import Lines, lines_of, render_lines
+from warmcube.errors import LimitExceeded
 from warmcube.model.columns import Table
-from warmcube.model.schema import Kind
 
-__all__ = ["Assembled", "assemble"]
+__all__ = ["MOST_FIGURES", "Assembled", "assemble"]
 
-_ZERO: Final = Decimal(0)
-_TOTAL: Final = "Total"
+MOST_FIGURES: Final = 500_000
+"""Of one chart; what is missing between others counts."""
+
+_SPLIT: Final = Cell._fields.index("split")
+_LABEL: Final = Cell._fields.index("label")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +45,10 @@ def assemble(plan: ChartPlan, tables: Mapping[int, Table]) -> Assembled:
     Args:
         plan: what it is made of.
         tables: the answers, by the places of their questions.
+
+    Raises:
+        InvalidQuery: it calculates with what it doesn't have, or is filled up beyond all bounds.
+        LimitExceeded: it has more figures than a chart may have.
     """
     return _Assembly(plan, tables).assembled()
 
@@ -56,217 +59,167 @@ class _Assembly:
     def __init__(self, plan: ChartPlan, tables: Mapping[int, Table]) -> None:
         self.plan = plan
         self.chart = plan.chart
-        self.multiples = Values(plan.multiples, _no_value(plan.multiples))
-        self.splits = Values(plan.split, _no_value(plan.split))
-        self.labels = Values(plan.labels, _no_value(plan.labels))
-        axes = (self.multiples, self.splits, self.labels)
-        self.cells = [
-            read_cells(series.aggregate, [tables[place] for place in places], axes)
-            for series, places in zip(self.chart.series, plan.current, strict=True)
-        ]
+        self.multiples = Values(plan.multiples, plan.zone)
+        self.splits = Values(plan.split, plan.zone)
+        self.labels = Values(plan.labels, plan.zone)
+        axis = plan.labels
+        self.is_dated = axis is not None and axis.is_date
+        # Only the dates that both periods are cut out of lie at other places in each.
+        self.has_own_dates = axis is not None and axis.column == plan.date and bool(plan.before)
+        self.labels_before = Values(axis, plan.zone) if self.has_own_dates else self.labels
+        self.current = self._read(plan.current, tables, self.labels)
+        self.before = self._read(plan.before, tables, self.labels_before)
         self.hidden = 0
 
-    def assembled(self) -> Assembled:
-        labels, splits = self.labels.ordered, self.splits.ordered
-        if self._is_over_dates or self.plan.labels is None:
-            splits = self._chosen(splits, 1)
-        else:
-            labels = self._chosen(labels, 2)
-        facets = tuple(self._facet(multiple, labels, splits) for multiple in self.multiples.ordered)
-        return Assembled(
-            facets=facets,
-            hidden=self.hidden,
-            progress=self._progress(),
-            notes=self._notes(facets),
-        )
+    def _read(
+        self, asked: Sequence[tuple[int, ...]], tables: Mapping[int, Table], labels: Values
+    ) -> list[Cells]:
+        axes = (self.multiples, self.splits, labels)
+        return [
+            read_cells(series.aggregate, [tables[place] for place in places], axes)
+            for series, places in zip(self.chart.series, asked, strict=bool(asked))
+        ]
 
-    @property
-    def _is_over_dates(self) -> bool:
-        axis = self.plan.labels
-        return axis is not None and (axis.type.kind is Kind.DATE or axis.type.kind.is_instant)
+    def assembled(self) -> Assembled:
+        """The chart."""
+        labels, splits = self.labels.ordered, self.splits.ordered
+        if self.is_dated or self.plan.labels is None:
+            splits = self._chosen(splits, _SPLIT)
+        else:
+            labels = self._chosen(labels, _LABEL)
+        positions = self._positions(labels)
+        multiples = self.multiples.ordered
+        self._check_size(len(positions) * len(splits) * len(multiples))
+        lines = lines_of(self.plan, self.current, self.before, positions)
+        facets = [self._facet(lines, each, splits, positions) for each in multiples]
+        change, progress = None, None
+        if len(facets) == 1 and self.plan.multiples is None:
+            change, progress = self._change(facets[0]), self._progress(facets[0], lines)
+        return Assembled(
+            facets=tuple(facets),
+            hidden=self.hidden,
+            change=change,
+            progress=progress,
+            notes=_notes(self.chart, facets),
+        )
 
     def _chosen(self, keys: Sequence[Any], place: int) -> list[Any]:
-        """Of an axis the values that are shown, in order; the rest becomes one, or is hidden.
-
-        Args:
-            keys: all values, ascending.
-            place: of the axis in a `Cell`.
-        """
-        sort, top = self.chart.sort or "label", self.chart.top
-        if not sort.endswith("value") and (top is None or len(keys) <= top):
-            return list(reversed(keys)) if sort == "-label" else list(keys)
-        figures = self._figures(place)
-        shown = sorted(keys, key=lambda key: _descending(figures.get(key)))[:top]
-        if sort == "value":
-            shown.sort(key=lambda key: _ascending(figures.get(key)))
-        elif sort != "-value":
-            kept = set(shown)
-            shown = [key for key in keys if key in kept]
-            if sort == "-label":
-                shown.reverse()
-        if len(shown) == len(keys):
+        """The shown values of an axis; the rest becomes one, or is hidden."""
+        number, series = _leading(self.chart)
+        amounts = regroup(
+            series.aggregate,
+            self.current[number],
+            lambda cell: Cell(None, None, cell[place]),
+        )
+        figures = {
+            cell.label: figure(series.aggregate, amount, self.plan.scale)
+            for cell, amount in amounts.items()
+        }
+        shown, rest = choose(self.chart, keys, figures)
+        if not rest:
             return shown
         if self.chart.other is None:
-            self.hidden = len(keys) - len(shown)
+            self.hidden = rest
             return shown
-        self._put_together(set(shown), place)
+        self.current = self._put_together(self.current, set(shown), place)
+        self.before = self._put_together(self.before, set(shown), place)
         return [*shown, OTHER]
 
-    def _figures(self, place: int) -> dict[Any, Decimal | None]:
-        """What the first series has of each value of an axis."""
-        number, series = _leading(self.chart)
-        amounts: dict[Any, list[Amount]] = {}
-        for cell, amount in self.cells[number].items():
-            amounts.setdefault(cell[place], []).append(amount)
-        return {
-            key: figure(series.aggregate, unite(series.aggregate, some), self.plan.scale)
-            for key, some in amounts.items()
-        }
-
-    def _put_together(self, shown: set[Any], place: int) -> None:
+    def _put_together(self, cells: Sequence[Cells], shown: set[Any], place: int) -> list[Cells]:
         """Make one of all that isn't shown."""
+        name = Cell._fields[place]
 
         def new(cell: Cell) -> Cell:
-            if cell[place] in shown:
-                return cell
-            return cell._replace(**{Cell._fields[place]: OTHER})
+            return cell if cell[place] in shown else cell._replace(**{name: OTHER})
 
-        self.cells = [
-            regroup(series.aggregate, cells, new)
-            for series, cells in zip(self.chart.series, self.cells, strict=True)
+        return [
+            regroup(series.aggregate, each, new)
+            for series, each in zip(self.chart.series, cells, strict=bool(cells))
         ]
 
-    def _facet(self, multiple: Any, labels: Sequence[Any], splits: Sequence[Any]) -> Facet:
-        series = [
-            self._series(each, cells, multiple, split, labels)
-            for each, cells in zip(self.chart.series, self.cells, strict=True)
-            if not each.is_hidden
-            for split in splits
-        ]
-        is_faceted = self.plan.multiples is not None
+    def _positions(self, labels: Sequence[Any]) -> list[Position]:
+        if not self.is_dated:
+            return plain_positions(labels)
+        compared = self.labels_before.ordered if self.has_own_dates else []
+        step = step_of(self.chart.frequency, self.chart.step, _dates([*labels, *compared]))
+        if self.chart.missing != "skip":
+            labels = filled(labels, step, self.plan.zone)
+            compared = filled(compared, step, self.plan.zone)
+        if not self.has_own_dates or self.plan.compared is None:
+            return plain_positions(labels)
+        return dated_positions(labels, compared, (self.plan.dates, self.plan.compared), step)
+
+    def _check_size(self, each: int) -> None:
+        count = each * (len(self.chart.series) + len(self.chart.calculations))
+        if count > MOST_FIGURES:
+            raise LimitExceeded(
+                f"the chart has {count:,} figures, more than {MOST_FIGURES:,}; narrow it, or let "
+                "it show the top ones"
+            )
+
+    def _facet(
+        self,
+        lines: Lines,
+        multiple: Any,
+        splits: Sequence[Any],
+        positions: Sequence[Position],
+    ) -> Facet:
+        names = {split: self._split_text(split) for split in splits}
         return Facet(
-            labels=tuple(self._label(key) for key in labels),
-            series=tuple(series),
+            labels=tuple(self._label(each.label) for each in positions),
+            series=tuple(
+                each
+                for split in splits
+                for each in render_lines(lines, multiple, split, names[split])
+            ),
             key=multiple,
-            title=self.multiples.text(multiple) if is_faceted else None,
+            title=None if self.plan.multiples is None else self.multiples.text(multiple),
         )
+
+    def _split_text(self, split: Any) -> str:
+        return (self.chart.other or "") if split is OTHER else self.splits.text(split)
 
     def _label(self, key: Any) -> Label:
         if key is OTHER:
             return Label(key=None, text=self.chart.other or "", is_other=True)
-        if self.plan.labels is None:
-            return Label(key=None, text=_TOTAL)
         return Label(key=key, text=self.labels.text(key))
 
-    def _series(
-        self, series: MeasureSeries, cells: Cells, multiple: Any, split: Any, labels: Sequence[Any]
-    ) -> RenderedSeries:
-        is_split = self.plan.split is not None
-        return RenderedSeries(
-            id=_split_id(series.id, split) if is_split else series.id,
-            name=self._split_name(series.name, split) if is_split else series.name,
-            kind="measure",
-            values=tuple(self._value(series, cells, Cell(multiple, split, key)) for key in labels),
-            total=self._total(series, cells, multiple, split),
-            format=series.format or self.chart.format,
-            colour=None if is_split else series.colour,
-            axis=series.axis,
-            draw=series.draw,
-            split=None if split is OTHER else split,
-        )
+    def _change(self, facet: Facet) -> Change | None:
+        if self.chart.type != "number" or not self.plan.before or not facet.series:
+            return None
+        now = facet.series[0]
+        before = next((each.total for each in facet.series if each.of == now.id), None)
+        difference = subtract(now.total, before)
+        return Change(before=before, difference=difference, share=quotient(difference, before))
 
-    def _split_name(self, name: str, split: Any) -> str:
-        text = (self.chart.other or "") if split is OTHER else self.splits.text(split)
-        visible = [each for each in self.chart.series if not each.is_hidden]
-        return text if len(visible) + len(self.chart.calculations) == 1 else f"{name}: {text}"
-
-    def _value(self, series: MeasureSeries, cells: Cells, cell: Cell) -> Decimal | None:
-        amount = cells.get(cell)
-        if amount is None:
-            is_zero = self._is_over_dates and self.chart.missing == "zero"
-            return _ZERO if is_zero else None
-        return figure(series.aggregate, amount, self.plan.scale)
-
-    def _total(
-        self, series: MeasureSeries, cells: Cells, multiple: Any, split: Any
-    ) -> Decimal | None:
-        """Over all rows of a series, those of labels that are out of sight too."""
-        some = [
-            amount
-            for cell, amount in cells.items()
-            if cell.multiple == multiple and cell.split == split
-        ]
-        return figure(series.aggregate, unite(series.aggregate, some), self.plan.scale)
-
-    def _whole(self, number: int) -> Decimal | None:
-        series = self.chart.series[number]
-        cells = self.cells[number].values()
-        return figure(series.aggregate, unite(series.aggregate, cells), self.plan.scale)
-
-    def _progress(self) -> Progress | None:
+    def _progress(self, facet: Facet, lines: Lines) -> Progress | None:
         target = self.chart.target
-        if target is None or not self.chart.series:
+        if target is None or not facet.series:
             return None
         wanted = target.value
         if target.series is not None:
-            (number,) = [
-                place for place, each in enumerate(self.chart.series) if each.id == target.series
-            ]
-            wanted = self._whole(number)
-        reached = self._whole(_leading(self.chart)[0])
-        return Progress(target=wanted, share=share_of(reached, wanted))
+            wanted = lines.totals(None, None).get(target.series)
+        return Progress(target=wanted, share=quotient(facet.series[0].total, wanted))
 
-    def _notes(self, facets: Sequence[Facet]) -> tuple[str, ...]:
-        if self.chart.type in ("pie", "doughnut") and any(
-            value is not None and value < 0
-            for facet in facets
-            for series in facet.series
-            for value in series.values
-        ):
-            return ("negative values have no slice; the table shows them",)
-        return ()
+
+def _dates(keys: Sequence[Any]) -> list[Any]:
+    return [key for key in keys if key is None or hasattr(key, "year")]
 
 
 def _leading(chart: Chart) -> tuple[int, MeasureSeries]:
-    """The series by which a chart is sorted and measured: the first that is seen, or else any."""
+    """The series by which a chart is sorted: the first that is seen, or else the first."""
     for number, series in enumerate(chart.series):
         if not series.is_hidden:
             return number, series
     return 0, chart.series[0]
 
 
-def _ascending(value: Decimal | None) -> tuple[int, Decimal]:
-    """NaN after all numbers, nothing at the very end."""
-    if value is None:
-        return (2, _ZERO)
-    return (1, _ZERO) if value.is_nan() else (0, value)
-
-
-def _descending(value: Decimal | None) -> tuple[int, Decimal]:
-    """NaN before all numbers, nothing at the very end."""
-    if value is None:
-        return (2, _ZERO)
-    return (0, _ZERO) if value.is_nan() else (1, EXACT.minus(value))
-
-
-def _no_value(axis: Axis | None) -> str:
-    if axis is None:
-        return ""
-    if axis.type.kind is Kind.DATE or axis.type.kind.is_instant:
-        return "no date"
-    return "no " + axis.column.replace("_", " ")
-
-
-def _split_id(id: str, split: Any) -> str:
-    if split is OTHER:
-        return f"{id}/~other"
-    if split is None:
-        return f"{id}/~"
-    return f"{id}/{key_text(split).replace('~', '%7E')}"
-
-
-def share_of(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
-    """A quotient to 28 digits; None where the whole is zero or missing."""
-    if part is None or whole is None or not whole:
-        return None
-    return part / whole
+def _notes(chart: Chart, facets: Sequence[Facet]) -> tuple[str, ...]:
+    if chart.type in ("pie", "doughnut") and any(
+        value is not None and value < 0
+        for facet in facets
+        for series in facet.series
+        for value in series.values
+    ):
+        return ("negative values have no slice; the table shows them",)
+    return ()

@@ -7,10 +7,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
 
 from warmcube.dashboard.amounts import Amount, unite
 from warmcube.dashboard.definition import Aggregate
 from warmcube.dashboard.plan import Axis
+from warmcube.dashboard.positions import in_zone
 from warmcube.model.columns import ColumnData, Table
 from warmcube.model.schema import Kind
 from warmcube.query.pythonform import python_values
@@ -45,12 +47,12 @@ class Values:
 
     Args:
         axis: which; None for a chart that hasn't got it, which has one value, None.
-        no_value: the text of NULL.
+        zone: by whose clock instants are shown.
     """
 
-    def __init__(self, axis: Axis | None, no_value: str) -> None:
+    def __init__(self, axis: Axis | None, zone: ZoneInfo) -> None:
         self.axis = axis
-        self._no_value = no_value
+        self._zone = zone
         self._places: dict[Any, Any] = {}
         self._names: dict[Any, str] = {}
         self._has_null = False
@@ -61,7 +63,7 @@ class Values:
         if axis is None:
             return [None] * table.rows
         column = table.columns[axis.column]
-        keys = _keys(column)
+        keys = _keys(column, self._zone)
         if column.valid is not None:
             self._has_null = self._has_null or not column.valid.all()
         places = self._places
@@ -92,13 +94,21 @@ class Values:
     def text(self, key: Any) -> str:
         """What is shown for a value."""
         if key is None:
-            return self._no_value
+            return _no_value(self.axis)
         name = self._names.get(key)
         return key_text(key) if name is None else name
 
 
-def _keys(column: ColumnData) -> list[Any]:
+def _no_value(axis: Axis | None) -> str:
+    if axis is None:
+        return "Total"
+    return "no date" if axis.is_date else "no " + axis.column.replace("_", " ")
+
+
+def _keys(column: ColumnData, zone: ZoneInfo) -> list[Any]:
     keys = python_values(column)
+    if column.type.kind is Kind.TIMESTAMPTZ:
+        return [in_zone(key, zone) if isinstance(key, datetime) else key for key in keys]
     if column.type.kind.is_float or column.type.kind is Kind.NUMERIC:
         return ["NaN" if key is not None and key != key else key for key in keys]  # noqa: PLR0124 - NaN is no key: it isn't equal to itself
     return keys
@@ -155,9 +165,20 @@ def _by_cell(table: Table, axes: tuple[Values, Values, Values]) -> dict[Cell, li
     keys = [axis.read(table) for axis in axes]
     name = next(reversed(table.columns))
     found: dict[Cell, list[Any]] = {}
-    for cell, number in zip(map(Cell, *keys), python_values(table.columns[name]), strict=True):
+    for cell, number in zip(map(Cell, *keys), _numbers(table.columns[name]), strict=True):
         found.setdefault(cell, []).append(number)
     return found
+
+
+def _numbers(column: ColumnData) -> list[Any]:
+    """Of a real the shortest decimal that reads back as it, and not what a double makes of it."""
+    if column.type.kind is not Kind.REAL:
+        return python_values(column)
+    valid = [True] * len(column) if column.valid is None else column.valid.tolist()
+    return [
+        float(str(value)) if is_valid else None
+        for value, is_valid in zip(column.values, valid, strict=True)
+    ]
 
 
 def regroup(

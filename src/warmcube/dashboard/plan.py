@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 from warmcube.dashboard.columns import column_named, conditions_named
 from warmcube.dashboard.definition import Aggregate, Chart, Dashboard, MeasureSeries
 from warmcube.dashboard.rendered import DateRange
 from warmcube.errors import InvalidQuery, LimitExceeded, MissingRole, WarmcubeError
 from warmcube.model.request import Filter, Query
-from warmcube.model.schema import ColumnType, Datasource, Schema
+from warmcube.model.schema import ColumnType, Datasource, Kind, Schema
 
 __all__ = ["MOST_QUERIES", "Axis", "ChartPlan", "Page", "Plan", "plan_charts"]
 
@@ -69,6 +70,11 @@ class Axis:
     type: ColumnType
     names: str | None
 
+    @property
+    def is_date(self) -> bool:
+        """Whether its values are days or instants, which stand in their order."""
+        return self.type.kind is Kind.DATE or self.type.kind.is_instant
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartPlan:
@@ -85,6 +91,8 @@ class ChartPlan:
             average those of its sum and its count.
         before: the same for the compared days; empty without them.
         scale: decimals of the value column.
+        date: the data source's date column, to which `dates` and `compared` speak.
+        zone: whose days those of instants are.
     """
 
     chart: Chart
@@ -96,6 +104,8 @@ class ChartPlan:
     current: tuple[tuple[int, ...], ...]
     before: tuple[tuple[int, ...], ...]
     scale: int
+    date: str | None
+    zone: ZoneInfo
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -234,6 +244,8 @@ def _plan(
         current=tuple(ask(series, of_chart) for series in chart.series),
         before=() if compared is None else tuple(ask(series, compared) for series in chart.series),
         scale=scale,
+        date=page.datasource.roles.date,
+        zone=ZoneInfo(page.datasource.time_zone),
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Final, Protocol
-from zoneinfo import ZoneInfo
 
 from warmcube.access.grant import Grant
 from warmcube.access.ids import show
@@ -17,9 +16,10 @@ from warmcube.audit.listed import listed_ids
 from warmcube.audit.request import Request
 from warmcube.dashboard.assemble import assemble
 from warmcube.dashboard.columns import type_word
-from warmcube.dashboard.dates import resolve_preset
+from warmcube.dashboard.dates import resolve, time_zone
 from warmcube.dashboard.definition import Chart, Dashboard
 from warmcube.dashboard.filters import Narrowed, narrow_filters
+from warmcube.dashboard.periods import compared_range
 from warmcube.dashboard.plan import MOST_QUERIES, ChartPlan, Page, Plan, plan_charts
 from warmcube.dashboard.rendered import (
     DateRange,
@@ -75,7 +75,7 @@ class Renderer:
     Args:
         cache: answers; open when `render` is called.
         library: the definitions.
-        resolve: the days of a preset, on a given day.
+        week_start: the day on which weeks begin, 0 for Monday.
         clock: the time now, aware.
     """
 
@@ -83,12 +83,12 @@ class Renderer:
         self,
         cache: AnalyticsCache,
         library: Dashboards,
-        resolve: Callable[[str, date], DateRange] = resolve_preset,
+        week_start: int = 0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cache = cache
         self._library = library
-        self._resolve = resolve
+        self._week_start = week_start
         self._clock = clock
 
     def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
@@ -149,8 +149,8 @@ class Renderer:
         datasource = self._cache.settings.datasource(dashboard.datasource)
         narrowed = narrow_filters(filters, grant, datasource, schema, purpose)
         self._note(narrowed, dashboard, grant, purpose)
-        today = self._clock().astimezone(ZoneInfo(filters.time_zone or datasource.time_zone)).date()
-        dates = self._dates(dashboard, narrowed.filters, datasource, today)
+        resolved = self._resolver(filters.time_zone or datasource.time_zone)
+        dates = _page_dates(dashboard, narrowed.filters, datasource, resolved)
         page = Page(
             datasource=datasource,
             schema=schema,
@@ -164,8 +164,10 @@ class Renderer:
         def dates_of(chart: Chart) -> tuple[DateRange, DateRange | None]:
             own = dates
             if chart.dates is not None and datasource.roles.date is not None:
-                own = self._resolve(chart.dates, today)
-            return own, None
+                own = resolved(chart.dates)
+            if chart.comparison is None:
+                return own, None
+            return own, compared_range(own, chart.comparison)
 
         plan = plan_charts(dashboard, wanted, page, dates_of)
         answers = await self._ask(plan, grant, purpose)
@@ -184,18 +186,10 @@ class Renderer:
             meta=_meta_of_page(plan, answers, rendered, started),
         )
 
-    def _dates(
-        self,
-        dashboard: Dashboard,
-        filters: UniversalFilters,
-        datasource: Datasource,
-        today: date,
-    ) -> DateRange:
-        if datasource.roles.date is None:
-            return DateRange()
-        if filters.start is not None or filters.end is not None:
-            return DateRange(start=filters.start, end=filters.end)
-        return self._resolve(filters.preset or dashboard.dates, today)
+    def _resolver(self, zone: str) -> Callable[[str], DateRange]:
+        """What presets mean now, somewhere."""
+        now, place = self._clock(), time_zone(zone)
+        return lambda preset: resolve(preset, now, place, self._week_start)
 
     async def _ask(
         self, plan: Plan, grant: Grant, purpose: Purpose
@@ -230,6 +224,19 @@ class Renderer:
             self._cache.note(
                 denial(error, actor=grant.actor, subject=grant.user.id, request=request)
             )
+
+
+def _page_dates(
+    dashboard: Dashboard,
+    filters: UniversalFilters,
+    datasource: Datasource,
+    resolved: Callable[[str], DateRange],
+) -> DateRange:
+    if datasource.roles.date is None:
+        return DateRange()
+    if filters.start is not None or filters.end is not None:
+        return DateRange(start=filters.start, end=filters.end)
+    return resolved(filters.preset or dashboard.dates)
 
 
 def _wanted(dashboard: Dashboard, charts: Sequence[str] | None) -> tuple[Chart, ...]:

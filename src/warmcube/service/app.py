@@ -10,7 +10,6 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -31,6 +30,7 @@ from warmcube.service.documents.document import VERSION, describe
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
+from warmcube.service.origins import ApiOrigins
 from warmcube.service.pages import Site
 from warmcube.service.problems import Problem, error_response, problem_response
 from warmcube.service.routes.admin import admin_routes
@@ -42,12 +42,14 @@ from warmcube.service.routes.metrics import metrics_routes
 from warmcube.service.routes.pages import entrance_routes
 from warmcube.service.routes.pages_admin import admin_pages
 from warmcube.service.routes.pages_dashboards import dashboard_pages
+from warmcube.service.routes.pages_embed import embed_pages
 from warmcube.service.routes.pages_explore import explore_pages
 from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
 from warmcube.service.routes.warming import warming_routes
 from warmcube.web.assets import PREFIX, Assets
+from warmcube.web.templates import Templates
 
 __all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
@@ -116,11 +118,13 @@ def create_app(
     routers = tuple(api_routes(service))
     for routes in routers:
         app.include_router(routes)
-    if settings.auth.local is not None or settings.auth.oidc is not None:
+    has_site = settings.auth.local is not None or settings.auth.oidc is not None
+    if has_site:
         app.include_router(session_routes(service))
-        add_pages(app, service)
     if settings.auth.embed is not None:
         app.include_router(embed_routes(service))
+    if has_site or settings.auth.embed is not None:
+        add_pages(app, service, has_site=has_site)
     for more in (probe_routes(service), metrics_routes(service)):
         app.include_router(more)
     add_problem_handlers(app)
@@ -131,7 +135,7 @@ def create_app(
     section = settings.service
     if section.cors_origins:
         app.add_middleware(
-            CORSMiddleware,
+            ApiOrigins,
             allow_origins=list(section.cors_origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-CSRF-Token"],
@@ -172,12 +176,23 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
     )
 
 
-def add_pages(app: FastAPI, service: Service) -> None:
-    """The pages, where people can sign in."""
+def add_pages(app: FastAPI, service: Service, *, has_site: bool) -> None:
+    """The pages, and what they load.
+
+    Args:
+        app: to add them to.
+        service: that they are of.
+        has_site: whether people can sign in; else there is only the page that other sites frame.
+    """
     assets = Assets()
+    app.include_router(asset_routes(assets))
+    if service.settings.auth.embed is not None:
+        ancestors = service.settings.service.frame_ancestors
+        app.include_router(embed_pages(Templates(assets), ancestors))
+    if not has_site:
+        return
     site = Site(service, assets)
     app.state.site = site
-    app.include_router(asset_routes(assets))
     for pages in (entrance_routes, dashboard_pages, explore_pages, admin_pages):
         app.include_router(pages(site))
 

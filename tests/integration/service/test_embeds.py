@@ -5,11 +5,8 @@ Viewers here have a token and nothing else; what they may see is computed by SQL
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,15 +17,10 @@ from fastapi import FastAPI
 from tests.support.caches import make_cache, select
 from tests.support.dashboards import SAMPLE
 from tests.support.leaks import LeakScan
-from tests.support.services import as_user, identify_by_name, open_client
-from tests.support.tokens import SECRET, bad_credentials, secret_file, section, signed
+from tests.support.services import as_user, open_client
 
 from warmcube.config import Settings
 from warmcube.dashboard.render import GivenDashboards
-from warmcube.service.app import create_app
-
-from .conftest import PRACTICES
-from .test_security_table import routes_of
 
 ACCESS = """
 [roles]
@@ -298,7 +290,10 @@ FIXED: list[tuple[dict[str, Any], str]] = [
     ({"where": {"note": ["note of practice 101"]}}, "note = 'note of practice 101'"),
     ({"where": {"provider_uid": [None]}}, "provider_uid IS NULL"),
     ({"where": {"note": []}}, "false"),
-    ({"start": "2024-01-02", "end": "2024-01-03"}, "date_index BETWEEN '2024-01-02' AND '2024-01-03'"),
+    (
+        {"start": "2024-01-02", "end": "2024-01-03"},
+        "date_index BETWEEN '2024-01-02' AND '2024-01-03'",
+    ),
     ({"start": "2024-01-04"}, "date_index >= '2024-01-04'"),
 ]
 ASKED: list[dict[str, Any]] = [
@@ -343,7 +338,11 @@ async def test_viewers_narrow_and_never_widen(
     )
     seen = 0
     for asked in ASKED:
-        filters = asked if has_dates or asked.keys() & {"start", "end", "preset"} else {**asked, "preset": "all"}
+        filters = (
+            asked
+            if has_dates or asked.keys() & {"start", "end", "preset"}
+            else {**asked, "preset": "all"}
+        )
         answered = await look(client, made["token"], filters)
         if answered.status_code != 200:
             assert answered.status_code in (403, 422), (asked, answered.text)
