@@ -118,13 +118,7 @@ def create_app(
     routers = tuple(api_routes(service))
     for routes in routers:
         app.include_router(routes)
-    has_site = settings.auth.local is not None or settings.auth.oidc is not None
-    if has_site:
-        app.include_router(session_routes(service))
-    if settings.auth.embed is not None:
-        app.include_router(embed_routes(service))
-    if has_site or settings.auth.embed is not None:
-        add_pages(app, service, has_site=has_site)
+    add_pages(app, service)
     for more in (probe_routes(service), metrics_routes(service)):
         app.include_router(more)
     add_problem_handlers(app)
@@ -134,14 +128,7 @@ def create_app(
     app.add_middleware(DefectProblems)
     section = settings.service
     if section.cors_origins:
-        app.add_middleware(
-            ApiOrigins,
-            allow_origins=list(section.cors_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-CSRF-Token"],
-            expose_headers=["ETag", "Warmcube-Meta", "X-Request-ID", "Retry-After"],
-            max_age=600,
-        )
+        app.add_middleware(ApiOrigins, origins=section.cors_origins)
     public = section.public_url
     app.add_middleware(
         SecurityHeaders, is_secure=public is not None and public.startswith("https://")
@@ -176,21 +163,24 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
     )
 
 
-def add_pages(app: FastAPI, service: Service, *, has_site: bool) -> None:
-    """The pages, and what they load.
-
-    Args:
-        app: to add them to.
-        service: that they are of.
-        has_site: whether people can sign in; else there is only the page that other sites frame.
-    """
+def add_pages(app: FastAPI, service: Service) -> None:
+    """What is for browsers: pages where people can sign in, and the one that other sites frame."""
+    auth = service.settings.auth
+    has_site = auth.local is not None or auth.oidc is not None
+    if not has_site and auth.embed is None:
+        return
     assets = Assets()
     app.include_router(asset_routes(assets))
-    if service.settings.auth.embed is not None:
+    if auth.embed is not None:
+        app.include_router(embed_routes(service))
         ancestors = service.settings.service.frame_ancestors
         app.include_router(embed_pages(Templates(assets), ancestors))
-    if not has_site:
-        return
+    if has_site:
+        _add_site(app, service, assets)
+
+
+def _add_site(app: FastAPI, service: Service, assets: Assets) -> None:
+    app.include_router(session_routes(service))
     site = Site(service, assets)
     app.state.site = site
     for pages in (entrance_routes, dashboard_pages, explore_pages, admin_pages):

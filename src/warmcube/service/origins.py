@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,16 +15,23 @@ _EMBEDDED: Final = ("/embed/", "/api/embed/")
 
 
 class ApiOrigins:
-    """Answers other origins as configured, but for what is embedded, which none may call.
+    """Answers other origins as is configured, but for what is embedded, which none may call.
 
     Args:
         app: whose answers.
-        options: of Starlette's ``CORSMiddleware``.
+        origins: whose pages may call.
     """
 
-    def __init__(self, app: ASGIApp, **options: Any) -> None:
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
         self._app = app
-        self._cors = CORSMiddleware(app, **options)
+        self._cors = CORSMiddleware(
+            app,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-CSRF-Token"],
+            expose_headers=["ETag", "Warmcube-Meta", "X-Request-ID", "Retry-After"],
+            max_age=600,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_embedded = scope["type"] == "http" and scope["path"].startswith(_EMBEDDED)

