@@ -16,11 +16,14 @@ from warmcube.config import Settings
 
 __all__ = [
     "ACCESS",
+    "ASKED",
     "BOARDS",
     "BY_DATE",
+    "FIXED",
     "NORTH",
     "VISIBLE",
     "YEAR",
+    "condition_of",
     "look",
     "mint",
     "settings_of",
@@ -99,16 +102,66 @@ BOARDS = (
 
 
 def settings_of(
-    folder: Path, store: str, source: str, *, more: str = "", access: str = ACCESS
+    folder: Path,
+    store: str,
+    source: str,
+    *,
+    more: str = "",
+    access: str = ACCESS,
+    namespace: str = "",
 ) -> Settings:
     """A configuration in which dashboards may be embedded."""
     (folder / "embed.key").write_bytes(b"a secret of embeds, long enough.")
     (folder / "embed.key").chmod(0o600)
-    return make_cache(folder, store, source, access=access, more=EMBED + more).settings
+    environment = {"WARMCUBE_STORE__NAMESPACE": namespace}
+    return make_cache(
+        folder, store, source, access=access, more=EMBED + more, environment=environment
+    ).settings
 
 
 BY_DATE = "date_index BETWEEN '2024-01-01' AND '2024-12-31'"
 NORTH = f"practice_uid IN (101, 102, 103) AND {BY_DATE}"
+
+
+FIXED: list[tuple[dict[str, Any], str]] = [
+    ({"practices": [101, 102]}, "practice_uid IN (101, 102)"),
+    ({"practices": []}, "false"),
+    ({"providers": [1, 2]}, "provider_uid IN (1, 2)"),
+    ({"providers": []}, "false"),
+    ({"organization": "north-east"}, "practice_uid = 103"),
+    ({"where": {"note": ["note of practice 101"]}}, "note = 'note of practice 101'"),
+    ({"where": {"provider_uid": [None]}}, "provider_uid IS NULL"),
+    ({"where": {"note": []}}, "false"),
+    (
+        {"start": "2024-01-02", "end": "2024-01-03"},
+        "date_index BETWEEN '2024-01-02' AND '2024-01-03'",
+    ),
+    ({"start": "2024-01-04"}, "date_index >= '2024-01-04'"),
+]
+ASKED: list[dict[str, Any]] = [
+    {},
+    {"practices": [101, 102, 103, 110]},
+    {"practices": ["101", "110"]},
+    {"practices": [110]},
+    {"practices": [103]},
+    {"practices": []},
+    {"providers": [1, 3]},
+    {"providers": [4]},
+    {"providers": []},
+    {"organization": "north"},
+    {"organization": "north-east"},
+    {"organization": "south"},
+    {"where": {"note": ["note of practice 101", "note of practice 102"]}},
+    {"where": {"note": ["note of practice 110"]}},
+    {"where": {"provider_uid": [None]}},
+    {"where": {"provider_uid": [1]}},
+    {"where": {"practice_uid": [103]}},
+    {"where": {"practice_uid": []}},
+    YEAR,
+    {"preset": "all"},
+    {"start": "2024-01-05"},
+    {"time_zone": "Pacific/Kiritimati"},
+]
 
 
 async def mint(
@@ -158,3 +211,22 @@ def sums(facts: str, condition: str) -> dict[Any, Any]:
         f"measure = 'Charges' AND frequency = 'Monthly' AND ({condition}) GROUP BY 1",
     )
     return {row[0]: row[1] for row in rows}
+
+
+def condition_of(asked: Mapping[str, Any]) -> str:
+    """What a page asks for, as a condition."""
+    found = ["true"]
+    names = {"practices": "practice_uid", "providers": "provider_uid"}
+    lists = [(names[name], values) for name, values in asked.items() if name in names]
+    for column, values in [*lists, *asked.get("where", {}).items()]:
+        texts = ", ".join(f"'{value}'" for value in values if value is not None)
+        some = f"{column}::text IN ({texts})" if texts else "false"
+        found.append(f"({some} OR {column} IS NULL)" if None in values else some)
+    if "organization" in asked:
+        held = {"north": "101, 102, 103", "north-east": "103", "south": "110"}
+        found.append(f"practice_uid IN ({held[asked['organization']]})")
+    if "start" in asked:
+        found.append(f"date_index >= '{asked['start']}'")
+    if "end" in asked:
+        found.append(f"date_index <= '{asked['end']}'")
+    return " AND ".join(found)

@@ -6,7 +6,7 @@ Viewers here have a token and nothing else; what they may see is computed by SQL
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from tests.support.embeds import (
+    ASKED,
     BOARDS,
     BY_DATE,
+    FIXED,
     NORTH,
     VISIBLE,
     YEAR,
+    condition_of,
     look,
     mint,
     settings_of,
@@ -155,47 +158,6 @@ async def test_nobody_embeds_a_dashboard_that_they_dont_see(client: httpx.AsyncC
     await mint(client, "ana", "analysts")
 
 
-FIXED: list[tuple[dict[str, Any], str]] = [
-    ({"practices": [101, 102]}, "practice_uid IN (101, 102)"),
-    ({"practices": []}, "false"),
-    ({"providers": [1, 2]}, "provider_uid IN (1, 2)"),
-    ({"providers": []}, "false"),
-    ({"organization": "north-east"}, "practice_uid = 103"),
-    ({"where": {"note": ["note of practice 101"]}}, "note = 'note of practice 101'"),
-    ({"where": {"provider_uid": [None]}}, "provider_uid IS NULL"),
-    ({"where": {"note": []}}, "false"),
-    (
-        {"start": "2024-01-02", "end": "2024-01-03"},
-        "date_index BETWEEN '2024-01-02' AND '2024-01-03'",
-    ),
-    ({"start": "2024-01-04"}, "date_index >= '2024-01-04'"),
-]
-ASKED: list[dict[str, Any]] = [
-    {},
-    {"practices": [101, 102, 103, 110]},
-    {"practices": ["101", "110"]},
-    {"practices": [110]},
-    {"practices": [103]},
-    {"practices": []},
-    {"providers": [1, 3]},
-    {"providers": [4]},
-    {"providers": []},
-    {"organization": "north"},
-    {"organization": "north-east"},
-    {"organization": "south"},
-    {"where": {"note": ["note of practice 101", "note of practice 102"]}},
-    {"where": {"note": ["note of practice 110"]}},
-    {"where": {"provider_uid": [None]}},
-    {"where": {"provider_uid": [1]}},
-    {"where": {"practice_uid": [103]}},
-    {"where": {"practice_uid": []}},
-    YEAR,
-    {"preset": "all"},
-    {"start": "2024-01-05"},
-    {"time_zone": "Pacific/Kiritimati"},
-]
-
-
 @pytest.mark.parametrize(("fixed", "condition"), FIXED, ids=lambda each: str(each)[:40])
 async def test_viewers_narrow_and_never_widen(
     client: httpx.AsyncClient, facts: str, fixed: dict[str, Any], condition: str
@@ -214,25 +176,6 @@ async def test_viewers_narrow_and_never_widen(
             assert answered.status_code in (403, 422), (asked, answered.text)
             continue
         seen += 1
-        expected = sums(facts, f"{whole} AND {_sql(asked)}")
+        expected = sums(facts, f"{whole} AND {condition_of(asked)}")
         assert await shown(client, made["token"], filters) == expected, asked
     assert seen >= 10
-
-
-def _sql(asked: Mapping[str, Any]) -> str:
-    """What a page asks for, as a condition."""
-    found = ["true"]
-    names = {"practices": "practice_uid", "providers": "provider_uid"}
-    lists = {names[name]: values for name, values in asked.items() if name in names}
-    for column, values in {**lists, **asked.get("where", {})}.items():
-        texts = ", ".join(f"'{value}'" for value in values if value is not None)
-        some = f"{column}::text IN ({texts})" if texts else "false"
-        found.append(f"({some} OR {column} IS NULL)" if None in values else some)
-    if "organization" in asked:
-        held = {"north": "101, 102, 103", "north-east": "103", "south": "110"}
-        found.append(f"practice_uid IN ({held[asked['organization']]})")
-    if "start" in asked:
-        found.append(f"date_index >= '{asked['start']}'")
-    if "end" in asked:
-        found.append(f"date_index <= '{asked['end']}'")
-    return " AND ".join(found)
