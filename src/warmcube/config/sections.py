@@ -25,6 +25,7 @@ __all__ = [
     "AuditSection",
     "CacheSection",
     "ColumnsSection",
+    "DashboardsSection",
     "DatasourceSection",
     "DirectorySection",
     "EmbeddedSection",
@@ -392,6 +393,22 @@ class DatasourceSection(Section):
     )
     columns: ColumnsSection = Field(
         default=ColumnsSection(), description="which column plays which role"
+    )
+
+
+class DashboardsSection(Section):
+    """``[dashboards]``: where dashboards are defined, and what holds for all of them."""
+
+    path: Name | None = Field(
+        default=None,
+        description="the folder of dashboards, relative to the configuration file; when absent, "
+        "the folder dashboards beside it, if there is one",
+    )
+    week_start: Literal[
+        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+    ] = Field(
+        default="monday",
+        description="the day on which weeks begin, for presets like this_week",
     )
 
 

@@ -49,7 +49,7 @@ _SLOWEST: Final[tuple[Origin, ...]] = ("resident", "store", "database")
 class Dashboards(Protocol):
     """Where the definitions are."""
 
-    def current(self) -> Mapping[str, Dashboard]:
+    async def current(self) -> Mapping[str, Dashboard]:
         """All of them, by id."""
         ...
 
@@ -64,7 +64,7 @@ class GivenDashboards:
     def __init__(self, *dashboards: Dashboard) -> None:
         self._by_id = {each.id: each for each in dashboards}
 
-    def current(self) -> Mapping[str, Dashboard]:
+    async def current(self) -> Mapping[str, Dashboard]:
         """All of them, by id."""
         return self._by_id
 
@@ -91,7 +91,7 @@ class Renderer:
         self._week_start = week_start
         self._clock = clock
 
-    def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
+    async def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
         """Those that exist for a viewer, by id.
 
         Raises:
@@ -101,18 +101,18 @@ class Renderer:
         held = {each.role for each in grant.roles}
         return tuple(
             each
-            for _, each in sorted(self._library.current().items())
+            for _, each in sorted((await self._library.current()).items())
             if each.datasource in readable and (not each.roles or held & set(each.roles))
         )
 
-    def dashboard(self, id: str, grant: Grant) -> Dashboard:
+    async def dashboard(self, id: str, grant: Grant) -> Dashboard:
         """One of them.
 
         Raises:
             UnknownDashboard: it doesn't exist, for this viewer.
             AccessDenied: the grant is over.
         """
-        for each in self.dashboards(grant):
+        for each in await self.dashboards(grant):
             if each.id == id:
                 return each
         raise UnknownDashboard(
@@ -186,10 +186,16 @@ class Renderer:
             meta=_meta_of_page(plan, answers, rendered, started),
         )
 
-    def _resolver(self, zone: str) -> Callable[[str], DateRange]:
-        """What presets mean now, somewhere."""
+    def _resolver(self, zone: str) -> Callable[[str | DateRange], DateRange]:
+        """What presets mean now, somewhere; days that stay are what they are."""
         now, place = self._clock(), time_zone(zone)
-        return lambda preset: resolve(preset, now, place, self._week_start)
+
+        def resolved(dates: str | DateRange) -> DateRange:
+            if isinstance(dates, DateRange):
+                return dates
+            return resolve(dates, now, place, self._week_start)
+
+        return resolved
 
     async def _ask(
         self, plan: Plan, grant: Grant, purpose: Purpose
@@ -230,7 +236,7 @@ def _page_dates(
     dashboard: Dashboard,
     filters: UniversalFilters,
     datasource: Datasource,
-    resolved: Callable[[str], DateRange],
+    resolved: Callable[[str | DateRange], DateRange],
 ) -> DateRange:
     if datasource.roles.date is None:
         return DateRange()

@@ -20,7 +20,7 @@ from warmcube.authn.embeds import open_embeds
 from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
-from warmcube.dashboard.render import Dashboards, GivenDashboards
+from warmcube.dashboard.render import Dashboards
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
 from warmcube.service.context import Identify, Service
@@ -65,7 +65,7 @@ def create_app(
     *,
     metrics_folder: Path | None = None,
     access_log: int | None = None,
-    dashboards: Dashboards = GivenDashboards(),  # noqa: B008 - it never changes
+    dashboards: Dashboards | None = None,
 ) -> FastAPI:
     """An application with an engine of its own.
 
@@ -75,7 +75,7 @@ def create_app(
             the configuration speaks of.
         metrics_folder: where the processes of one service share their figures; private.
         access_log: the descriptor that a line goes to for each request; None for none.
-        dashboards: the definitions of dashboards.
+        dashboards: the definitions of dashboards; None for those of the configured folder.
 
     Raises:
         ConfigError: nobody could prove who they are, the keys for that can't be used, or what is

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from starlette.requests import Request
 
@@ -14,12 +15,16 @@ from warmcube.authn.embeds import Embeds
 from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import SignIn
 from warmcube.config import Settings
-from warmcube.dashboard.render import Dashboards, GivenDashboards, Renderer
+from warmcube.dashboard.dates import WEEKDAYS
+from warmcube.dashboard.files import open_library
+from warmcube.dashboard.render import Dashboards, Renderer
 from warmcube.engine import AnalyticsCache
 from warmcube.service.tags import TagMaker
 from warmcube.service.warming import Warming
 
 __all__ = ["Caller", "Identify", "Service"]
+
+_LOG: Final = logging.getLogger("warmcube")
 
 Identify: TypeAlias = Callable[[Request], Awaitable[Identity]]
 """Finds out who sends a request; raises `Unauthenticated`."""
@@ -51,7 +56,7 @@ class Service:
         settings: of the whole.
         identify: finds out who sends a request.
         cache: opened and closed by whoever runs the service.
-        dashboards: the definitions.
+        dashboards: the definitions; None for those of the configured folder.
 
     Attributes:
         renderer: renders the dashboards.
@@ -64,11 +69,15 @@ class Service:
         settings: Settings,
         identify: Identify,
         cache: AnalyticsCache,
-        dashboards: Dashboards = GivenDashboards(),  # noqa: B008 - it never changes
+        dashboards: Dashboards | None = None,
     ) -> None:
         self.settings = settings
         self.cache = cache
-        self.renderer = Renderer(cache, dashboards)
+        self.renderer = Renderer(
+            cache,
+            dashboards or open_library(settings, _LOG.warning),
+            WEEKDAYS.index(settings.dashboards.week_start),
+        )
         self.warming = Warming(settings, cache)
         self._identify = identify
         self._tags: TagMaker | None = None

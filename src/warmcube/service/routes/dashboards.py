@@ -42,7 +42,7 @@ def dashboard_routes(service: Service) -> APIRouter:
         caller: Caller = Depends(service.caller),  # noqa: FAST002, B008 - a closure's annotations can't be resolved
     ) -> Response:
         parameters(request)
-        found = [_listed(each) for each in renderer.dashboards(caller.grant)]
+        found = [_listed(each) for each in await renderer.dashboards(caller.grant)]
         return await json_response(request, orjson.dumps({"dashboards": found}))
 
     @routes.post(f"{_PATH}/render", **RENDER)
@@ -52,7 +52,7 @@ def dashboard_routes(service: Service) -> APIRouter:
         caller: Caller = Depends(service.caller),  # noqa: FAST002, B008
     ) -> Response:
         parameters(request)
-        found = renderer.dashboard(dashboard, caller.grant)
+        found = await renderer.dashboard(dashboard, caller.grant)
         data = await body_json(request, most=limits.body, depth=limits.depth)
         given = fields_of(data, _FIELDS)
         rendered = await renderer.render(
