@@ -148,7 +148,7 @@ async def _render(
     dashboard: Dashboard | None = None
     fixed = filters_of(embed.filters)
     try:
-        dashboard = service.renderer.dashboard(embed.dashboard, grant)
+        dashboard = await service.renderer.dashboard(embed.dashboard, grant)
         filters = narrow_embedded(fixed, asked, lambda each: grant.directory.subtree([each]))
         rendered = await service.renderer.render(dashboard, filters, grant, charts, purpose="embed")
     except (AccessDenied, UnknownDatasource, UnknownDashboard) as error:

@@ -58,7 +58,7 @@ def _add_mint(routes: APIRouter, service: Service) -> None:
     ) -> Response:
         parameters(request)
         grant = caller.grant
-        found = service.renderer.dashboard(dashboard, grant)
+        found = await service.renderer.dashboard(dashboard, grant)
         data = await body_json(request, most=limits.body, depth=limits.depth)
         given = fields_of(data, ("filters", "seconds"))
         filters, seconds = filters_of(given.get("filters")), _seconds(given.get("seconds"))
