@@ -227,6 +227,14 @@ class AnalyticsCache:
         """Have something written in the audit that happened around the engine."""
         self._parts.trail.note(event)
 
+    async def record(self, event: AuditEvent) -> None:
+        """The same of what may happen only if it is audited, where that is required.
+
+        Raises:
+            AuditError: it can't be.
+        """
+        await self._parts.trail.record(event)
+
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
 
@@ -335,7 +343,8 @@ class AnalyticsCache:
         Args:
             queries: the questions; some may be wrong, or not allowed.
             grant: from `authorize`.
-            purpose: "export" for answers that will leave the house, as `export` gives them.
+            purpose: "export" for answers that will leave the house, as `export` gives them;
+                "embed" for those that another site shows.
             most: how many queries they may be; None for ``[limits] batch``, which bounds those
                 that somebody sends and not those that follow from a definition.
 
