@@ -165,7 +165,7 @@ class MeasureSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calculation:
-    """A series that is computed from others, by label; see ``docs/reference/dashboards.md``.
+    """A series that is computed from others, by label; see ``docs/reference/dashboard-calculations.md``.
 
     Attributes:
         id: what other calculations call it.

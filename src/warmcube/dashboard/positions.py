@@ -8,9 +8,8 @@ from datetime import date, datetime, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from warmcube.dashboard.definition import Step
+from warmcube.dashboard.definition import DateRange, Step
 from warmcube.dashboard.periods import align, fill
-from warmcube.dashboard.rendered import DateRange
 
 __all__ = ["Position", "dated_positions", "filled", "in_zone", "plain_positions"]
 
