@@ -94,7 +94,7 @@ class Seen:
         self.requests: list[Request] = []
         page.on("console", lambda said: self._said(said.type, said.text))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request))
+        page.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - it is marked
 
     def _said(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):

@@ -99,6 +99,7 @@ function fill(card, chart) {
   card.section.style.setProperty("--columns", chart.width);
   card.section.style.setProperty("--rows", chart.height);
   card.heading.textContent = chart.title;
+  const isOpen = card.more.querySelector("details")?.open ?? false;
   card.more.replaceChildren();
   const why = chart.error ? chart.error.detail : isEmpty(chart) ? "There are no figures for this." : null;
   if (why !== null) {
@@ -111,19 +112,20 @@ function fill(card, chart) {
     card.host.replaceChildren(element("div.chart-table", { tabindex: "0" }, tableOf(chart)));
   } else {
     card.plot.show(chart);
-    card.more.append(figures(chart));
+    card.more.append(figures(chart, isOpen));
   }
   for (const note of chart.notes) card.more.append(element("p.muted", {}, note));
 }
 
 /** The same as a table, made when somebody wants it. */
-function figures(chart) {
+function figures(chart, isOpen) {
   const details = element("details", {}, element("summary", {}, "Figures"));
   details.addEventListener(
     "toggle",
     () => details.append(element("div.chart-table", { tabindex: "0" }, tableOf(chart))),
     { once: true },
   );
+  details.open = isOpen;
   return details;
 }
 
