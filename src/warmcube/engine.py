@@ -29,6 +29,7 @@ from warmcube.observe.measure import measure
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.query.asked import Asked
+from warmcube.query.contents import Contents, read_contents
 from warmcube.query.export import ExportStream
 from warmcube.query.exporter import PIECE
 from warmcube.query.listing import Measures, Values
@@ -286,6 +287,20 @@ class AnalyticsCache:
             for role in (wanted.roles.practice, wanted.roles.provider)
         )
         return DatasourceKeys(practice_type=practice, provider_type=provider, pairs=pairs)
+
+    async def contents(self, datasource: int) -> Contents:
+        """Which columns, measures and frequencies a data source has; for whoever operates it.
+
+        Args:
+            datasource: its id.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            SourceError: neither the cache nor the database could tell.
+        """
+        wanted = self.settings.datasource(datasource)
+        source = self._parts.sources[wanted.source]
+        return await read_contents(self._parts.snapshots, source, wanted)
 
     async def query(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant, from the store or else from the database.

@@ -1,17 +1,18 @@
 // A rendered chart on the screen: its picture, legend, hover, zoom and keys. Its table, its toolbar
 // and its states are `chart-card.js`'s.
 //
-//   const plot = new Plot(host, { onPick: (mark) => … });
-//   plot.show(chart);       // as often as there are other figures
-//   plot.dispose();
+//   const view = new ChartView(host, { onPick: (mark) => … });
+//   view.update(chart);     // as often as there are other figures
+//   view.dispose();
 
-import { element } from "./dom.js";
+import { sentence } from "./api.js";
+import { element, icon } from "./dom.js";
 import { figureOf } from "./chart-figures.js";
 import { cells, FACET_HEIGHT, gridOf, layoutOf } from "./chart-layout.js";
 import { entries, fillLegend } from "./chart-legend.js";
-import { FIGURES, hasCalendar, isPlot, isRound, looks } from "./chart-model.js";
+import { FIGURES, hasCalendar, isEmpty, isPlot, isRound, looks } from "./chart-model.js";
 import { palette } from "./chart-palette.js";
-import { summary } from "./chart-table.js";
+import { summary, tableOf } from "./chart-table.js";
 import { plotText } from "./chart-text.js";
 import { told, Tip } from "./chart-tip.js";
 import { slicesOf, tracesOf } from "./chart-traces.js";
@@ -30,11 +31,11 @@ const coarse = matchMedia("(pointer: coarse)");
 const alive = new Set();
 
 onThemeChange(() => {
-  for (const plot of alive) plot.draw();
+  for (const view of alive) view.draw();
 });
 
 /** One chart's picture. */
-export class Plot {
+export class ChartView {
   /**
    * @param {HTMLElement} host an empty element of some height
    * @param {{onPick?: (mark: {facet: number, place: number, series: object | null}) => void}} options
@@ -60,14 +61,14 @@ export class Plot {
   }
 
   /** Show figures; those of before give way without a blank in between. */
-  show(chart) {
+  update(chart) {
     const isSame = this.chart?.id === chart.id && this.chart?.type === chart.type;
     this.chart = chart;
     if (!isSame) this.hidden.clear();
     this.leave();
-    if (!isPlot(chart)) {
+    if (!this.isPlotted) {
       this.unplot();
-      this.host.replaceChildren(...(FIGURES.has(chart.type) ? [figureOf(chart)] : []));
+      this.host.replaceChildren(this.substitute(chart));
       return;
     }
     if (!this.frame.isConnected) {
@@ -77,9 +78,26 @@ export class Plot {
     this.draw();
   }
 
+  /** Whether there is a picture, rather than figures, a table or a sentence. */
+  get isPlotted() {
+    const { chart } = this;
+    return chart !== null && !chart.error && isPlot(chart) && !isEmpty(chart);
+  }
+
+  substitute(chart) {
+    if (chart.error) return problem(chart.error);
+    if (isEmpty(chart)) return empty();
+    if (FIGURES.has(chart.type)) return figureOf(chart);
+    return element(
+      "div.chart-table",
+      { tabindex: "0", role: "region", "aria-label": chart.title },
+      tableOf(chart, this.onPick),
+    );
+  }
+
   /** Draw what there is, for the size and the theme of now. */
   draw() {
-    if (!this.chart || !isPlot(this.chart) || !this.frame.isConnected) return;
+    if (!this.isPlotted || !this.frame.isConnected) return;
     const view = this.view();
     fillLegend(this.legend, entries(this.chart, view), this.hidden, (id, alone) => this.toggle(id, alone));
     const { width, height } = this.size();
@@ -115,7 +133,7 @@ export class Plot {
   onResize() {
     cancelAnimationFrame(this.pending);
     this.pending = requestAnimationFrame(() => {
-      if (!this.chart || !this.frame.isConnected) return;
+      if (!this.isPlotted || !this.frame.isConnected) return;
       const { width, height } = this.size();
       if (this.drawnSize !== `${width} ${height}`) this.draw();
     });
@@ -328,6 +346,19 @@ export class Plot {
     alive.delete(this);
     this.host.replaceChildren();
   }
+}
+
+function problem(error) {
+  return element(
+    "div.chart-problem",
+    { role: "status" },
+    icon("warning", 22),
+    element("p", {}, sentence(error.detail ?? error.title ?? "This chart can’t be shown")),
+  );
+}
+
+function empty() {
+  return element("div.chart-empty", {}, icon("chart", 26), element("p", {}, "No figures for this selection"));
 }
 
 function same(one, other) {

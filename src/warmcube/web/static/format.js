@@ -27,8 +27,13 @@ function decimals(format) {
     return { minimumFractionDigits: given, maximumFractionDigits: given };
   }
   if (format.kind === "count") return { maximumFractionDigits: 0 };
-  if (format.kind === "percent") return { maximumFractionDigits: 1 };
+  if (format.kind === "percent" || format.kind === "of_hundred") return { maximumFractionDigits: 1 };
   return format.kind === "currency" ? {} : { maximumFractionDigits: 2 };
+}
+
+/** What follows a number whose format has no sign of its own. */
+function unit(format) {
+  return format.kind === "of_hundred" ? "\u202f%" : "";
 }
 
 function isPlain(text) {
@@ -44,7 +49,7 @@ function isPlain(text) {
 export function formatted(text, format) {
   if (text === null || text === undefined) return NOTHING;
   if (!isPlain(text)) return text; // NaN and infinity
-  return numbers({ ...style(format), ...decimals(format) }).format(text);
+  return numbers({ ...style(format), ...decimals(format) }).format(text) + unit(format);
 }
 
 /** A number with its sign, also where it is positive. */
@@ -52,7 +57,7 @@ export function signed(text, format) {
   if (text === null || text === undefined) return NOTHING;
   if (!isPlain(text)) return text;
   const options = { ...style(format), ...decimals(format), signDisplay: "exceptZero" };
-  return numbers(options).format(text);
+  return numbers(options).format(text) + unit(format);
 }
 
 /** A number in few characters, for an axis. */
@@ -63,7 +68,7 @@ export function short(number, format, step) {
     return numbers({ style: "percent", maximumFractionDigits: digits }).format(number);
   }
   if (format.kind === "currency") options.minimumFractionDigits = 0;
-  return numbers(options).format(number);
+  return numbers(options).format(number) + unit(format);
 }
 
 /** A share of one as percent. */
@@ -144,7 +149,7 @@ export function rangeText(start, end) {
 }
 
 /** The time of an instant where the viewer is; with its day unless that is today. */
-export function instantText(iso, now = new Date()) {
+export function moment(iso, now = new Date()) {
   const at = new Date(iso);
   const isToday = at.toDateString() === now.toDateString();
   const options = isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
