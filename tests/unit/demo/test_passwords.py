@@ -23,7 +23,7 @@ def test_each_user_can_sign_in_with_theirs(tmp_path: Path) -> None:
         assert flaw_of(password) is None
         assert re.fullmatch(r"([a-z]{4}-){3}[a-z]{4}", password)
     hasher.close()
-    assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()} == {0o600}  # noqa: ASYNC240 - a test
+    assert {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()} == {0o600}
 
 
 def test_they_stay_and_new_users_join(tmp_path: Path) -> None:
