@@ -78,5 +78,5 @@ def _write(path: Path, passwords: Mapping[str, str]) -> None:
     with suppress(FileNotFoundError):
         path.unlink()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(_HEAD + tomli_w.dumps(passwords))
