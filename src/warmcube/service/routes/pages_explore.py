@@ -89,9 +89,14 @@ async def _described(cache: AnalyticsCache, datasource: Datasource, grant: Grant
 
 
 def _measure(measure: Any, frequency: Any) -> dict[str, Any]:
-    """A measure and a frequency as queries name them, and how its figures probably look."""
-    look = look_of(MeasureFacts(name=None if measure is NULL else str(measure)))
-    return {"measure": _named(measure), "frequency": _named(frequency), "look": look}
+    """A measure and a frequency as queries name them, and how its figures are probably meant."""
+    facts = MeasureFacts(name=None if measure is NULL else str(measure))
+    return {
+        "measure": _named(measure),
+        "frequency": _named(frequency),
+        "look": look_of(facts),
+        "aggregate": "avg" if facts.is_level else "sum",
+    }
 
 
 def _named(name: Any) -> Any:

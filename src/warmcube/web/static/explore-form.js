@@ -19,7 +19,7 @@ export class QuestionForm {
   constructor(form, data, onAsk) {
     this.form = form;
     this.data = data;
-    this.measure = new MeasurePicker(() => this.chooseMeasure());
+    this.measure = new MeasurePicker(() => this.chooseMeasure({ isByHand: true }));
     byId("measure").append(this.measure.element);
     this.pickers = {};
     for (const [name, role] of Object.entries(IDS)) {
@@ -88,7 +88,7 @@ export class QuestionForm {
   chooseDatasource() {
     const { roles, columns, measures } = this.datasource;
     this.measure.offer(distinct(measures.map(({ measure }) => measure)));
-    this.measure.measure = measures[0]?.measure;
+    this.measure.measure = (measures.find(({ look }) => look === "currency") ?? measures[0])?.measure;
     byId("measure-field").hidden = !roles.measure;
     byId("frequency-field").hidden = !roles.frequency;
     byId("dates").hidden = !roles.date;
@@ -103,12 +103,13 @@ export class QuestionForm {
     this.orders.set([]);
     byId("organization").value = byId("start").value = byId("end").value = byId("limit").value = "";
     byId("aggregate").value = roles.value ? "sum" : "count";
-    this.chooseMeasure();
+    this.chooseMeasure({ isByHand: true });
     this.chooseAggregate();
     byId("run").disabled = !this.canAsk;
   }
 
-  chooseMeasure() {
+  /** Offer the frequencies of the measure; by hand, aggregate it as suits it too. */
+  chooseMeasure({ isByHand = false } = {}) {
     const { measures } = this.datasource;
     const key = JSON.stringify(this.measure.measure);
     const found = measures.filter(({ measure }) => JSON.stringify(measure) === key);
@@ -117,6 +118,11 @@ export class QuestionForm {
     options(byId("frequency"), names);
     const kept = names.find(([name]) => name === before) ?? names.find(([, text]) => /^month/i.test(text));
     if (kept) [byId("frequency").value] = kept;
+    // Adding up rates says nothing, averaging charges little.
+    if (isByHand && ["sum", "avg"].includes(byId("aggregate").value) && found.length > 0) {
+      byId("aggregate").value = found[0].aggregate;
+      this.chooseAggregate();
+    }
     this.forget();
   }
 
