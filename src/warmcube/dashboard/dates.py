@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from warmcube.dashboard.rendered import DateRange
+from warmcube.dashboard.definition import DateRange
 from warmcube.errors import InvalidQuery
 
 __all__ = ["PRESETS", "WEEKDAYS", "add_months", "is_preset", "resolve", "time_zone", "today"]

@@ -103,7 +103,7 @@ def _facts(datasource: Datasource, counts: Sequence[PartitionCount], seen: _Seen
     unit = next((each for each in free if any(word in each.lower() for word in _UNIT_WORDS)), None)
     wanted = [
         each.name.measure
-        for each in sorted(counts, key=lambda each: -each.rows)
+        for each in sorted(counts, key=lambda each: (-each.rows, each.name.measure or ""))
         if each.name.frequency == frequency
         and (roles.measure is None or each.name.measure is not None)
     ]
@@ -150,6 +150,7 @@ class _Rows:
             least=float(values.min()),
             most=float(values.max()),
             is_whole=bool((values == np.rint(values)).all()),
+            total=float(values.sum()),
         )
 
     def kinds(self, column: str) -> int:

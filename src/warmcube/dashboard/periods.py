@@ -13,8 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
 from warmcube.dashboard.dates import add_months
-from warmcube.dashboard.definition import Comparison, Step
-from warmcube.dashboard.rendered import DateRange
+from warmcube.dashboard.definition import Comparison, DateRange, Step
 from warmcube.errors import InvalidQuery
 
 __all__ = ["Pair", "align", "compared_range", "fill", "step_of"]
