@@ -47,7 +47,11 @@ class _Seen:
 
     def __init__(self, schema: Schema, datasource: Datasource) -> None:
         roles = datasource.roles
-        texts = [each.name for each in schema.columns if each.type.kind is Kind.TEXT]
+        texts = [
+            each.name
+            for each in schema.columns
+            if each.type.kind is Kind.TEXT and each.name.strip() and each.name.isprintable()
+        ]
         wanted = {roles.measure, roles.frequency, roles.provider, roles.value, *texts}
         self.schema = schema
         self.roles = roles

@@ -70,7 +70,7 @@ def _head(facts: Facts, name: str, today: date) -> Iterator[str]:
     yield "# within a second, and `warmcube dashboard check` says what is wrong. All fields are"
     yield "# described in docs/reference/dashboards.md."
     yield f"id = {_text(name)}"
-    yield f"title = {_text(source.name)}"
+    yield f"title = {_text(_plain(source.name)[:200].strip() or name)}"
     yield f"datasource = {source.id}"
     if source.roles.date is not None:
         yield from _dates(facts, today)
@@ -218,12 +218,13 @@ class _Charts:
         self.taken.add(name)
         yield "\n[[charts]]"
         yield f"id = {_text(name)}"
-        yield f"title = {_text(title[:200])}"
+        yield f"title = {_text(_plain(title)[:200].strip() or kind)}"
         yield f"type = {_text(kind)}"
 
 
 def _said(measure: MeasureFacts) -> str:
-    return measure.name or "Value"
+    """What a title calls it."""
+    return _plain(measure.name or "Value")
 
 
 def _text(value: str) -> str:
