@@ -168,8 +168,8 @@ def test_the_page_and_its_defaults_have_places_too() -> None:
         where=[["practice", "eq", "x"]],
     ) == [
         (
-            "where[0].value: column \"practice_uid\" is integer, and 'x' can't be read as such; "
-            "give a whole number"
+            "where[0].value: column \"practice_uid\" is integer, and 'x' can't be read as such "
+            "(not a number); give a number, or its text"
         ),
         "filters[0] = 'regions': the data source has no such column; did you mean 'region'?",
         (
@@ -177,8 +177,8 @@ def test_the_page_and_its_defaults_have_places_too() -> None:
             "date_index, frequency, measure, measure_value, practice_uid, provider_uid, region"
         ),
         (
-            "defaults.frequency = 'Yearly': the data source has no such frequency; did you mean "
-            "'Monthly'?"
+            "defaults.frequency = 'Yearly': the data source has no such frequency; expected one of "
+            "Daily, Monthly"
         ),
     ]
 
