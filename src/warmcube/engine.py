@@ -29,12 +29,13 @@ from warmcube.observe.measure import measure
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.query.asked import Asked
-from warmcube.query.contents import Contents, read_contents
+from warmcube.query.contents import Contents
 from warmcube.query.export import ExportStream
 from warmcube.query.exporter import PIECE
 from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
 from warmcube.query.streamform import Form
+from warmcube.query.survey import read_contents
 from warmcube.readiness import Readiness
 from warmcube.store.api import Store
 from warmcube.warm.invalidate import Invalidation
