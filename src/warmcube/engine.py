@@ -23,12 +23,13 @@ from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeErr
 from warmcube.jobs.job import Job
 from warmcube.jobs.ledger import Ledger
 from warmcube.model.request import Filter, Null, Query
-from warmcube.model.schema import Datasource
+from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.health import Overall, overall
 from warmcube.observe.measure import measure
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.query.asked import Asked
+from warmcube.query.contents import Contents, read_contents
 from warmcube.query.export import ExportStream
 from warmcube.query.exporter import PIECE
 from warmcube.query.listing import Measures, Values
@@ -226,6 +227,14 @@ class AnalyticsCache:
         """Have something written in the audit that happened around the engine."""
         self._parts.trail.note(event)
 
+    async def record(self, event: AuditEvent) -> None:
+        """The same of what may happen only if it is audited, where that is required.
+
+        Raises:
+            AuditError: it can't be.
+        """
+        await self._parts.trail.record(event)
+
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
 
@@ -279,6 +288,20 @@ class AnalyticsCache:
         )
         return DatasourceKeys(practice_type=practice, provider_type=provider, pairs=pairs)
 
+    async def contents(self, datasource: int) -> Contents:
+        """Which columns, measures and frequencies a data source has; for whoever operates it.
+
+        Args:
+            datasource: its id.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            SourceError: neither the cache nor the database could tell.
+        """
+        wanted = self.settings.datasource(datasource)
+        source = self._parts.sources[wanted.source]
+        return await read_contents(self._parts.snapshots, source, wanted)
+
     async def query(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant, from the store or else from the database.
 
@@ -290,8 +313,27 @@ class AnalyticsCache:
         """
         return await self._parts.answerer.answer(Asked(query=query), grant)
 
+    async def schema(self, datasource: int, grant: Grant) -> tuple[Schema, Grant]:
+        """A data source's columns and their types, and the grant as it counts now.
+
+        Args:
+            datasource: its id.
+            grant: from `authorize`; decided anew if rights have changed since.
+
+        Raises:
+            UnknownDatasource: there is none with this id, for this user.
+            AccessDenied: the grant is over.
+            SourceError: neither the cache nor the database could tell.
+        """
+        return await self._parts.answerer.schema(datasource, grant)
+
     async def query_many(
-        self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
+        self,
+        queries: Sequence[Query],
+        grant: Grant,
+        *,
+        purpose: Purpose = "read",
+        most: int | None = None,
     ) -> list[Result | WarmcubeError]:
         """Answer many queries under a grant in one read, each as if it were asked alone.
 
@@ -301,18 +343,21 @@ class AnalyticsCache:
         Args:
             queries: the questions; some may be wrong, or not allowed.
             grant: from `authorize`.
-            purpose: "export" for answers that will leave the house, as `export` gives them.
+            purpose: "export" for answers that will leave the house, as `export` gives them;
+                "embed" for those that another site shows.
+            most: how many queries they may be; None for ``[limits] batch``, which bounds those
+                that somebody sends and not those that follow from a definition.
 
         Returns:
             for each query, in their order, its answer, or the error that it would have raised.
 
         Raises:
             AccessDenied: the grant is over.
-            LimitExceeded: more than ``[limits] batch`` queries.
+            LimitExceeded: more queries than they may be.
             Overloaded: too many reads of this user go on already.
         """
         asked = [Asked(query=query, purpose=purpose) for query in queries]
-        return await self._parts.answerer.answer_many(asked, grant)
+        return await self._parts.answerer.answer_many(asked, grant, most)
 
     async def export(self, query: Query, grant: Grant) -> Result:
         """The same, for what will leave the house: only rows that may be read and exported.

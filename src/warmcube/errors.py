@@ -6,6 +6,7 @@
     ├── ConfigError                what is configured can't be used
     ├── InvalidQuery               the request is wrong, whoever asks
     │   ├── UnknownDatasource      no such data source (for this user)
+    │   ├── UnknownDashboard       no such dashboard (for this user)
     │   ├── UnknownColumn          no such column in the data source
     │   ├── MissingRole            needs a role column that the table lacks
     │   ├── InvalidFilter          a condition, id or date that can't be read
@@ -75,6 +76,7 @@ __all__ = [
     "TooManyAttempts",
     "Unauthenticated",
     "UnknownColumn",
+    "UnknownDashboard",
     "UnknownDatasource",
     "UnknownJob",
     "UnsupportedValue",
@@ -107,6 +109,10 @@ class InvalidQuery(WarmcubeError):
 
 class UnknownDatasource(InvalidQuery):
     """No such data source, or none that this user may know of: the words are the same."""
+
+
+class UnknownDashboard(InvalidQuery):
+    """No such dashboard, or none that this user may know of: the words are the same."""
 
 
 class UnknownJob(InvalidQuery):

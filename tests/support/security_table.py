@@ -51,6 +51,7 @@ class Asked(NamedTuple):
 
 
 _CACHE: Final = "/api/admin/analytics/cache"
+_DASHBOARD: Final = "/api/admin/analytics/dashboard/{dashboard}"
 _Q: Final = {"q": json.dumps(query_of())}
 _FILE: Final = query_of(format="csv")
 _VALUES: Final = {"q": json.dumps({"measure": "Charges", "frequency": "Monthly"})}
@@ -87,6 +88,11 @@ TABLE: Final = (
     Asked("GET", "/api/datasources/{id}/measures", _USERS),
     Asked("GET", "/api/datasources/{id}/values/{column}", _USERS, parameters=_VALUES),
     Asked("GET", "/api/organizations", _USERS),
+    Asked("GET", "/api/dashboards", _USERS),
+    Asked("GET", "/api/dashboards/{dashboard}", _USERS),
+    Asked("POST", f"{_DASHBOARD}/render", _USERS, {}),
+    Asked("POST", f"{_DASHBOARD}/charts/{{chart}}/rows", _USERS, {}),
+    Asked("POST", f"{_DASHBOARD}/charts/{{chart}}/data", _EXPORTERS, {}),
     Asked("GET", f"{_CACHE}/stats", _READERS),
     Asked("GET", f"{_CACHE}/health", _READERS),
     Asked("GET", f"{_CACHE}/warming/status", _READERS),

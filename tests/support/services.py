@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from starlette.requests import Request
+from tests.support.dashboards import SAMPLE
 from tests.support.leaks import LeakScan
 
 from warmcube.authn.identity import Identity
@@ -16,7 +17,7 @@ from warmcube.config import Settings
 from warmcube.errors import Unauthenticated
 from warmcube.service.app import create_app
 
-__all__ = ["as_user", "identify_by_name", "open_client", "query_of"]
+__all__ = ["as_user", "identify_by_name", "open_client", "path_of", "query_of"]
 
 
 async def identify_by_name(request: Request) -> Identity:
@@ -46,6 +47,14 @@ async def open_client(
         ) as client,
     ):
         yield client, app
+
+
+def path_of(template: str) -> str:
+    """A path that there is: of the data source, the column and the dashboard of most tests."""
+    names = {"id": "1", "column": "note", "dashboard": SAMPLE.id, "chart": SAMPLE.charts[0].id}
+    for name, value in names.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template
 
 
 def query_of(**fields: Any) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from warmcube.errors import (
     TooManyAttempts,
     Unauthenticated,
     UnknownColumn,
+    UnknownDashboard,
     UnknownDatasource,
     UnknownJob,
     WarmcubeError,
@@ -268,6 +269,7 @@ _BY_STATUS: Final[Mapping[int, type[WarmcubeError]]] = {
 }
 _BY_SLUG: Final[Mapping[str, type[WarmcubeError]]] = {
     "unknown-datasource": UnknownDatasource,
+    "unknown-dashboard": UnknownDashboard,
     "unknown-job": UnknownJob,
     "unknown-column": UnknownColumn,
     "missing-role": MissingRole,

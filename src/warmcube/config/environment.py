@@ -27,6 +27,7 @@ from warmcube.config.sections import (
     COLUMN_OR_FALSE,
     AuditSection,
     CacheSection,
+    DashboardsSection,
     DatasourceSection,
     DirectorySection,
     EmbeddedSection,
@@ -52,6 +53,7 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "audit": AuditSection,
     "service": ServiceSection,
     "auth": AuthSection,
+    "dashboards": DashboardsSection,
 }
 """The tables of the file that stand once."""
 

@@ -16,6 +16,7 @@ from warmcube.config.relations import check_relations
 from warmcube.config.sections import (
     AuditSection,
     CacheSection,
+    DashboardsSection,
     DatasourceSection,
     DirectorySection,
     EmbeddedSection,
@@ -83,6 +84,7 @@ def _checked(raw: dict[str, Any], file: Path | None, problems: Problems) -> Sett
         audit=cast("AuditSection", sections["audit"]),
         service=cast("ServiceSection", sections["service"]),
         auth=cast("AuthSection", sections["auth"]),
+        dashboards=cast("DashboardsSection", sections["dashboards"]),
     )
 
 

@@ -10,6 +10,7 @@ from warmcube.config.auth_sections import AuthSection
 from warmcube.config.sections import (
     AuditSection,
     CacheSection,
+    DashboardsSection,
     DatasourceSection,
     DirectorySection,
     EmbeddedSection,
@@ -47,6 +48,7 @@ class Settings:
     audit: AuditSection
     service: ServiceSection
     auth: AuthSection
+    dashboards: DashboardsSection
 
     @property
     def embedded_folder(self) -> Path:
@@ -57,6 +59,11 @@ class Settings:
     def directory_path(self) -> Path:
         """The file of users, unless the directory is a database."""
         return self.base / (self.directory.path or "access.toml")
+
+    @property
+    def dashboards_path(self) -> Path:
+        """The folder of dashboards."""
+        return self.base / (self.dashboards.path or "dashboards")
 
     @property
     def audit_path(self) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
@@ -18,6 +19,7 @@ __all__ = [
     "CALCULATIONS",
     "CHART_TYPES",
     "COMPARISONS",
+    "FORMATS",
     "MISSING",
     "STEPS",
     "Aggregate",
@@ -27,6 +29,7 @@ __all__ = [
     "ChartType",
     "Comparison",
     "Dashboard",
+    "DateRange",
     "Drill",
     "Format",
     "FormatKind",
@@ -85,7 +88,14 @@ CALCULATIONS: Final[tuple[CalculationName, ...]] = (
     "variance_from_average",
 )
 
-FormatKind: TypeAlias = Literal["number", "count", "currency", "percent"]
+FormatKind: TypeAlias = Literal["number", "count", "currency", "percent", "of_hundred"]
+FORMATS: Final[tuple[FormatKind, ...]] = (
+    "number",
+    "count",
+    "currency",
+    "percent",
+    "of_hundred",
+)
 
 Step: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
 STEPS: Final[tuple[Step, ...]] = ("day", "week", "month", "quarter", "year")
@@ -97,11 +107,21 @@ COMPARISONS: Final = ("previous_period", "same_period_last_year")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DateRange:
+    """The days that something is about, both inclusive; None where there is no bound."""
+
+    start: date | None = None
+    end: date | None = None
+    preset: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """How a number is shown.
 
     Attributes:
-        kind: ``count`` has no decimals; ``percent`` shows 0.25 as 25 %.
+        kind: ``count`` has no decimals; ``percent`` shows 0.25 as 25 %; ``of_hundred`` shows 25
+            as 25 %, for measures that are percentages already.
         currency: of ``currency``, its ISO 4217 code.
         decimals: after the point; None for what the kind is usually shown with.
     """
@@ -145,7 +165,9 @@ class MeasureSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calculation:
-    """A series that is computed from others, by label; see ``docs/reference/dashboards.md``.
+    """A series that is computed from others, by label.
+
+    ``docs/reference/dashboard-calculations.md`` has the formulas.
 
     Attributes:
         id: what other calculations call it.
@@ -240,7 +262,7 @@ class Chart:
             which the chart says.
         is_percent: of `stacked_bar`: each bar as shares of 100 %.
         comparison: with which period; None for none.
-        dates: a preset of its own, whatever the page's; None for the page's.
+        dates: a preset of its own, or days that stay, whatever the page's; None for the page's.
         step: how far dates lie apart; None to tell by the frequency's name, or the dates.
         missing: what a date without rows is, between others: not there, a gap, or zero.
         target: of `progress`.
@@ -266,7 +288,7 @@ class Chart:
     other: str | None = None
     is_percent: bool = False
     comparison: Comparison | None = None
-    dates: str | None = None
+    dates: str | DateRange | None = None
     step: Step | None = None
     missing: Missing = "skip"
     target: Target | None = None
@@ -285,7 +307,7 @@ class Dashboard:
         datasource: the id of a configured data source.
         description: below the title.
         roles: for others it doesn't exist; empty for everybody.
-        dates: the preset that the page begins with.
+        dates: the preset, or the days, that the page begins with.
         filters: columns that the filter bar offers, beside organization, practices, providers and
             dates.
         names: for a column of ids the column of their names, as ``{"practice_uid":
@@ -298,7 +320,7 @@ class Dashboard:
     datasource: int
     description: str | None = None
     roles: tuple[str, ...] = ()
-    dates: str = "last_12_full_months"
+    dates: str | DateRange = "last_12_full_months"
     filters: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     charts: tuple[Chart, ...] = ()

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from warmcube.dashboard.definition import ChartType, Drill, Format
+from warmcube.dashboard.definition import ChartType, DateRange, Drill, Format
 from warmcube.errors import WarmcubeError
 from warmcube.query.result import Origin
 
@@ -56,15 +56,6 @@ class UniversalFilters:
     providers: tuple[Any, ...] | None = None
     where: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     time_zone: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DateRange:
-    """The days that a chart is about, both inclusive; None where there is no bound."""
-
-    start: date | None = None
-    end: date | None = None
-    preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

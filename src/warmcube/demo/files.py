@@ -1,13 +1,15 @@
-"""The demo's own ``warmcube.toml`` and ``access.toml``, so that every command works on it."""
+"""The demo's own configuration, users and dashboards, so that every command works on it."""
 
 from __future__ import annotations
 
 import json
 import os
 import secrets
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from warmcube import demo
 from warmcube.demo.load import TABLE
 from warmcube.demo.passwords import CREDENTIALS
 from warmcube.demo.practices import ORGANIZATIONS, practices_of
@@ -44,6 +46,9 @@ id = {DATASOURCE}
 name = "Practice analytics"
 source = "demo"
 table = "{TABLE}"
+
+[dashboards]
+path = "dashboards"
 
 [directory]
 path = "access.toml"
@@ -100,7 +105,7 @@ organizations = ["north"]
 
 
 def write_files(folder: Path, practices: int) -> Path:
-    """Writes both files, and makes the key of the demo's tokens where there is none yet.
+    """Writes the files, and makes the key of the demo's tokens where there is none yet.
 
     Args:
         folder: where to.
@@ -111,9 +116,17 @@ def write_files(folder: Path, practices: int) -> Path:
     """
     (folder / "access.toml").write_text(_access(practices), encoding="utf-8")
     _make_key(folder / _KEY_FILE)
+    _write_dashboards(folder / "dashboards")
     configuration = folder / "warmcube.toml"
     configuration.write_text(_CONFIGURATION, encoding="utf-8")
     return configuration
+
+
+def _write_dashboards(folder: Path) -> None:
+    """The samples, as they ship; what else is in the folder stays."""
+    folder.mkdir(exist_ok=True)
+    for sample in (resources.files(demo) / "dashboards").iterdir():
+        (folder / sample.name).write_bytes(sample.read_bytes())
 
 
 def _make_key(path: Path) -> None:

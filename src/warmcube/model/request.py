@@ -37,7 +37,8 @@ class Null(Enum):
 
 
 NULL: Final = Null.NULL
-"""Names the rows whose measure or frequency is NULL, since None there means "not given"."""
+"""Names rows without a value: as a measure or a frequency, where None means "not given", and among
+the values of ``in``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Filter:
             not true, as in SQL.
         value: a value for most; a list for ``in`` and ``not_in``; two for ``between`` (both
             inclusive); nothing for ``is_null`` and ``not_null``. Text is read strictly as the
-            column's type.
+            column's type. A ``NULL`` in the list of ``in`` lets rows without a value pass, too.
     """
 
     column: str

@@ -118,6 +118,26 @@ class Answerer:
         self._observer.answered(asked.query.datasource, result.meta)
         return result
 
+    async def schema(self, datasource: int, grant: Grant) -> tuple[Schema, Grant]:
+        """A data source's columns, and the grant as it counts now.
+
+        Raises:
+            UnknownDatasource: there is none with this id, for this user.
+            AccessDenied: the grant is over.
+            SourceError: neither the cache nor the database could tell.
+        """
+        grant = await self._authoriser.renew(grant)
+        found = self._open(datasource, grant)
+        try:
+            return (await self._live(found)).manifest.schema, grant
+        except Unavailable:
+            source = self._sources[found.source]
+            async with (
+                self._falling_back.place(whose_turn(grant), self._seconds),
+                open_read(source, found, seconds=self._seconds, known=None) as read,
+            ):
+                return read.schema, grant
+
     async def _answer_by_rights_in_force(self, asked: Asked, grant: Grant) -> Result:
         """Answer, and once more if rights have changed meanwhile so that it would be another.
 

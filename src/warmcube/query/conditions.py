@@ -36,12 +36,14 @@ class Condition:
         spans: what is compared with, none for ``like``, ``is_null`` and ``not_null``. For
             ``between`` two, for ``in`` and ``not_in`` any number, else one.
         needle: what ``like`` looks for, case-folded.
+        or_null: whether rows without a value fulfil it, too.
     """
 
     column: str
     op: str
     spans: tuple[Span, ...] = ()
     needle: str = ""
+    or_null: bool = False
 
 
 def matching_rows(table: Table, conditions: tuple[Condition, ...]) -> Mask | None:
@@ -66,7 +68,9 @@ def _evaluate(column: ColumnData, condition: Condition) -> Mask:
         found = np.array([condition.needle in text.casefold() for text in texts], np.bool_)[rows]
     else:
         found = _TESTS[condition.op](column.values, condition.spans)
-    return found if valid is None else found & valid
+    if valid is None:
+        return found
+    return found | ~valid if condition.or_null else found & valid
 
 
 def _on_text(column: ColumnData, condition: Condition) -> Mask:

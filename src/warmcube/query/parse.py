@@ -156,6 +156,9 @@ def _filter(name: str, value: Any) -> Filter:
         if needed not in fields:
             raise InvalidQuery(f"{name} has no {needed}; a condition has column, op and value")
         _text(f"{name}.{needed}", fields[needed])
+    value = fields.get("value")
+    if fields["op"] == "in" and isinstance(value, list | tuple):
+        fields["value"] = [NULL if item == _NULL_FORM else item for item in value]
     return Filter(**fields)
 
 

@@ -196,7 +196,11 @@ def _condition(item: Any, schema: Schema, limits: Limits, zone: ZoneInfo) -> Con
         return Condition(column.name, op, needle=value.casefold())
     if op not in _LISTS and op != "between":
         return Condition(column.name, op, (_value(value, column, op, zone),))
-    return Condition(column.name, op, _values(value, column, op, limits, zone))
+    if op != "in":
+        return Condition(column.name, op, _values(value, column, op, limits, zone))
+    spans = _values(value, column, op, limits, zone)
+    or_null = any(each is NULL for each in value)
+    return Condition(column.name, op, spans, or_null=or_null)
 
 
 def _value(value: Any, column: Column, op: str, zone: ZoneInfo) -> Span:
@@ -221,7 +225,8 @@ def _values(
         expected = "a list of two values" if is_pair else "a list of values"
         raise InvalidFilter(f'{op} on column "{column.name}" takes {expected}, not {shown(value)}')
     _check_length(f'{op} on column "{column.name}"', len(value), limits)
-    return tuple(_value(item, column, op, zone) for item in value)
+    known = (item for item in value if item is not NULL) if op == "in" else value
+    return tuple(_value(item, column, op, zone) for item in known)
 
 
 def _group_by(query: Query, schema: Schema) -> tuple[str, ...]:

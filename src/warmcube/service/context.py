@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from starlette.requests import Request
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
+from warmcube.authn.embeds import Embeds
 from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import SignIn
 from warmcube.config import Settings
+from warmcube.dashboard.dates import WEEKDAYS
+from warmcube.dashboard.files import open_library
+from warmcube.dashboard.render import Dashboards, Renderer
 from warmcube.engine import AnalyticsCache
 from warmcube.service.tags import TagMaker
 from warmcube.service.warming import Warming
 
 __all__ = ["Caller", "Identify", "Service"]
+
+_LOG: Final = logging.getLogger("warmcube")
 
 Identify: TypeAlias = Callable[[Request], Awaitable[Identity]]
 """Finds out who sends a request; raises `Unauthenticated`."""
@@ -49,18 +56,33 @@ class Service:
         settings: of the whole.
         identify: finds out who sends a request.
         cache: opened and closed by whoever runs the service.
+        dashboards: the definitions; None for those of the configured folder.
 
     Attributes:
+        renderer: renders the dashboards.
         sign_in: signs people in and out, where that is configured and the service runs.
+        embeds: the dashboards in other sites, likewise.
     """
 
-    def __init__(self, settings: Settings, identify: Identify, cache: AnalyticsCache) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        identify: Identify,
+        cache: AnalyticsCache,
+        dashboards: Dashboards | None = None,
+    ) -> None:
         self.settings = settings
         self.cache = cache
+        self.renderer = Renderer(
+            cache,
+            dashboards or open_library(settings, _LOG.warning),
+            WEEKDAYS.index(settings.dashboards.week_start),
+        )
         self.warming = Warming(settings, cache)
         self._identify = identify
         self._tags: TagMaker | None = None
         self.sign_in: SignIn | None = None
+        self.embeds: Embeds | None = None
         self.is_draining = False
         """Set when the service is to end: it isn't ready for new requests any more."""
 

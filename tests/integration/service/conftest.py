@@ -9,8 +9,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from tests.support.caches import TABLE, execute, make_cache
+from tests.support.dashboards import SAMPLE
 from tests.support.leaks import LeakScan
 from tests.support.services import open_client
+
+from warmcube.dashboard.render import GivenDashboards
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,8 @@ async def opened(
 ) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
     """A client and the application that it talks to."""
     settings = make_cache(tmp_path, redis_url, facts, access=ACCESS).settings
-    async with open_client(settings, LeakScan(PRACTICES)) as (client, app):
+    dashboards = GivenDashboards(SAMPLE)
+    async with open_client(settings, LeakScan(PRACTICES), dashboards=dashboards) as (client, app):
         await app.state.service.cache.warm(1)
         yield client, app
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import jsonschema
-from tests.support.services import as_user
+from tests.support.services import as_user, path_of
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -49,7 +49,7 @@ async def test_its_examples_work(client: httpx.AsyncClient) -> None:
     tried = 0
     for path, method, operation in operations(document):
         for parameters, body in examples(operation):
-            where = path.replace("{id}", "1").replace("{column}", "note")
+            where = path_of(path)
             answered = await client.request(
                 method, where, params=parameters, json=body, headers=as_user("root")
             )

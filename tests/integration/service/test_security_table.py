@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from tests.support.caches import make_cache
+from tests.support.dashboards import SAMPLE
 from tests.support.identity_provider import CLIENT, identity_provider
 from tests.support.identity_provider import SECRET as CLIENT_SECRET
 from tests.support.leaks import LeakScan
@@ -26,10 +27,11 @@ from tests.support.security_table import (
     Asked,
     Limit,
 )
-from tests.support.services import as_user, open_client, query_of
+from tests.support.services import as_user, open_client, path_of, query_of
 from tests.support.tokens import SECRET, bad_credentials, secret_file, section, signed
 
 from warmcube.authn.credentials import CredentialsFile
+from warmcube.dashboard.render import GivenDashboards
 from warmcube.service.app import create_app
 from warmcube.web.policy import content_security_policy
 
@@ -58,7 +60,7 @@ async def opened(
         )
         access = ACCESS + IDLE
         settings = make_cache(tmp_path, redis_url, facts, access=access, more=more).settings
-        app = create_app(settings)
+        app = create_app(settings, dashboards=GivenDashboards(SAMPLE))
         visible = {GOOD[user]: practices for user, practices in PRACTICES.items()}
         scan = LeakScan(visible, secrets=[SECRET.decode(), CLIENT_SECRET])
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -76,7 +78,7 @@ async def ask(client: httpx.AsyncClient, asked: Asked, headers: dict[str, str]) 
     """What is answered, by a browser that keeps no cookie of it."""
     answered = await client.request(
         asked.method,
-        asked.path.replace("{id}", "1").replace("{column}", "note"),
+        path_of(asked.path),
         json=asked.body,
         params=asked.parameters,
         headers={**(FROM_PAGE if "session" in asked.path else {}), **headers},
@@ -99,7 +101,7 @@ async def ask(client: httpx.AsyncClient, asked: Asked, headers: dict[str, str]) 
 
 def _is_shown(answered: httpx.Response) -> bool:
     """Whether it is a page."""
-    return answered.headers.get("content-type", "").startswith("text/html")
+    return str(answered.headers.get("content-type", "")).startswith("text/html")
 
 
 def bearing(authorization: str | None) -> dict[str, str]:

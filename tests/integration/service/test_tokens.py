@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from tests.support.caches import make_cache, select
 from tests.support.leaks import LeakScan
-from tests.support.services import query_of
+from tests.support.services import path_of, query_of
 from tests.support.tokens import SECRET, bad_credentials, secret_file, section, signed
 
 from warmcube.service.app import create_app
@@ -39,7 +39,7 @@ class Route(NamedTuple):
 def routes_of(app: FastAPI) -> list[Route]:
     """All that the document of an application lists, but for what is open."""
     return [
-        Route(method.upper(), path.replace("{id}", "1").replace("{column}", "note"))
+        Route(method.upper(), path_of(path))
         for path, methods in app.openapi()["paths"].items()
         for method in methods
         if path not in OPEN

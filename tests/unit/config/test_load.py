@@ -338,7 +338,7 @@ def test_all_problems_at_once(folder: Path) -> None:
         "environment variable WARMCUBE_STORE__ULR: sets no setting; did you mean 'url'?",
         (
             "warmcube.toml: surprise: unknown table or key; expected one of audit, auth, "
-            "cache, datasources, directory, embedded, limits, service, sources, store"
+            "cache, dashboards, datasources, directory, embedded, limits, service, sources, store"
         ),
         (
             'warmcube.toml: store.url = "redis://:***@h:abc/0": expected a URL whose host and port '

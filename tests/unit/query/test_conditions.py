@@ -25,7 +25,7 @@ from tests.support.columns import (
     key_of,
 )
 
-from warmcube.model.request import Filter, Query
+from warmcube.model.request import NULL, Filter, Query
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.query.conditions import matching_rows
 from warmcube.query.prepare import Limits, prepare
@@ -260,3 +260,15 @@ def test_null_tests_need_no_null(has_null: bool) -> None:
     values = [1, None] if has_null else [1, 2]
     assert _matches(ColumnType(Kind.INTEGER), values, "is_null") == [False, has_null]
     assert _matches(ColumnType(Kind.INTEGER), values, "not_null") == [True, not has_null]
+
+
+@pytest.mark.parametrize("column_type", TYPES, ids=str)
+def test_rows_without_a_value_may_be_among_those_wanted(column_type: ColumnType) -> None:
+    """``NULL`` in the list of ``in`` lets them pass, beside the other values or alone."""
+    first, second = ASCENDING[column_type.kind][:2]
+    values = [first, None, second]
+    assert _matches(column_type, values, "in", [first, NULL]) == [True, True, False]
+    assert _matches(column_type, values, "in", [NULL]) == [False, True, False]
+    assert _matches(column_type, values, "in", []) == [False, False, False]
+    assert _matches(column_type, [first, second], "in", [NULL, second]) == [False, True]
+    assert _matches(column_type, [None], "in", [NULL, second]) == [True]

@@ -71,6 +71,18 @@ def test_rows_without_a_measure_are_named(form: Any) -> None:
     assert query_from_dict({"datasource": 1, "measure": form}).measure is NULL
 
 
+def test_rows_without_a_value_are_named_among_others() -> None:
+    """In the list of ``in`` as in place of a measure; elsewhere an object stays one."""
+    where = [
+        {"column": "kind", "op": "in", "value": ["a", {"null": True}]},
+        {"column": "kind", "op": "not_in", "value": [{"null": True}]},
+    ]
+    assert query_from_dict({"datasource": 1, "where": where}).where == [
+        Filter("kind", "in", ["a", NULL]),
+        Filter("kind", "not_in", [{"null": True}]),
+    ]
+
+
 def test_json_numbers_stay_exact() -> None:
     """A fraction in JSON is a decimal, not a float."""
     query = query_from_json(
