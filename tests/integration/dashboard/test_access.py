@@ -396,6 +396,7 @@ async def test_the_rows_behind_a_mark(board: Board, user: str) -> None:
         assert Counter(tuple(row[name] for name in key) for row in rows.result.rows()) == Counter(
             board.select(", ".join(key), user, f"measure = 'Charges' AND {where}")
         )
+        assert rows.query is not None
         again = await board.cache.query(rows.query, grant)
         assert again.rows() == rows.result.rows()
     few = Mark(places={}, series="hidden", order_by=("-measure_value", "practice_uid"), limit=2)
@@ -406,6 +407,29 @@ async def test_the_rows_behind_a_mark(board: Board, user: str) -> None:
         "measure = 'Payments' AND date_index BETWEEN '2024-01-01' AND '2024-12-31'",
         "ORDER BY 1 DESC NULLS FIRST LIMIT 2",
     )
+
+
+async def test_a_query_that_names_others_practices_isnt_shown(board: Board) -> None:
+    """The rows behind a chart come, and what its definition compares with stays there."""
+    among = chart_of("among", where=(Filter("practice", "in", (101, 110)),))
+    named = chart_of(
+        "named", series=(series_of(where=(Filter("practice_name", "eq", "Practice O"),)),)
+    )
+    plain = chart_of("plain", where=(Filter("practice", "in", [101]), Filter("region", "eq", "x")))
+    dashboard = dashboard_of(among, named, plain, names={"practice": "practice_name"})
+    renderer = renderer_of(board, dashboard)
+    for user in ("root", "north"):
+        grant = await board.cache.authorize(user)
+        found = [
+            await renderer.rows(dashboard, chart.id, Mark(places={}), ALL_TIME, grant)
+            for chart in dashboard.charts
+        ]
+        hidden = user == "north"
+        assert [each.query is None for each in found] == [hidden, hidden, False]
+        expected = board.select(
+            "count(*)", user, "measure = 'Charges' AND practice_uid IN (101, 110)"
+        )
+        assert [(len(found[0].result),)] == expected
 
 
 @pytest.mark.parametrize(
