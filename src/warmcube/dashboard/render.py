@@ -174,7 +174,8 @@ class Renderer:
             filters: what the page is narrowed by; what the viewer may not name is dropped.
             grant: the viewer's.
             charts: the ids of those that are wanted; None for all.
-            purpose: "export" for figures that will leave the house: of rows alone that may be.
+            purpose: "export" for figures that will leave the house, "embed" for those that another
+                site shows: of rows alone that may be.
 
         Raises:
             InvalidQuery: a filter is wrong, or there is no such chart.
@@ -184,7 +185,9 @@ class Renderer:
         """
         started = time.perf_counter()
         wanted = _wanted(dashboard, charts)
-        view = await self._view(dashboard, filters, grant)
+        # What may be read and not exported is named by mistake: the read itself refuses it.
+        naming: Purpose = "embed" if purpose == "embed" else "read"
+        view = await self._view(dashboard, filters, grant, naming)
         plan = plan_charts(dashboard, wanted, view.page, view.dates_of)
         answers = await self._ask(plan, view.grant, purpose)
         rendered = tuple(
@@ -244,12 +247,18 @@ class Renderer:
         is_seen = sees_conditions(dashboard, wanted, view.grant, page.datasource, page.schema)
         return Rows(query if is_seen else None, result, view.narrowed.dropped)
 
-    async def _view(self, dashboard: Dashboard, filters: UniversalFilters, grant: Grant) -> _View:
+    async def _view(
+        self,
+        dashboard: Dashboard,
+        filters: UniversalFilters,
+        grant: Grant,
+        purpose: Purpose = "read",
+    ) -> _View:
         """What the viewer is to see of the data source, and which days are meant."""
         schema, grant = await self._cache.schema(dashboard.datasource, grant)
         datasource = self._cache.settings.datasource(dashboard.datasource)
-        narrowed = narrow_filters(filters, grant, datasource, schema)
-        self._note(narrowed, dashboard, grant)
+        narrowed = narrow_filters(filters, grant, datasource, schema, purpose)
+        self._note(narrowed, dashboard, grant, purpose)
         now, zone = self._clock(), time_zone(filters.time_zone or datasource.time_zone)
         has_dates = datasource.roles.date is not None
 
@@ -292,11 +301,13 @@ class Renderer:
             raise first
         return answers
 
-    def _note(self, narrowed: Narrowed, dashboard: Dashboard, grant: Grant) -> None:
+    def _note(
+        self, narrowed: Narrowed, dashboard: Dashboard, grant: Grant, purpose: Purpose
+    ) -> None:
         """Have it written that somebody's link named what isn't theirs."""
         for error, named in narrowed.refusals:
             request = Request(
-                action="query",
+                action="query" if purpose == "read" else purpose,
                 datasource=dashboard.datasource,
                 organization=named.organization,
                 practices=listed_ids(named.practices),

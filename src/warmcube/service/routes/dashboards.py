@@ -26,7 +26,7 @@ from warmcube.service.problems import problem_of
 from warmcube.service.route import ProblemRoute
 from warmcube.service.strict import body_json, fields_of, parameters
 
-__all__ = ["dashboard_routes"]
+__all__ = ["chart_ids", "dashboard_routes", "encode_rendered"]
 
 _PATH: Final = "/api/admin/analytics/dashboard/{dashboard}"
 _CHART: Final = _PATH + "/charts/{chart}"
@@ -72,9 +72,9 @@ def dashboard_routes(service: Service) -> APIRouter:
         data = await body_json(request, most=limits.body, depth=limits.depth)
         given = fields_of(data, _FIELDS)
         rendered = await renderer.render(
-            found, filters_of(given.get("filters")), caller.grant, _charts(given.get("charts"))
+            found, filters_of(given.get("filters")), caller.grant, chart_ids(given.get("charts"))
         )
-        return await json_response(request, await _encoded(rendered, limits.answer))
+        return await json_response(request, await encode_rendered(rendered, limits.answer))
 
     _add_chart_routes(routes, service)
     return routes
@@ -133,7 +133,12 @@ def _listed(dashboard: Dashboard) -> dict[str, Any]:
     }
 
 
-def _charts(given: Any) -> list[str] | None:
+def chart_ids(given: Any) -> list[str] | None:
+    """The charts that a request names; None for all.
+
+    Raises:
+        InvalidQuery: it can't be read.
+    """
     if given is None:
         return None
     if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
@@ -141,7 +146,7 @@ def _charts(given: Any) -> list[str] | None:
     return given
 
 
-async def _encoded(rendered: RenderedDashboard, most: int) -> bytes:
+async def encode_rendered(rendered: RenderedDashboard, most: int) -> bytes:
     """The figures as JSON; many are encoded beside the event loop.
 
     Raises:
