@@ -327,6 +327,21 @@ class AnalyticsCache:
         """
         return await self._parts.answerer.schema(datasource, grant)
 
+    async def snapshot(self, datasource: int, grant: Grant) -> str | None:
+        """The name of a data source's live snapshot; None where the database answers.
+
+        For whoever wants to know whether there is news: nothing is read for it, and nothing told.
+
+        Args:
+            datasource: its id.
+            grant: from `authorize`.
+
+        Raises:
+            UnknownDatasource: there is none with this id, for this user.
+            AccessDenied: the grant is over.
+        """
+        return await self._parts.answerer.snapshot(datasource, grant)
+
     async def query_many(
         self,
         queries: Sequence[Query],

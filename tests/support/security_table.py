@@ -117,7 +117,7 @@ TABLE: Final = (
     _open("GET", "/metrics", 404, note="no token of its own"),
     _open("GET", "/", 303),
     _page("/dashboards", _USERS),
-    _page("/dashboards/{id}", _USERS),
+    _page("/dashboards/{dashboard}", _USERS),
     _page("/explore", _USERS),
     _page("/admin", _READERS),
     Asked("GET", "/sign-in", _all(200), refusal=None, is_page=True),
