@@ -51,7 +51,7 @@ async def open_client(
 
 def path_of(template: str) -> str:
     """A path that there is: of the data source, the column and the dashboard of most tests."""
-    for name, value in (("id", "1"), ("column", "note"), ("dashboard", SAMPLE.id)):
+    for name, value in (("id", "1"), ("column", "note"), ("dashboard", SAMPLE.id), ("user", "north")):
         template = template.replace(f"{{{name}}}", value)
     return template
 

@@ -29,6 +29,8 @@ class DenialReason(StrEnum):
     NO_READ = "no permission to read this data source"
     NO_EXPORT = "no permission to export this data source"
     NO_CACHE = "no permission for the cache"
+    NO_DIRECTORY = "no permission for the directory"
+    NO_ROWS = "no permission to read every row"
     UNKNOWN_DATASOURCE = "unknown data source"
     ORGANIZATION_OUTSIDE = "organization outside the scope"
     PRACTICE_OUTSIDE = "practice outside the scope"
