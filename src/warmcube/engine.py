@@ -32,6 +32,7 @@ from warmcube.observe.samples import History
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.oversight import Oversight
 from warmcube.query.asked import Asked
+from warmcube.query.contents import Contents, read_contents
 from warmcube.query.export import ExportStream
 from warmcube.query.exporter import PIECE
 from warmcube.query.inspector import Inspector
@@ -245,6 +246,14 @@ class AnalyticsCache:
         """Have something written in the audit that happened around the engine."""
         self._parts.trail.note(event)
 
+    async def record(self, event: AuditEvent) -> None:
+        """The same of what may happen only if it is audited, where that is required.
+
+        Raises:
+            AuditError: it can't be.
+        """
+        await self._parts.trail.record(event)
+
     def require(self, grant: Grant, *any_of: Action) -> None:
         """That a grant permits one of some actions that don't speak of rows.
 
@@ -299,6 +308,20 @@ class AnalyticsCache:
         )
         return DatasourceKeys(practice_type=practice, provider_type=provider, pairs=pairs)
 
+    async def contents(self, datasource: int) -> Contents:
+        """Which columns, measures and frequencies a data source has; for whoever operates it.
+
+        Args:
+            datasource: its id.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            SourceError: neither the cache nor the database could tell.
+        """
+        wanted = self.settings.datasource(datasource)
+        source = self._parts.sources[wanted.source]
+        return await read_contents(self._parts.snapshots, source, wanted)
+
     async def query(self, query: Query, grant: Grant) -> Result:
         """Answer one query under a grant, from the store or else from the database.
 
@@ -340,7 +363,8 @@ class AnalyticsCache:
         Args:
             queries: the questions; some may be wrong, or not allowed.
             grant: from `authorize`.
-            purpose: "export" for answers that will leave the house, as `export` gives them.
+            purpose: "export" for answers that will leave the house, as `export` gives them;
+                "embed" for those that another site shows.
             most: how many queries they may be; None for ``[limits] batch``, which bounds those
                 that somebody sends and not those that follow from a definition.
 

@@ -23,6 +23,9 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 INTEGER = ColumnType(Kind.INTEGER)
 TEXT = ColumnType(Kind.TEXT)
 
+ACTIONS = {"read": "analytics:read", "export": "analytics:export", "embed": "dashboards:embed"}
+"""What it takes for a purpose, beside reading."""
+
 Row = tuple[str | None, str | None]
 Outcome = frozenset[Row] | type[Exception]
 
@@ -72,7 +75,7 @@ class Oracle:
             return UnknownDatasource
         rights = {
             action: self.rights(action, request, door)
-            for action in {"analytics:read", f"analytics:{request.purpose}"}
+            for action in {"analytics:read", ACTIONS[request.purpose]}
         }
         if not all(rights.values()):
             return AccessDenied

@@ -17,6 +17,8 @@ from warmcube.audit.events import (
     DirectoryChanged,
     DirectoryRead,
     Dropped,
+    EmbedMinted,
+    EmbedRevoked,
     EmptyGrant,
     EntryInspected,
     Exported,
@@ -27,7 +29,7 @@ from warmcube.audit.events import (
     SignedOut,
     Warmed,
 )
-from warmcube.audit.listed import Listed
+from warmcube.audit.listed import Listed, listed_ids
 from warmcube.audit.reasons import DenialReason, EmptyReason
 from warmcube.audit.request import Because, Condition, Request
 
@@ -142,6 +144,15 @@ EVENTS: dict[str, AuditEvent] = {
     "signed in": SignedIn(actor="service", subject="ana", by="password"),
     "signed out": SignedOut(actor="ana", subject="ana", sessions=2),
     "password changed": PasswordChanged(actor="cli:op", subject="ana", removed=False),
+    "embed minted": EmbedMinted(
+        actor="ana",
+        subject="ana",
+        embed="A" * 22,
+        dashboard="sales",
+        request=Request(action="embed", datasource=1, practices=listed_ids([101])),
+        expires=NOON,
+    ),
+    "embed revoked": EmbedRevoked(actor="root", subject="ana", embed="A" * 22, dashboard="sales"),
     "not signed in": Denied(
         actor="service",
         subject=None,

@@ -36,7 +36,7 @@ class Narrowed:
     Attributes:
         grant: under which grant; it counts until its `valid_until`, in streams too.
         datasource: of which data source.
-        purpose: to read or to export.
+        purpose: to read, to export or to embed.
         scope: the rows, in canonical ids of the data source's types. No boxes: no rows.
         reasons: why.
         unusable_practices: practices of the directory, among those that would count here, that the
@@ -87,7 +87,7 @@ def narrow(  # noqa: PLR0913 - each is a thing that the decision hangs on, and a
             asks; None is no filter.
         practices: only these; None is no filter, ``[]`` is none of them.
         providers: likewise.
-        purpose: an export is limited to what may be exported and read.
+        purpose: an export is limited to what may be exported and read; likewise an embed.
         now: aware.
 
     Raises:

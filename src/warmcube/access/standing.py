@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from warmcube.access.grant import Grant, Right
 from warmcube.access.ids import holds, show
@@ -25,7 +25,10 @@ __all__ = [
     "unknown_datasource",
 ]
 
-Purpose: TypeAlias = Literal["read", "export"]
+Purpose: TypeAlias = Literal["read", "export", "embed"]
+
+_BEYOND: Final[Mapping[Purpose, Action]] = {"export": Action.EXPORT, "embed": Action.EMBED}
+"""What it takes beside reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +192,13 @@ def _inside(grant: Grant, datasource: Datasource) -> Ids:
 
 
 def _effective(grant: Grant, purpose: Purpose) -> list[tuple[tuple[Right, ...], Reach]]:
-    """The rights that count for a purpose, and their reach: an export is also a read."""
+    """The rights that count for a purpose, and their reach: all but reading is also a read."""
     reading = _rights(grant, Action.READ)
     if purpose == "read":
         return [((right,), right.reach) for right in reading]
     return [
         ((right, read), right.reach.meet(read.reach))
-        for right in _rights(grant, Action.EXPORT)
+        for right in _rights(grant, _BEYOND[purpose])
         for read in reading
     ]
 

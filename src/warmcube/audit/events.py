@@ -23,6 +23,8 @@ __all__ = [
     "DirectoryChanged",
     "DirectoryRead",
     "Dropped",
+    "EmbedMinted",
+    "EmbedRevoked",
     "EmptyGrant",
     "EntryInspected",
     "Exported",
@@ -154,6 +156,34 @@ class PasswordChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedMinted:
+    """Somebody made a token that shows one dashboard in another site, under their rights."""
+
+    name: ClassVar[str] = "embed_minted"
+
+    outcome: Annotated[Literal["allowed"], "what came of it"] = "allowed"
+    actor: Annotated[str, "who asked"]
+    subject: Annotated[str, "whose rights count when it is used"]
+    embed: Annotated[str, "the id of the token; never the token"]
+    dashboard: Annotated[str, "the id of the dashboard"]
+    request: Request
+    expires: Annotated[datetime, "when it ends"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRevoked:
+    """Somebody ended a token of an embed before its time."""
+
+    name: ClassVar[str] = "embed_revoked"
+
+    outcome: Annotated[Literal["done"], "what came of it"] = "done"
+    actor: Annotated[str, "who asked"]
+    subject: Annotated[str, "whose embed it was"]
+    embed: Annotated[str, "the id of the token"]
+    dashboard: Annotated[str, "the id of the dashboard"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warmed:
     """A data source was warmed, or was not."""
 
@@ -262,6 +292,8 @@ AuditEvent: TypeAlias = (
     | SignedIn
     | SignedOut
     | PasswordChanged
+    | EmbedMinted
+    | EmbedRevoked
     | Dropped
 )
 EVENTS: Final[tuple[type[AuditEvent], ...]] = (
@@ -278,6 +310,8 @@ EVENTS: Final[tuple[type[AuditEvent], ...]] = (
     SignedIn,
     SignedOut,
     PasswordChanged,
+    EmbedMinted,
+    EmbedRevoked,
     Dropped,
 )
 """All of them."""

@@ -16,6 +16,7 @@ __all__ = ["PostgresSink"]
 
 _SQL: Final = files("warmcube.audit") / "sql"
 _CREATE: Final = (_SQL / "create.sql").read_text(encoding="utf-8")
+_CREATE_SCHEMA: Final = (_SQL / "create_schema.sql").read_text(encoding="utf-8")
 _INSERT: Final = (_SQL / "insert.sql").read_text(encoding="utf-8")
 
 
@@ -35,6 +36,7 @@ class PostgresSink:
         self._schema = names["schema"]
         self._relation = f"{names['schema']}.{names['table']}"
         self._create = _named(_CREATE, names)
+        self._create_schema = _named(_CREATE_SCHEMA, names)
         # A statement with parameters takes a lone % for one.
         escaped = {word: name.replace("%", "%%") for word, name in names.items()}
         self._insert = _named(_INSERT, escaped)
@@ -71,7 +73,7 @@ class PostgresSink:
         # IF NOT EXISTS takes the right to make a thing also where it is there.
         if await self._lacks(session, b"SELECT to_regclass(%s) IS NULL", self._relation):
             if await self._lacks(session, b"SELECT to_regnamespace(%s) IS NULL", self._schema):
-                await session.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}".encode())
+                await session.execute(self._create_schema)
             await session.execute(self._create)
         return session
 

@@ -11,6 +11,7 @@ from warmcube.errors import (
     DirectoryError,
     TooManyAttempts,
     Unauthenticated,
+    UnknownDashboard,
     UnknownDatasource,
     WarmcubeError,
 )
@@ -28,10 +29,12 @@ class DenialReason(StrEnum):
     NO_PERMISSION = "no read permission in force"
     NO_READ = "no permission to read this data source"
     NO_EXPORT = "no permission to export this data source"
+    NO_EMBED = "no permission to embed this data source"
     NO_CACHE = "no permission for the cache"
     NO_DIRECTORY = "no permission for the directory"
     NO_ROWS = "no permission to read every row"
     UNKNOWN_DATASOURCE = "unknown data source"
+    UNKNOWN_DASHBOARD = "unknown dashboard"
     ORGANIZATION_OUTSIDE = "organization outside the scope"
     PRACTICE_OUTSIDE = "practice outside the scope"
     PROVIDER_OUTSIDE = "provider outside the scope"
@@ -42,6 +45,8 @@ class DenialReason(StrEnum):
     WRONG_CREDENTIALS = "wrong user or password"
     TOO_MANY_ATTEMPTS = "too many attempts"
     PROVIDER_LOGIN = "login at the identity provider"
+    EMBED_TOKEN = "token of an embed"  # noqa: S105 - it names a reason
+    NOT_OWN_EMBED = "another's embed"
     DIRECTORY_UNREADABLE = "directory unreadable"
     OTHER = "other"
 
@@ -69,6 +74,8 @@ def denial_reason(error: WarmcubeError) -> tuple[DenialReason, str | None]:
     """Which of the reasons an error stands for, and what it says beyond that."""
     if isinstance(error, UnknownDatasource):
         return DenialReason.UNKNOWN_DATASOURCE, None
+    if isinstance(error, UnknownDashboard):
+        return DenialReason.UNKNOWN_DASHBOARD, None
     if isinstance(error, DirectoryError):
         return DenialReason.DIRECTORY_UNREADABLE, str(error)
     if isinstance(error, Unauthenticated | TooManyAttempts):
@@ -88,6 +95,8 @@ def _not_signed_in(
         return DenialReason.TOO_MANY_ATTEMPTS, None
     if error.code == "password":
         return DenialReason.WRONG_CREDENTIALS, None
+    if error.code.startswith("embed-"):
+        return DenialReason.EMBED_TOKEN, error.code.removeprefix("embed-")
     if error.code == "oidc":
         return DenialReason.PROVIDER_LOGIN, str(error)
     return DenialReason.OTHER, error.code

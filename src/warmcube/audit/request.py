@@ -24,7 +24,15 @@ __all__ = [
 ]
 
 RequestAction: TypeAlias = Literal[
-    "authorize", "query", "export", "values", "measures", "explain", "administer", "sign_in"
+    "authorize",
+    "query",
+    "export",
+    "embed",
+    "values",
+    "measures",
+    "explain",
+    "administer",
+    "sign_in",
 ]
 
 

@@ -20,7 +20,7 @@ from warmcube.authn.token import Expected, Token, claimed_user, parse_token, ref
 from warmcube.config.auth_sections import ALGORITHMS
 from warmcube.errors import IdentityUnavailable, Unauthenticated
 
-__all__ = ["BearerTokens", "Issuer"]
+__all__ = ["BearerTokens", "Issuer", "token_of"]
 
 _REMEMBERED: Final = 10_000
 """Tokens whose signature isn't checked again until they end or keys change."""
@@ -89,7 +89,7 @@ class BearerTokens:
             Unauthenticated: it has no token, or none that counts.
             IdentityUnavailable: the keys that it could be checked with can't be had.
         """
-        text = _token_of(headers)
+        text = token_of(headers)
         digest = hashlib.sha256(text.encode("latin-1")).digest()
         known = self._proven.get(digest)
         if known is not None:
@@ -163,7 +163,12 @@ def _is_signed(token: Token, key: Key) -> bool:
     return True
 
 
-def _token_of(headers: Headers) -> str:
+def token_of(headers: Headers) -> str:
+    """The bearer token of a request.
+
+    Raises:
+        Unauthenticated: it has none, or several.
+    """
     values = values_of(headers, b"authorization")
     if not values:
         raise Unauthenticated(

@@ -20,7 +20,7 @@ from warmcube.authn.keys import Key, Keys, usable
 from warmcube.authn.private_file import open_private, read_private
 from warmcube.errors import ConfigError, IdentityUnavailable
 
-__all__ = ["FileKeys", "read_key", "read_key_set"]
+__all__ = ["FileKeys", "read_key", "read_key_set", "read_shared_secret"]
 
 _LOG: Final = logging.getLogger("warmcube")
 _SMALLEST_SECRET: Final = 32
@@ -124,9 +124,10 @@ def read_key(path: Path, algorithms: Sequence[str]) -> Keys:
     Raises:
         ConfigError: it can't be read, isn't of the algorithm's type, or is too weak.
     """
-    where = f"[[auth.keys]] key_file {path}"
-    key = _secret(path, where) if "HS256" in algorithms else _public_key(path, where, algorithms)
-    return Keys((key,), is_named=False)
+    what = "[[auth.keys]] key_file"
+    if "HS256" in algorithms:
+        return Keys((OctKey.import_key(read_shared_secret(path, what)),), is_named=False)
+    return Keys((_public_key(path, f"{what} {path}", algorithms),), is_named=False)
 
 
 def _public_key(path: Path, where: str, algorithms: Sequence[str]) -> Key:
@@ -165,9 +166,19 @@ def _public_file(path: Path, where: str) -> bytes:
     return content
 
 
-def _secret(path: Path, where: str) -> Key:
+def read_shared_secret(path: Path, what: str) -> bytes:
+    """The secret of a file for HS256.
+
+    Args:
+        path: of the file.
+        what: how messages name the setting.
+
+    Raises:
+        ConfigError: it can't be read, others may read it, or it is too short or no secret.
+    """
+    where = f"{what} {path}"
     try:
-        with open_private(path, "[[auth.keys]] key_file") as file:
+        with open_private(path, what) as file:
             # One line end isn't part of it; other white space may be, where it is random bytes.
             secret = read_private(file, path).removesuffix(b"\n").removesuffix(b"\r")
     except FileNotFoundError:
@@ -182,7 +193,7 @@ def _secret(path: Path, where: str) -> Key:
         raise ConfigError(
             f"{where} holds {len(secret)} bytes; HS256 needs at least {_SMALLEST_SECRET}"
         )
-    return OctKey.import_key(secret)
+    return secret
 
 
 def _is_public(secret: bytes) -> bool:

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 import warmcube
 from warmcube.cli.answer import answer, check_format
 from warmcube.cli.console import say
+from warmcube.cli.dashboard import dashboard
 from warmcube.cli.demo import demo
 from warmcube.cli.directory import directory
 from warmcube.cli.explain_access import explain_access
@@ -49,6 +50,7 @@ app.command(cls=WhereCommand)(prove)
 app.command(cls=WhereCommand)(password)
 app.command(cls=WhereCommand)(token)
 app.add_typer(directory, name="directory")
+app.add_typer(dashboard, name="dashboard")
 app.command("explain-access", cls=WhereCommand)(explain_access)
 
 

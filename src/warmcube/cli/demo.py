@@ -16,7 +16,7 @@ import typer
 from warmcube.cli.console import say, say_error, stdout
 from warmcube.cli.progress import counting, warming
 from warmcube.cli.prompt import end_of_input, prompt
-from warmcube.cli.render import users_table, warm_line
+from warmcube.cli.render import passwords_table, users_table, warm_line
 from warmcube.cli.state import integer, run
 from warmcube.demo.calls import sample_calls
 from warmcube.demo.check import CheckReport
@@ -60,8 +60,8 @@ def demo(
     """Try it out: practice data, sample users.
 
     Start an embedded Redis and Postgres, load practice data, warm them, and show what each sample
-    user sees and how fast; then answer queries over HTTP, and at a prompt, until Ctrl-C or the end
-    of what is typed or piped into it.
+    user sees and how fast; then serve pages to sign in to as each of them, and answer queries over
+    HTTP, and at a prompt, until Ctrl-C or the end of what is typed or piped into it.
 
     The data stay in the folder; other commands can use them with
     --config .warmcube/demo/warmcube.toml, while the demo runs and afterwards.
@@ -125,7 +125,9 @@ async def _show(running: Demo, report: WarmReport, port: int | None) -> int:
         say(f"{checked.queries} queries as {len(USERS)} users: every answer as SQL's, row for row.")
     say(f"Other commands can use these data: warmcube --config {running.configuration} stats")
     async with _serving(running, port) as url:
-        say(f"The API answers on {url}. What each user may see of one query:")
+        say(f"Open {url} in a browser, and sign in as any of these users:")
+        stdout().print(passwords_table(running.passwords, USERS))
+        say(f"The API answers on {url} too. What each user may see of one query:")
         for user, call in sample_calls(running.cache.settings, url):
             say(f"\n# {user}, {USERS[user]}\n{call}")
         sys.stdout.flush()

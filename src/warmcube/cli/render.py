@@ -16,6 +16,7 @@ from warmcube.warm.report import WarmReport
 
 __all__ = [
     "byte_count",
+    "passwords_table",
     "result_line",
     "stats_table",
     "users_table",
@@ -126,6 +127,16 @@ def users_table(users: Mapping[str, UserReport], about: Mapping[str, str]) -> Ta
             f"{report.ms:.2f}",
             f"{report.sql_ms:.2f}",
         )
+    return table
+
+
+def passwords_table(passwords: Mapping[str, str], about: Mapping[str, str]) -> Table:
+    """As whom one can sign in to the demo's pages, and how."""
+    table = Table()
+    for name in ("user", "password", "who"):
+        table.add_column(name)
+    for user, password in passwords.items():
+        table.add_row(user, password, about[user])
     return table
 
 

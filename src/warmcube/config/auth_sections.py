@@ -12,6 +12,7 @@ from warmcube.config.sections import Name, Section, listed
 __all__ = [
     "ALGORITHMS",
     "AuthSection",
+    "EmbedSection",
     "KeysSection",
     "LocalSection",
     "OidcSection",
@@ -155,6 +156,15 @@ class OidcSection(Section):
     )
 
 
+class EmbedSection(Section):
+    """``[auth.embed]``: tokens that show one dashboard in another site."""
+
+    key_file: Name = Field(
+        description="the file of the secret that these tokens are signed with, of at least 32 "
+        "bytes that only its owner can read; all processes share it, and nothing else uses it"
+    )
+
+
 class AuthSection(Section):
     """``[auth]``: each of its tables is a way to prove who one is."""
 
@@ -173,4 +183,7 @@ class AuthSection(Section):
     )
     oidc: OidcSection | None = Field(
         default=None, description="an identity provider where people sign in"
+    )
+    embed: EmbedSection | None = Field(
+        default=None, description="dashboards may be embedded in other sites"
     )

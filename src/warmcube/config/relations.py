@@ -60,6 +60,7 @@ def check_relations(
         _check_issuers(auth, problems)
         if isinstance(service, ServiceSection):
             _check_sign_in(auth, service, problems)
+            _check_embed(auth, service, problems)
     service = valid.get("service")
     if isinstance(service, ServiceSection) and service.metrics_host and not service.metrics_port:
         problems.add(("service", "metrics_host"), "is for metrics_port, which is missing; set both")
@@ -141,6 +142,23 @@ def _check_sign_in(auth: AuthSection, service: ServiceSection, problems: Problem
     elif auth.local is not None and service.host not in ("localhost", "127.0.0.1", "::1"):
         problems.add(
             ("service", "public_url"), f"missing; [auth.local] needs {needed}, off loopback"
+        )
+
+
+def _check_embed(auth: AuthSection, service: ServiceSection, problems: Problems) -> None:
+    """A key of its own, so that no token of the one kind can be made with the other's."""
+    if auth.embed is None:
+        if service.frame_ancestors:
+            problems.add(
+                ("service", "frame_ancestors"),
+                "is for embedded dashboards; add [auth.embed], or leave it",
+            )
+        return
+    if any(each.key_file == auth.embed.key_file for each in auth.keys):
+        problems.add(
+            ("auth", "embed", "key_file"),
+            "expected a file of its own: this one is in [[auth.keys]] already",
+            value=f'"{masked(auth.embed.key_file)}"',
         )
 
 

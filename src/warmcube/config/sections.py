@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -63,6 +64,10 @@ def _has_scheme(*schemes: str, embeddable: bool = True) -> AfterValidator:
     return AfterValidator(check)
 
 
+_HOST: Final = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+"""Neither a pattern nor what would end a header's directive; as browsers write it."""
+
+
 def _origin(url: str) -> str:
     """A web origin: scheme, host, perhaps a port; https, but on loopback."""
     try:
@@ -76,7 +81,7 @@ def _origin(url: str) -> str:
         or not parts.hostname
         or parts.username is not None
         or url != f"{parts.scheme}://{parts.netloc}"
-        or url != url.lower()
+        or not _HOST.fullmatch(parts.netloc)
     ):
         raise ValueError("an origin like https://analytics.example.com, without a path")
     if parts.scheme == "http" and not is_loopback:
@@ -328,6 +333,12 @@ class ServiceSection(Section):
     ] = Field(
         default=(),
         description="web pages of these origins may call the API from a browser",
+    )
+    frame_ancestors: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(listed)
+    ] = Field(
+        default=(),
+        description="pages of these origins may show embedded dashboards in a frame",
     )
     trusted_proxies: Annotated[
         tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(listed)

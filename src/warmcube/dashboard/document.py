@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
@@ -14,6 +15,7 @@ import orjson
 from warmcube.dashboard.definition import Format
 from warmcube.dashboard.rendered import (
     DateRange,
+    Dropped,
     Facet,
     RenderedChart,
     RenderedDashboard,
@@ -22,8 +24,16 @@ from warmcube.dashboard.rendered import (
     UniversalFilters,
 )
 from warmcube.errors import WarmcubeError
+from warmcube.model.request import NULL, Filter, Order, Query
 
-__all__ = ["Describe", "filters_document", "plain", "rendered_json"]
+__all__ = [
+    "Describe",
+    "dropped_document",
+    "filters_document",
+    "plain",
+    "query_document",
+    "rendered_json",
+]
 
 Describe: TypeAlias = Callable[[WarmcubeError], Mapping[str, Any]]
 """Problem details of an error."""
@@ -45,10 +55,7 @@ def rendered_json(rendered: RenderedDashboard, describe: Describe) -> bytes:
             "description": rendered.description,
             "dates": _dates(rendered.dates),
             "filters": filters_document(rendered.filters),
-            "dropped": [
-                {"filter": each.filter, "value": plain(each.value), "why": each.why}
-                for each in rendered.dropped
-            ],
+            "dropped": dropped_document(rendered.dropped),
             "charts": [_chart(each, describe) for each in rendered.charts],
             "meta": {
                 **_meta(rendered.meta),
@@ -64,6 +71,33 @@ def _dumps(document: Mapping[str, Any]) -> bytes:
         return orjson.dumps(document)
     except TypeError:  # half of a surrogate pair in a name
         return json.dumps(document).encode()
+
+
+def dropped_document(dropped: Iterable[Dropped]) -> list[dict[str, Any]]:
+    """What of some filters doesn't hold."""
+    return [
+        {"filter": each.filter, "value": plain(each.value), "why": each.why} for each in dropped
+    ]
+
+
+def query_document(query: Query) -> dict[str, Any]:
+    """A query as ``/api/query`` takes it; what is not given is left out."""
+    found: dict[str, Any] = {}
+    for each in fields(Query):
+        value = getattr(query, each.name)
+        if value is not None and not (value == () and each.default == ()):
+            found[each.name] = _asked(value)
+    return found
+
+
+def _asked(value: Any) -> Any:
+    if value is NULL:
+        return {"null": True}
+    if isinstance(value, Filter | Order):
+        return {each.name: _asked(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_asked(each) for each in value]
+    return plain(value)
 
 
 def filters_document(filters: UniversalFilters) -> dict[str, Any]:

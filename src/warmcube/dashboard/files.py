@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from warmcube.config.settings import Settings
 from warmcube.dashboard.definition import Dashboard
@@ -21,7 +21,7 @@ from warmcube.dashboard.parse import Parsed, parse
 from warmcube.dashboard.text import MOST_BYTES, SUFFIXES, Unreadable, read_text
 from warmcube.dashboard.troubles import Trouble, Troubles
 
-__all__ = ["Library", "open_library", "read_file"]
+__all__ = ["Library", "open_library", "read_data"]
 
 _Signature: TypeAlias = tuple[int, int, int, int, int]
 
@@ -30,18 +30,17 @@ SETTLED_NS: Final = 2_000_000_000
 """A file changed less than this ago may change again without its time telling so."""
 
 
-def read_file(path: Path, name: str | None = None) -> Parsed:
-    """The dashboard of one file.
+def read_data(path: Path, name: str) -> tuple[Any, tuple[Trouble, ...]]:
+    """What one file says, for `parse`; or why it can't be read.
 
     Args:
         path: of the file.
-        name: how messages name it; its path.
+        name: how messages name it.
     """
-    said = name or str(path)
     try:
-        return _parsed(_content(path)[0], path.suffix, said)
+        return read_text(_content(path)[0], path.suffix.lower()), ()
     except (OSError, Unreadable) as error:
-        return _unreadable(error, said)
+        return None, _unreadable(error, name).troubles
 
 
 def _parsed(content: bytes, suffix: str, name: str) -> Parsed:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from warmcube.access.grant import Grant
 from warmcube.access.ids import parse_id, show
-from warmcube.access.standing import KeyTypes, Standing, stand
+from warmcube.access.standing import KeyTypes, Purpose, Standing, stand
 from warmcube.dashboard.columns import column_named
 from warmcube.dashboard.rendered import Dropped, UniversalFilters
 from warmcube.errors import AccessDenied, InvalidQuery, MissingRole
@@ -155,7 +155,11 @@ class Narrowed:
 
 
 def narrow_filters(
-    filters: UniversalFilters, grant: Grant, datasource: Datasource, schema: Schema
+    filters: UniversalFilters,
+    grant: Grant,
+    datasource: Datasource,
+    schema: Schema,
+    purpose: Purpose = "read",
 ) -> Narrowed:
     """What a viewer may use of some filters.
 
@@ -164,6 +168,7 @@ def narrow_filters(
         grant: the viewer's.
         datasource: the dashboard's.
         schema: of its table.
+        purpose: what for.
 
     Raises:
         UnknownDatasource: the data source doesn't exist for the viewer.
@@ -174,7 +179,7 @@ def narrow_filters(
     """
     roles = datasource.roles
     types = KeyTypes(_type_of(roles.practice, schema), _type_of(roles.provider, schema))
-    standing = stand(grant, datasource, types, "read")
+    standing = stand(grant, datasource, types, purpose)
     if roles.date is None and (filters.start is not None or filters.end is not None):
         raise MissingRole(
             "the data source has no date column, so dates can't be named; leave start and end out"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from warmcube.access.grant import Grant
 from warmcube.access.ids import show
+from warmcube.access.standing import Purpose
 from warmcube.audit.events import denial
 from warmcube.audit.listed import listed_ids
 from warmcube.audit.request import Request
@@ -17,14 +18,17 @@ from warmcube.dashboard.assemble import assemble
 from warmcube.dashboard.columns import type_word
 from warmcube.dashboard.dates import resolve, time_zone
 from warmcube.dashboard.definition import Chart, Dashboard
+from warmcube.dashboard.described import describe_dashboard
+from warmcube.dashboard.drill import Mark, rows_query
 from warmcube.dashboard.filters import Narrowed, narrow_filters
+from warmcube.dashboard.origins import meta_of, meta_of_page
 from warmcube.dashboard.periods import compared_range
 from warmcube.dashboard.plan import MOST_QUERIES, ChartPlan, Page, Plan, plan_charts
 from warmcube.dashboard.rendered import (
     DateRange,
+    Dropped,
     RenderedChart,
     RenderedDashboard,
-    RenderMeta,
     UniversalFilters,
 )
 from warmcube.engine import AnalyticsCache
@@ -37,12 +41,10 @@ from warmcube.errors import (
     UnknownDatasource,
     WarmcubeError,
 )
-from warmcube.model.schema import Datasource
-from warmcube.query.result import Origin, Result
+from warmcube.model.request import Query
+from warmcube.query.result import Result
 
-__all__ = ["Dashboards", "GivenDashboards", "Renderer"]
-
-_SLOWEST: Final[tuple[Origin, ...]] = ("resident", "store", "database")
+__all__ = ["Dashboards", "GivenDashboards", "Renderer", "Rows"]
 
 
 class Dashboards(Protocol):
@@ -66,6 +68,43 @@ class GivenDashboards:
     async def current(self) -> Mapping[str, Dashboard]:
         """All of them, by id."""
         return self._by_id
+
+
+class Rows(NamedTuple):
+    """The rows behind a mark.
+
+    Attributes:
+        query: what was asked for them.
+        result: its answer.
+        dropped: what of the filters doesn't hold.
+    """
+
+    query: Query
+    result: Result
+    dropped: tuple[Dropped, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A dashboard as somebody sees it.
+
+    Attributes:
+        grant: the viewer's, as it counts now.
+        page: what all charts have in common.
+        narrowed: the filters.
+        resolved: the days of a preset, or days as they are.
+    """
+
+    grant: Grant
+    page: Page
+    narrowed: Narrowed
+    resolved: Callable[[str | DateRange], DateRange]
+
+    def dates_of(self, chart: Chart) -> tuple[DateRange, DateRange | None]:
+        """The days that a chart is about, and those that it is compared with."""
+        own = self.page.dates if chart.dates is None else self.resolved(chart.dates)
+        compared = None if chart.comparison is None else compared_range(own, chart.comparison)
+        return own, compared
 
 
 class Renderer:
@@ -124,6 +163,8 @@ class Renderer:
         filters: UniversalFilters,
         grant: Grant,
         charts: Sequence[str] | None = None,
+        *,
+        purpose: Purpose = "read",
     ) -> RenderedDashboard:
         """The figures of a dashboard's charts, all from one picture of the data.
 
@@ -132,6 +173,8 @@ class Renderer:
             filters: what the page is narrowed by; what the viewer may not name is dropped.
             grant: the viewer's.
             charts: the ids of those that are wanted; None for all.
+            purpose: "export" for figures that will leave the house, "embed" for those that another
+                site shows: of rows alone that may be.
 
         Raises:
             InvalidQuery: a filter is wrong, or there is no such chart.
@@ -141,12 +184,91 @@ class Renderer:
         """
         started = time.perf_counter()
         wanted = _wanted(dashboard, charts)
+        # What may be read and not exported is named by mistake: the read itself refuses it.
+        naming: Purpose = "embed" if purpose == "embed" else "read"
+        view = await self._view(dashboard, filters, grant, naming)
+        plan = plan_charts(dashboard, wanted, view.page, view.dates_of)
+        answers = await self._ask(plan, view.grant, purpose)
+        rendered = tuple(
+            _rendered(chart, planned, answers, plan)
+            for chart, planned in zip(wanted, plan.charts, strict=True)
+        )
+        return RenderedDashboard(
+            id=dashboard.id,
+            title=dashboard.title,
+            description=dashboard.description,
+            dates=view.page.dates,
+            filters=view.narrowed.filters,
+            dropped=view.narrowed.dropped,
+            charts=rendered,
+            meta=meta_of_page(plan, answers, len(rendered), (time.perf_counter() - started) * 1000),
+        )
+
+    async def describe(self, dashboard: Dashboard, grant: Grant) -> dict[str, Any]:
+        """A dashboard's definition as its viewer may see it; see `describe_dashboard`.
+
+        Raises:
+            AccessDenied: the grant is over, or the data source isn't theirs to read.
+            SourceError: neither the cache nor the database could tell its columns.
+        """
         schema, grant = await self._cache.schema(dashboard.datasource, grant)
         datasource = self._cache.settings.datasource(dashboard.datasource)
-        narrowed = narrow_filters(filters, grant, datasource, schema)
-        self._note(narrowed, dashboard, grant)
-        resolved = self._resolver(filters.time_zone or datasource.time_zone)
-        dates = _page_dates(dashboard, narrowed.filters, datasource, resolved)
+        organizations = self._cache.organizations(grant)
+        return describe_dashboard(dashboard, grant, datasource, schema, organizations)
+
+    async def rows(
+        self,
+        dashboard: Dashboard,
+        chart: str,
+        mark: Mark,
+        filters: UniversalFilters,
+        grant: Grant,
+    ) -> Rows:
+        """The rows behind a chart, or behind one mark of it.
+
+        Args:
+            dashboard: from `dashboard`.
+            chart: its id.
+            mark: what of the chart.
+            filters: what the page is narrowed by.
+            grant: the viewer's.
+
+        Raises:
+            InvalidQuery: there is no such chart or mark, or a filter is wrong.
+            AccessDenied: the grant is over, or the data source isn't theirs to read.
+            SourceError: neither the cache nor the database could answer.
+        """
+        (wanted,) = _wanted(dashboard, [chart])
+        view = await self._view(dashboard, filters, grant)
+        query = rows_query(dashboard, wanted, mark, view.page, view.dates_of)
+        result = await self._cache.query(query, view.grant)
+        return Rows(query, result, view.narrowed.dropped)
+
+    async def _view(
+        self,
+        dashboard: Dashboard,
+        filters: UniversalFilters,
+        grant: Grant,
+        purpose: Purpose = "read",
+    ) -> _View:
+        """What the viewer is to see of the data source, and which days are meant."""
+        schema, grant = await self._cache.schema(dashboard.datasource, grant)
+        datasource = self._cache.settings.datasource(dashboard.datasource)
+        narrowed = narrow_filters(filters, grant, datasource, schema, purpose)
+        self._note(narrowed, dashboard, grant, purpose)
+        now, zone = self._clock(), time_zone(filters.time_zone or datasource.time_zone)
+        has_dates = datasource.roles.date is not None
+
+        def resolved(wanted: str | DateRange) -> DateRange:
+            if not has_dates:
+                return DateRange()
+            if isinstance(wanted, DateRange):  # days that stay are what they are
+                return wanted
+            return resolve(wanted, now, zone, self._week_start)
+
+        dates = DateRange(start=filters.start, end=filters.end)
+        if filters.start is None and filters.end is None:
+            dates = resolved(filters.preset or dashboard.dates)
         page = Page(
             datasource=datasource,
             schema=schema,
@@ -156,47 +278,16 @@ class Renderer:
             where=narrowed.where,
             dates=dates,
         )
+        return _View(grant, page, narrowed, resolved)
 
-        def dates_of(chart: Chart) -> tuple[DateRange, DateRange | None]:
-            own = dates
-            if chart.dates is not None and datasource.roles.date is not None:
-                own = resolved(chart.dates)
-            if chart.comparison is None:
-                return own, None
-            return own, compared_range(own, chart.comparison)
-
-        plan = plan_charts(dashboard, wanted, page, dates_of)
-        answers = await self._ask(plan, grant)
-        rendered = tuple(
-            _rendered(chart, planned, answers, plan)
-            for chart, planned in zip(wanted, plan.charts, strict=True)
-        )
-        return RenderedDashboard(
-            id=dashboard.id,
-            title=dashboard.title,
-            description=dashboard.description,
-            dates=dates,
-            filters=narrowed.filters,
-            dropped=narrowed.dropped,
-            charts=rendered,
-            meta=_meta_of_page(plan, answers, rendered, started),
-        )
-
-    def _resolver(self, zone: str) -> Callable[[str | DateRange], DateRange]:
-        """What presets mean now, somewhere; days that stay are what they are."""
-        now, place = self._clock(), time_zone(zone)
-
-        def resolved(dates: str | DateRange) -> DateRange:
-            if isinstance(dates, DateRange):
-                return dates
-            return resolve(dates, now, place, self._week_start)
-
-        return resolved
-
-    async def _ask(self, plan: Plan, grant: Grant) -> Sequence[Result | WarmcubeError]:
+    async def _ask(
+        self, plan: Plan, grant: Grant, purpose: Purpose
+    ) -> Sequence[Result | WarmcubeError]:
         if not plan.queries:
             return ()
-        answers = await self._cache.query_many(plan.queries, grant, most=MOST_QUERIES)
+        answers = await self._cache.query_many(
+            plan.queries, grant, purpose=purpose, most=MOST_QUERIES
+        )
         for each in answers:
             if isinstance(each, AccessDenied | UnknownDatasource):
                 raise each
@@ -207,11 +298,13 @@ class Renderer:
             raise first
         return answers
 
-    def _note(self, narrowed: Narrowed, dashboard: Dashboard, grant: Grant) -> None:
+    def _note(
+        self, narrowed: Narrowed, dashboard: Dashboard, grant: Grant, purpose: Purpose
+    ) -> None:
         """Have it written that somebody's link named what isn't theirs."""
         for error, named in narrowed.refusals:
             request = Request(
-                action="query",
+                action="query" if purpose == "read" else purpose,
                 datasource=dashboard.datasource,
                 organization=named.organization,
                 practices=listed_ids(named.practices),
@@ -220,19 +313,6 @@ class Renderer:
             self._cache.note(
                 denial(error, actor=grant.actor, subject=grant.user.id, request=request)
             )
-
-
-def _page_dates(
-    dashboard: Dashboard,
-    filters: UniversalFilters,
-    datasource: Datasource,
-    resolved: Callable[[str | DateRange], DateRange],
-) -> DateRange:
-    if datasource.roles.date is None:
-        return DateRange()
-    if filters.start is not None or filters.end is not None:
-        return DateRange(start=filters.start, end=filters.end)
-    return resolved(filters.preset or dashboard.dates)
 
 
 def _wanted(dashboard: Dashboard, charts: Sequence[str] | None) -> tuple[Chart, ...]:
@@ -292,42 +372,5 @@ def _rendered(
         progress=found.progress,
         hidden=found.hidden,
         notes=found.notes,
-        meta=_meta(plan, results, took),
-    )
-
-
-def _meta(plan: Plan, results: Mapping[int, Result], ms: float) -> RenderMeta:
-    """Where some answers come from, taken together."""
-    metas = [each.meta for each in results.values()]
-    if not metas:
-        return RenderMeta(ms=ms)
-    fetched: dict[tuple[object, object], int] = {}
-    for place, each in results.items():
-        query = plan.queries[place]
-        partition = (query.measure, query.frequency)
-        fetched[partition] = max(fetched.get(partition, 0), each.meta.rows_fetched)
-    return RenderMeta(
-        origin=max((each.origin for each in metas), key=_SLOWEST.index),
-        snapshot=metas[0].snapshot,
-        as_of=min((each.as_of for each in metas if each.as_of is not None), default=None),
-        stale=any(each.stale for each in metas),
-        rows_fetched=sum(fetched.values()),
-        rows=sum(each.rows for each in metas),
-        ms=ms,
-    )
-
-
-def _meta_of_page(
-    plan: Plan,
-    answers: Sequence[Result | WarmcubeError],
-    charts: Sequence[RenderedChart],
-    started: float,
-) -> RenderMeta:
-    results = {place: each for place, each in enumerate(answers) if isinstance(each, Result)}
-    meta = _meta(plan, results, 0.0)
-    return replace(
-        meta,
-        ms=(time.perf_counter() - started) * 1000,
-        charts=len(charts),
-        queries=len(plan.queries),
+        meta=meta_of(plan, results, took),
     )

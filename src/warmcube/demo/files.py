@@ -11,6 +11,7 @@ from typing import Final
 
 from warmcube import demo
 from warmcube.demo.load import TABLE
+from warmcube.demo.passwords import CREDENTIALS
 from warmcube.demo.practices import ORGANIZATIONS, practices_of
 
 __all__ = ["DATASOURCE", "USERS", "write_files"]
@@ -57,6 +58,9 @@ issuer = "warmcube-demo"
 audience = "warmcube-demo"
 algorithms = ["HS256"]
 key_file = "{_KEY_FILE}"
+
+[auth.local]
+path = "{CREDENTIALS}"
 """
 
 _ROLES: Final = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Final
 
 from warmcube.config import load as load_settings
 from warmcube.demo.check import CheckReport, check
-from warmcube.demo.files import write_files
+from warmcube.demo.files import USERS, write_files
 from warmcube.demo.generate import practice_count
 from warmcube.demo.load import is_loaded, load
+from warmcube.demo.passwords import make_passwords
 from warmcube.embedded import EmbeddedPostgres
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import EmbeddedError
@@ -36,6 +37,7 @@ class Demo:
         url: of its Postgres.
         rows: how many there are.
         practices: how many practices they are about.
+        passwords: of each sample user, to sign in with.
     """
 
     cache: AnalyticsCache
@@ -44,6 +46,7 @@ class Demo:
     url: str
     rows: int
     practices: int
+    passwords: Mapping[str, str]
 
     async def check(self, progress: Callable[[int, int], None] | None = None) -> CheckReport:
         """Compare the cache's answers with SQL's."""
@@ -71,8 +74,11 @@ async def open_demo(
         # Not the caller's environment: a WARMCUBE_STORE__URL must not turn a demo on production.
         settings = load_settings(configuration, {})
         postgres = EmbeddedPostgres(settings.embedded_folder / "postgres")
+        # Passwords are slow to hash on purpose; meanwhile Postgres starts.
+        hashing = asyncio.create_task(asyncio.to_thread(make_passwords, folder, USERS))
         await asyncio.to_thread(postgres.start)
         try:
+            passwords = await hashing
             was_loaded = await asyncio.to_thread(is_loaded, postgres.url, rows)
             if not was_loaded:
                 await asyncio.to_thread(load, postgres.url, rows, progress=progress)
@@ -84,6 +90,7 @@ async def open_demo(
                     url=postgres.url,
                     rows=rows,
                     practices=practices,
+                    passwords=passwords,
                 )
         finally:
             postgres.stop()

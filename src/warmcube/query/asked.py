@@ -23,7 +23,7 @@ class Asked:
             source counts.
         wanted: its rows, the distinct values of `column`, or the measures.
         column: whose values; None unless they are wanted.
-        purpose: to read or to export.
+        purpose: to read, to export, or to embed in another site.
     """
 
     query: Query

@@ -112,6 +112,6 @@ def _refused(asked: Asked, grant: Grant | None, error: WarmcubeError) -> Denied:
 
 
 def _request(asked: Asked) -> Request:
-    action = "export" if asked.purpose == "export" else _ACTIONS[asked.wanted]
+    action = _ACTIONS[asked.wanted] if asked.purpose == "read" else asked.purpose
     found = request_of(asked.query, action)
     return found if asked.column is None else replace(found, column=str(id_of(asked.column)))

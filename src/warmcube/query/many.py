@@ -32,14 +32,17 @@ from warmcube.query.answering import (
     DatabaseMoment,
     ReadRequest,
     Unavailable,
+    resident_key,
     whose_turn,
 )
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_refusal
 from warmcube.query.distinct import partitions_table
 from warmcube.query.judge import Judged
+from warmcube.query.lookup import PointerMoved
 from warmcube.query.prepared import Extent
 from warmcube.query.read import Reading
+from warmcube.query.resident import Resident
 from warmcube.query.result import Result
 from warmcube.query.snapshots import LiveSnapshot
 from warmcube.query.together import Need, TogetherReader
@@ -214,6 +217,8 @@ class ManyAnswerer(Answerer):
 
         async def answer(request: ReadRequest, judged: Judged) -> Answered:
             reading = readings[_sameness(judged)]
+            if isinstance(reading, Resident):
+                return self._from_resident(request, judged, reading, of_snapshot)
             return await self._from_store(request, judged, reading, of_snapshot)
 
         return await _each_once(requests, judgements, answer)
@@ -227,21 +232,42 @@ class ManyAnswerer(Answerer):
 
     async def _read_many(
         self, requests: Sequence[ReadRequest], live: LiveSnapshot
-    ) -> tuple[list[_Judgement], dict[Hashable, Reading]]:
-        """Judge all, and read what those that are allowed need, each thing once."""
+    ) -> tuple[list[_Judgement], dict[Hashable, Reading | Resident]]:
+        """Judge all, and read what those that are allowed need and that isn't kept, once each.
+
+        What is kept is of the same snapshot as what is read: its trip looks at the pointer.
+        """
         datasource = requests[0].datasource
         judgements = self._judge_many(requests, live.manifest.schema)
         distinct = {_sameness(each): each for each in judgements if isinstance(each, Judged)}
-        of_rows = {k: each for k, each in distinct.items() if each.prepared.extent is Extent.ROWS}
+        readings: dict[Hashable, Reading | Resident] = {}
+        for key, each in distinct.items():
+            resident = self.residents.get(resident_key(each, live))
+            if resident is not None:
+                readings[key] = resident
+        missing = {key: each for key, each in distinct.items() if key not in readings}
+        if missing:
+            asked = self._snapshots.now()
+            readings |= await self._read_missing(missing, datasource, live)
+            self._snapshots.confirm(live, asked)
+        elif readings and not await self._snapshots.is_live(datasource, live):
+            raise PointerMoved
+        return judgements, readings
+
+    async def _read_missing(
+        self, missing: Mapping[Hashable, Judged], datasource: Datasource, live: LiveSnapshot
+    ) -> dict[Hashable, Reading]:
+        """What some reads need: rows all together, and each list by itself."""
         readings: dict[Hashable, Reading] = {}
+        of_rows = {k: each for k, each in missing.items() if each.prepared.extent is Extent.ROWS}
         if of_rows:
             needs = [_need(each) for each in of_rows.values()]
             found = await self._reader.read_together(datasource, live, needs)
             readings |= zip(of_rows, found, strict=True)
-        for key, each in distinct.items():
+        for key, each in missing.items():
             if key not in of_rows:
                 readings[key] = await self._read_extent(each, datasource, live)
-        return judgements, readings
+        return readings
 
     def _judge_many(self, requests: Sequence[ReadRequest], schema: Schema) -> list[_Judgement]:
         found: list[_Judgement] = []

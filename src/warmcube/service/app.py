@@ -10,13 +10,13 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from warmcube.authn.bearer import BearerTokens
 from warmcube.authn.connect import open_bearer_tokens, require_authentication
+from warmcube.authn.embeds import open_embeds
 from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import open_sign_in
 from warmcube.config import Settings
@@ -31,11 +31,13 @@ from warmcube.service.figures import keep_figures
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
+from warmcube.service.origins import ApiOrigins
 from warmcube.service.pages import Site
 from warmcube.service.problems import Problem, error_response, problem_response
 from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.assets import asset_routes
 from warmcube.service.routes.dashboards import dashboard_routes
+from warmcube.service.routes.embeds import embed_routes
 from warmcube.service.routes.inspecting import inspecting_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
@@ -43,12 +45,14 @@ from warmcube.service.routes.oversight import oversight_routes
 from warmcube.service.routes.pages import entrance_routes
 from warmcube.service.routes.pages_admin import admin_pages
 from warmcube.service.routes.pages_dashboards import dashboard_pages
+from warmcube.service.routes.pages_embed import embed_pages
 from warmcube.service.routes.pages_explore import explore_pages
 from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
 from warmcube.service.routes.warming import warming_routes
 from warmcube.web.assets import PREFIX, Assets
+from warmcube.web.templates import Templates
 
 __all__ = ["add_problem_handlers", "api_routes", "by_token", "create_app"]
 
@@ -97,6 +101,7 @@ def create_app(
             service.sign_in = open_sign_in(settings, cache.store)
             if service.sign_in is not None:
                 stack.push_async_callback(service.sign_in.close)
+            service.embeds = open_embeds(settings, cache.store)
             await stack.enter_async_context(observe(observation, cache.metrics, access_log))
             await stack.enter_async_context(serve_metrics(cache))
             await stack.enter_async_context(keep_figures(cache.sampler))
@@ -117,9 +122,7 @@ def create_app(
     routers = tuple(api_routes(service))
     for routes in routers:
         app.include_router(routes)
-    if settings.auth.local is not None or settings.auth.oidc is not None:
-        app.include_router(session_routes(service))
-        add_pages(app, service)
+    add_pages(app, service)
     for more in (probe_routes(service), metrics_routes(service)):
         app.include_router(more)
     add_problem_handlers(app)
@@ -129,14 +132,7 @@ def create_app(
     app.add_middleware(DefectProblems)
     section = settings.service
     if section.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(section.cors_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-CSRF-Token"],
-            expose_headers=["ETag", "Warmcube-Meta", "X-Request-ID", "Retry-After"],
-            max_age=600,
-        )
+        app.add_middleware(ApiOrigins, origins=section.cors_origins)
     public = section.public_url
     app.add_middleware(
         SecurityHeaders, is_secure=public is not None and public.startswith("https://")
@@ -174,11 +170,25 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
 
 
 def add_pages(app: FastAPI, service: Service) -> None:
-    """The pages, where people can sign in."""
+    """What is for browsers: pages where people can sign in, and the one that other sites frame."""
+    auth = service.settings.auth
+    has_site = auth.local is not None or auth.oidc is not None
+    if not has_site and auth.embed is None:
+        return
     assets = Assets()
+    app.include_router(asset_routes(assets))
+    if auth.embed is not None:
+        app.include_router(embed_routes(service))
+        ancestors = service.settings.service.frame_ancestors
+        app.include_router(embed_pages(Templates(assets), ancestors))
+    if has_site:
+        _add_site(app, service, assets)
+
+
+def _add_site(app: FastAPI, service: Service, assets: Assets) -> None:
+    app.include_router(session_routes(service))
     site = Site(service, assets)
     app.state.site = site
-    app.include_router(asset_routes(assets))
     for pages in (entrance_routes, dashboard_pages, explore_pages, admin_pages):
         app.include_router(pages(site))
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
+from warmcube.authn.embeds import Embeds
 from warmcube.authn.identity import Identity
 from warmcube.authn.sign_in import SignIn
 from warmcube.config import Settings
@@ -60,6 +61,7 @@ class Service:
     Attributes:
         renderer: renders the dashboards.
         sign_in: signs people in and out, where that is configured and the service runs.
+        embeds: the dashboards in other sites, likewise.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Service:
         self._identify = identify
         self._tags: TagMaker | None = None
         self.sign_in: SignIn | None = None
+        self.embeds: Embeds | None = None
         self.is_draining = False
         """Set when the service is to end: it isn't ready for new requests any more."""
 

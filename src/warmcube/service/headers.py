@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,6 +41,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
                 own = {name for name, _ in headers}
+                if _may_be_framed(headers):
+                    own.add(b"x-frame-options")  # it has no way to name whose frames
                 message = {
                     **message,
                     "headers": [*headers, *(each for each in self._headers if each[0] not in own)],
@@ -47,3 +50,13 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _may_be_framed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a response's own policy lets some pages frame it."""
+    return any(
+        name == b"content-security-policy"
+        and b"frame-ancestors " in policy
+        and b"frame-ancestors 'none'" not in policy
+        for name, policy in headers
+    )

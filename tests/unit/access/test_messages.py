@@ -203,8 +203,8 @@ CASES: list[tuple[Callable[[], Any], str]] = [
         "types are given for exactly the role columns that the data source has",
     ),
     (
-        _mismatch(purpose="embed"),
-        "a purpose is one of read, export, not 'embed'",
+        _mismatch(purpose="sell"),
+        "a purpose is one of read, export, embed, not 'sell'",
     ),
 ]
 

@@ -305,8 +305,8 @@ def test_a_callers_mistakes() -> None:
             provider_type=INTEGER,
             now=NOW,
         )
-    with pytest.raises(ValueError, match="a purpose is one of read, export, not 'embed'"):
-        _scope("root", purpose="embed")
+    with pytest.raises(ValueError, match="a purpose is one of read, export, embed, not 'sell'"):
+        _scope("root", purpose="sell")
 
 
 def test_what_comes_back() -> None:

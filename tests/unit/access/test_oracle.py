@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.access import NOW, Oracle, Request, grant_of, outcome_of
+from tests.support.access import ACTIONS, NOW, Oracle, Request, grant_of, outcome_of
 
 from warmcube.access.permissions import PERMISSIONS
 from warmcube.errors import AccessDenied
@@ -22,11 +22,12 @@ PAST = NOW - timedelta(seconds=1)
 
 ROLES = {
     "admin": ["analytics:read:all", "analytics:export:all", "cache:manage:all"],
-    "auditor": ["analytics:read:all"],
+    "auditor": ["analytics:read:all", "dashboards:embed:organization"],
     "analyst": ["analytics:read:organization", "analytics:export:organization"],
-    "reader": ["analytics:read:organization"],
+    "reader": ["analytics:read:organization", "dashboards:embed:organization"],
     "provider": ["analytics:read:own", "analytics:export:own"],
     "exporter": ["analytics:export:all"],
+    "embedder": ["dashboards:embed:organization"],
     "key": [],
 }
 ORGANIZATIONS: list[dict[str, Any]] = [
@@ -96,6 +97,12 @@ USERS: dict[str, dict[str, Any]] = {
         organizations=["north", "south"],
         provider=2,
     ),
+    "embedding_elsewhere": _user(
+        "analyst", "provider", _in("embedder", "south"), organizations=["north"], provider=1
+    ),
+    "embedding_within": _user(
+        "provider", _in("embedder", "east"), "key", organizations=["root"], provider=1
+    ),
     "reader_exporting_own": _user(
         "reader", _in("provider", "north"), organizations=["north"], provider=1
     ),
@@ -144,7 +151,7 @@ def test_everything_that_one_may_ask(user: str) -> None:
     except AccessDenied:
         grant = None
     for source, purpose, organization, practices, providers in itertools.product(
-        SOURCES, ["read", "export"], ORGANIZATION_FILTERS, PRACTICE_FILTERS, PROVIDER_FILTERS
+        SOURCES, ACTIONS, ORGANIZATION_FILTERS, PRACTICE_FILTERS, PROVIDER_FILTERS
     ):
         request = Request(
             organization=organization,
@@ -242,7 +249,7 @@ _REQUESTS = st.builds(
     organization=st.none() | st.sampled_from([*NAMES, "gone"]),
     practices=_lists_of(PRACTICES),
     providers=_lists_of(PROVIDERS),
-    purpose=st.sampled_from(["read", "export"]),
+    purpose=st.sampled_from(list(ACTIONS)),
     door=st.none() | st.frozensets(st.sampled_from(["r", "s", "t"])),
     has_practice=st.sampled_from([True, True, True, False]),
     has_provider=st.sampled_from([True, True, True, False]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from warmcube.service.documents.query import ANSWER, FORM
 from warmcube.service.documents.shapes import (
     PROBLEM,
     Schema,
@@ -15,8 +16,9 @@ from warmcube.service.documents.shapes import (
     or_null,
     schema_object,
 )
+from warmcube.service.forms import MEDIA_TYPES
 
-__all__ = ["DASHBOARDS", "FILTERS", "RENDER"]
+__all__ = ["DASHBOARD", "DASHBOARDS", "DATA", "FILTERS", "RENDER", "ROWS"]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _NAME: Final[Schema] = {"type": "string", "minLength": 1}
@@ -102,6 +104,8 @@ _CHART: Final = closed(
     error=or_null(PROBLEM),
 )
 
+_DROPPED: Final = closed(filter=_TEXT, value=_KEY, why=_TEXT)
+
 DASHBOARDS: Final = operation(
     "The dashboards that the caller may see",
     answers=json_answer(
@@ -121,6 +125,50 @@ DASHBOARDS: Final = operation(
     problems_of=(401, 403, 422, 503),
 )
 
+_CONDITION: Final = closed(
+    column=_TEXT, op=_TEXT, value={"description": "null or shorter where it names what isn't yours"}
+)
+_OFFERED: Final = closed(column=_TEXT, names=_OPTIONAL, type=_TEXT)
+_NAMED: Final[Schema] = {"description": 'a measure or frequency; {"null": true} for rows without'}
+
+DASHBOARD: Final = operation(
+    "What a dashboard defines, as far as the caller may see it",
+    answers=json_answer(
+        "The definition, and what its filter bar offers. `partitions` are the measures and "
+        "frequencies of which `/api/datasources/{id}/values/{column}` has the values.",
+        {
+            "type": "object",
+            "properties": {
+                "id": _TEXT,
+                "title": _TEXT,
+                "description": _OPTIONAL,
+                "datasource": {"type": "integer"},
+                "filters": list_of(_TEXT),
+                "names": {"type": "object", "additionalProperties": _TEXT},
+                "charts": list_of(
+                    {
+                        "type": "object",
+                        "properties": {"id": _TEXT, "title": _TEXT, "where": list_of(_CONDITION)},
+                        "required": ["id", "title", "type", "series", "where"],
+                    }
+                ),
+                "offers": closed(
+                    presets=list_of(_TEXT),
+                    date=_OPTIONAL,
+                    time_zone=_TEXT,
+                    organizations=list_of(closed(id=_TEXT, name=_TEXT, parent=_OPTIONAL)),
+                    practices=or_null(_OFFERED),
+                    providers=or_null(_OFFERED),
+                    columns=list_of(_OFFERED),
+                    partitions=list_of(closed(measure=_NAMED, frequency=_NAMED)),
+                ),
+            },
+            "required": ["id", "title", "datasource", "charts", "offers"],
+        },
+    ),
+    problems_of=(401, 403, 404, 422, 503),
+)
+
 _PROBLEMS: Final = (400, 401, 403, 404, 413, 415, 422, 503)
 
 RENDER: Final = operation(
@@ -134,7 +182,7 @@ RENDER: Final = operation(
             description=_OPTIONAL,
             dates=_DATES,
             filters=FILTERS,
-            dropped=list_of(closed(filter=_TEXT, value=_KEY, why=_TEXT)),
+            dropped=list_of(_DROPPED),
             charts=list_of(_CHART),
             meta=closed(**_META_FIELDS, charts=_COUNT, queries=_COUNT),
         ),
@@ -145,5 +193,74 @@ RENDER: Final = operation(
             {"filters": or_null(FILTERS), "charts": or_null(list_of(_TEXT))},
         ),
         {"filters": {"preset": "last_12_full_months", "practices": [101]}},
+    ),
+)
+
+DATA: Final = operation(
+    "A chart's figures as a file",
+    answers={
+        200: {
+            "description": "A row for each label, a column for each series; of rows alone that the "
+            "caller may export.",
+            "content": {
+                MEDIA_TYPES[name]: {"schema": {"type": "string"}} for name in ("csv", "parquet")
+            },
+        }
+    },
+    problems_of=_PROBLEMS,
+    more=body_of(
+        schema_object(
+            {
+                "filters": or_null(FILTERS),
+                "format": or_null({"type": "string", "enum": ["csv", "parquet"]}),
+                "spreadsheet": or_null(
+                    {
+                        "type": "boolean",
+                        "default": True,
+                        "description": "of CSV: an apostrophe before texts that a spreadsheet "
+                        "would compute",
+                    }
+                ),
+            }
+        ),
+        {"filters": {"preset": "last_12_full_months"}, "format": "csv"},
+    ),
+)
+
+_PLACE: Final = or_null(
+    {"anyOf": [closed(key=_KEY), closed(keys={"type": "array"})], "description": "all, if absent"}
+)
+
+ROWS: Final = operation(
+    "The rows behind a chart, or behind one mark of it",
+    answers=json_answer(
+        "Rows, as of `/api/query`, with the query that they answer.",
+        {
+            **ANSWER,
+            "properties": {
+                **ANSWER["properties"],
+                "query": {"type": "object"},
+                "dropped": list_of(_DROPPED),
+            },
+            "required": [*ANSWER["required"], "query", "dropped"],
+        },
+    ),
+    problems_of=_PROBLEMS,
+    more=body_of(
+        schema_object(
+            {
+                "filters": or_null(FILTERS),
+                "series": or_null(_TEXT),
+                "period": or_null({"type": "string", "enum": ["current", "compared"]}),
+                "label": _PLACE,
+                "split": _PLACE,
+                "multiple": _PLACE,
+                "order_by": or_null(list_of(_NAME)),
+                "limit": or_null(_COUNT),
+                **FORM,
+                "format": or_null({"type": "string", "enum": ["rows", "columns"]}),
+            }
+        ),
+        {"filters": {"preset": "all"}, "limit": 100, "format": "columns"},
     ),
 )

@@ -29,7 +29,13 @@ _SCHEMES: Final = {
         "scheme": "bearer",
         "bearerFormat": "JWT",
         "description": "a token of one of the configured issuers",
-    }
+    },
+    "embed": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "a token of `/api/dashboards/{dashboard}/embed`, for that dashboard alone",
+    },
 }
 
 

@@ -18,7 +18,18 @@ from warmcube.service.documents.shapes import (
 )
 from warmcube.service.forms import FILE_FORMATS, FORMATS, MEDIA_TYPES
 
-__all__ = ["BATCH", "COLUMN", "EXPORT", "META", "NAME", "QUERY", "QUERY_FIELDS", "QUERY_GET"]
+__all__ = [
+    "ANSWER",
+    "BATCH",
+    "COLUMN",
+    "EXPORT",
+    "FORM",
+    "META",
+    "NAME",
+    "QUERY",
+    "QUERY_FIELDS",
+    "QUERY_GET",
+]
 
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1}
 _ID: Final[Schema] = {"anyOf": [{"type": "integer"}, _TEXT]}
@@ -68,13 +79,13 @@ QUERY_FIELDS: Final[Mapping[str, Schema]] = {
     "limit": or_null({"type": "integer"}),
 }
 
-_FORM: Final[Mapping[str, Schema]] = {
+FORM: Final[Mapping[str, Schema]] = {
     "format": or_null({"type": "string", "enum": list(FORMATS), "default": "rows"}),
     "decimals": or_null({"type": "string", "enum": ["string", "number"], "default": "string"}),
     "explain": or_null({"type": "boolean", "default": False}),
 }
 
-_ASKED: Final = schema_object({**QUERY_FIELDS, **_FORM}, required=("datasource",))
+_ASKED: Final = schema_object({**QUERY_FIELDS, **FORM}, required=("datasource",))
 _EXAMPLE: Final = {
     "datasource": 1,
     "measure": "Charges",
@@ -109,7 +120,7 @@ COLUMN: Final = schema_object(
     required=("name", "type"),
 )
 
-_ANSWER: Final[Schema] = {
+ANSWER: Final[Schema] = {
     "type": "object",
     "properties": {
         "rows": {"type": "array", "items": {"type": "object"}},
@@ -125,7 +136,7 @@ _ANSWER: Final[Schema] = {
 
 def _answers() -> dict[int | str, dict[str, Any]]:
     files = {MEDIA_TYPES[name]: {"schema": {"type": "string"}} for name in FORMATS[2:]}
-    content = {"application/json": {"schema": _ANSWER}, **files}
+    content = {"application/json": {"schema": ANSWER}, **files}
     return {200: {"description": "The rows that the caller may see.", "content": content}}
 
 
@@ -167,7 +178,7 @@ BATCH: Final = operation(
                 "answers": list_of(
                     {
                         "anyOf": [
-                            _ANSWER,
+                            ANSWER,
                             schema_object({"problem": PROBLEM}, required=("problem",)),
                         ]
                     }
@@ -189,7 +200,7 @@ BATCH: Final = operation(
                         ]
                     },
                 },
-                **_FORM,
+                **FORM,
                 "format": or_null(
                     {"type": "string", "enum": ["rows", "columns"], "default": "rows"}
                 ),

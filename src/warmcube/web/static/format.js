@@ -1,99 +1,157 @@
-// How figures are shown. They come as exact text, and only what is drawn becomes a Number.
+// Numbers and days as people read them. Numbers come as exact text, and are formatted from it: no
+// digit goes through a binary fraction.
 
-const NONE = "–";
-const DAY = /^(\d{4})-(\d\d)-(\d\d)/;
-const cache = new Map();
+const LOCALE = document.documentElement.dataset.locale || undefined;
+const kept = new Map();
 
-/** A number as people read it, from its exact text; "–" for what is missing. */
-export function shown(text, format = {}) {
-  if (text === null || text === undefined) return NONE;
-  if (text === "NaN" || text.endsWith("Infinity")) return text.replace("Infinity", "∞");
-  return formatter(format, false).format(text);
+/** What stands for NULL, and for what is missing. */
+export const NOTHING = "–";
+
+function numbers(options) {
+  const key = JSON.stringify(options);
+  if (!kept.has(key)) kept.set(key, new Intl.NumberFormat(LOCALE, options));
+  return kept.get(key);
 }
 
-/** The same, short: 1.2M instead of 1,234,567.89; for tiles and axes, never for tables. */
-export function brief(text, format = {}) {
-  if (text === null || text === undefined) return NONE;
-  if (text === "NaN" || text.endsWith("Infinity")) return text.replace("Infinity", "∞");
-  return formatter(format, true).format(text);
-}
-
-/** A change with its sign: +4.2 %. */
-export function signed(text, format = {}) {
-  if (text === null || text === undefined) return NONE;
-  const plain = shown(text, format);
-  return Number(text) > 0 ? `+${plain}` : plain;
-}
-
-/** What stands before and behind the numbers of an axis, and how Plotly writes them. */
-export function axisFormat(format = {}) {
-  if (format.kind === "percent") return { tickformat: ",.3~p" };
-  if (format.kind !== "currency") return { tickformat: ",.4~s" };
-  const parts = formatter({ ...format, decimals: 0 }, false).formatToParts(1);
-  const symbol = parts.find((part) => part.type === "currency")?.value ?? "";
-  const isFirst = parts[0].type === "currency";
-  return { tickformat: ",.4~s", [isFirst ? "tickprefix" : "ticksuffix"]: isFirst ? symbol : ` ${symbol}` };
-}
-
-/** A label of a chart; days in words. */
-export function labelText(label, type) {
-  if (type === "date" && typeof label.key === "string") return dayText(label.key);
-  return label.text;
-}
-
-/** A day as people read it: Mar 1, 2025. */
-export function dayText(text) {
-  const found = DAY.exec(text ?? "");
-  if (!found) return text ?? NONE;
-  const [, year, month, day] = found.map(Number);
-  return dayFormat.format(new Date(Date.UTC(year, month - 1, day)));
-}
-
-/** When something was, by the viewer's clock: 10:03, or with its day if that isn't today. */
-export function moment(text) {
-  if (!text) return NONE;
-  const when = new Date(text);
-  const isToday = when.toDateString() === new Date().toDateString();
-  return (isToday ? timeFormat : dayTimeFormat).format(when);
-}
-
-const dayFormat = new Intl.DateTimeFormat(undefined, {
-  year: "numeric",
-  month: "short",
-  day: "numeric",
-  timeZone: "UTC",
-});
-const timeFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const dayTimeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-
-function formatter(format, isBrief) {
-  const key = `${format.kind} ${format.currency} ${format.decimals} ${isBrief}`;
-  let found = cache.get(key);
-  if (!found) {
-    found = new Intl.NumberFormat(undefined, options(format, isBrief));
-    cache.set(key, found);
+function style(format) {
+  if (format.kind === "percent") return { style: "percent" };
+  if (format.kind === "currency" && /^[A-Z]{3}$/.test(format.currency ?? "")) {
+    return { style: "currency", currency: format.currency };
   }
-  return found;
+  return {};
 }
 
-function options(format, isBrief) {
-  const { kind = "number", currency, decimals } = format;
-  const chosen = {};
-  if (kind === "currency" && currency) {
-    Object.assign(chosen, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
-  } else if (kind === "percent") {
-    Object.assign(chosen, { style: "percent", maximumFractionDigits: 1 });
-  } else if (kind === "count") {
-    Object.assign(chosen, { maximumFractionDigits: 0 });
-  } else {
-    Object.assign(chosen, { maximumFractionDigits: 2 });
+function decimals(format) {
+  const given = format.decimals;
+  if (given !== null && given !== undefined) {
+    return { minimumFractionDigits: given, maximumFractionDigits: given };
   }
-  if (Number.isInteger(decimals)) {
-    Object.assign(chosen, { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  if (format.kind === "count") return { maximumFractionDigits: 0 };
+  if (format.kind === "percent" || format.kind === "of_hundred") return { maximumFractionDigits: 1 };
+  return format.kind === "currency" ? {} : { maximumFractionDigits: 2 };
+}
+
+/** What follows a number whose format has no sign of its own. */
+function unit(format) {
+  return format.kind === "of_hundred" ? "\u202f%" : "";
+}
+
+function isPlain(text) {
+  return /^-?\d+(\.\d+)?$/.test(text);
+}
+
+/**
+ * A number in its format.
+ *
+ * @param {string | null} text exact, as the service tells it
+ * @param {{kind: string, currency: string | null, decimals: number | null}} format
+ */
+export function formatted(text, format) {
+  if (text === null || text === undefined) return NOTHING;
+  if (!isPlain(text)) return text; // NaN and infinity
+  return numbers({ ...style(format), ...decimals(format) }).format(text) + unit(format);
+}
+
+/** A number with its sign, also where it is positive. */
+export function signed(text, format) {
+  if (text === null || text === undefined) return NOTHING;
+  if (!isPlain(text)) return text;
+  const options = { ...style(format), ...decimals(format), signDisplay: "exceptZero" };
+  return numbers(options).format(text) + unit(format);
+}
+
+/** A number in few characters, for an axis. */
+export function short(number, format, step) {
+  const options = { ...style(format), notation: "compact", maximumFractionDigits: 2 };
+  if (format.kind === "percent") {
+    const digits = step > 0 ? Math.max(0, Math.min(6, Math.ceil(-Math.log10(step * 100) - 1e-9))) : 0;
+    return numbers({ style: "percent", maximumFractionDigits: digits }).format(number);
   }
-  if (isBrief && kind !== "percent") {
-    delete chosen.minimumFractionDigits;
-    Object.assign(chosen, { notation: "compact", maximumFractionDigits: 1 });
-  }
-  return chosen;
+  if (format.kind === "currency") options.minimumFractionDigits = 0;
+  return numbers(options).format(number) + unit(format);
+}
+
+/** A share of one as percent. */
+export function percent(share, digits = 1) {
+  return numbers({ style: "percent", maximumFractionDigits: digits }).format(share);
+}
+
+/** A whole number with its separators. */
+export function count(number) {
+  return numbers({ maximumFractionDigits: 0 }).format(number);
+}
+
+const DAY = /^(\d{4})-(\d\d)-(\d\d)(?:$|T)/;
+
+/** Whether a key is a day that a calendar of four-digit years has. */
+export function isDay(key) {
+  return typeof key === "string" && DAY.test(key) && Number(key.slice(0, 4)) > 0;
+}
+
+/**
+ * How far apart days lie, as far as it matters for writing them.
+ *
+ * @param {string[]} keys ISO days
+ * @returns {"year" | "month" | "day" | "minute"}
+ */
+export function grain(keys) {
+  const days = keys.filter(isDay);
+  if (days.some((key) => key.length > 10 && !/T00:00(:00)?(\.0+)?($|Z|[+-])/.test(key))) return "minute";
+  if (days.length < 2 || days.some((key) => key.slice(8, 10) !== "01")) return "day";
+  return days.some((key) => key.slice(5, 7) !== "01") ? "month" : "year";
+}
+
+const DATES = {
+  year: [{ year: "numeric" }, { year: "numeric" }],
+  month: [
+    { year: "numeric", month: "short" },
+    { year: "numeric", month: "long" },
+  ],
+  day: [
+    { year: "2-digit", month: "short", day: "numeric" },
+    { year: "numeric", month: "short", day: "numeric", weekday: "short" },
+  ],
+  minute: [
+    { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" },
+    { dateStyle: "medium", timeStyle: "short" },
+  ],
+};
+
+function dates(options) {
+  const key = `d${JSON.stringify(options)}`;
+  if (!kept.has(key)) kept.set(key, new Intl.DateTimeFormat(LOCALE, { ...options, timeZone: "UTC" }));
+  return kept.get(key);
+}
+
+/**
+ * A day as text.
+ *
+ * @param {string} key an ISO day or time
+ * @param {"year" | "month" | "day" | "minute"} unit from `grain`
+ * @param {boolean} isLong whether there is room
+ */
+export function dayText(key, unit = "day", isLong = true) {
+  if (!isDay(key)) return String(key);
+  return dates(DATES[unit][isLong ? 1 : 0]).format(new Date(key.slice(0, 10) + timeOf(key)));
+}
+
+function timeOf(key) {
+  return key.length > 10 ? `${key.slice(10, 19)}Z` : "T00:00:00Z";
+}
+
+/** A range of days. */
+export function rangeText(start, end) {
+  const options = { year: "numeric", month: "short", day: "numeric" };
+  const on = (key) => new Date(`${key}T00:00:00Z`);
+  if (isDay(start) && isDay(end)) return dates(options).formatRange(on(start), on(end));
+  if (isDay(start)) return `from ${dates(options).format(on(start))}`;
+  return isDay(end) ? `until ${dates(options).format(on(end))}` : "all dates";
+}
+
+/** The time of an instant where the viewer is; with its day unless that is today. */
+export function moment(iso, now = new Date()) {
+  const at = new Date(iso);
+  const isToday = at.toDateString() === now.toDateString();
+  const options = isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
+  return new Intl.DateTimeFormat(LOCALE, options).format(at);
 }

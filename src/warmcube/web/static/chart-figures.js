@@ -1,0 +1,108 @@
+// A number with its change, and progress towards a target: elements, no picture.
+
+import { element, icon } from "./dom.js";
+import { formatted, percent, rangeText, signed } from "./format.js";
+import { seriesOf } from "./chart-model.js";
+
+/** What a chart of one figure shows. */
+export function figureOf(chart) {
+  return chart.type === "progress" ? progress(chart) : number(chart);
+}
+
+function leading(facet) {
+  return facet.series.find((series) => series.kind !== "comparison") ?? facet.series[0];
+}
+
+function valueOf(series) {
+  return series.values.length === 1 ? series.values[0] : series.total;
+}
+
+function number(chart) {
+  if (chart.facets.length > 1) return several(chart);
+  const series = leading(chart.facets[0]);
+  const exact = valueOf(series);
+  const text = formatted(exact, series.format);
+  const rest = chart.facets[0].series.filter((each) => each !== series && each.kind !== "comparison");
+  return element(
+    "div.figure-tile",
+    {},
+    element("p.figure", { "data-exact": exact, title: exact !== null && exact !== text ? exact : null }, text),
+    chart.change ? change(chart, series) : null,
+    ...rest.map((each) =>
+      element("p.muted", {}, `${each.name}: `, element("span", { "data-exact": valueOf(each) }, formatted(valueOf(each), each.format))),
+    ),
+  );
+}
+
+function several(chart) {
+  return element(
+    "dl.figure-list",
+    {},
+    ...chart.facets.flatMap((facet) => {
+      const series = leading(facet);
+      return [
+        element("dt", {}, facet.title ?? series.name),
+        element("dd", { "data-exact": valueOf(series) }, formatted(valueOf(series), series.format)),
+      ];
+    }),
+  );
+}
+
+/** Its direction is told by an arrow and in words; colour only adds to them. */
+function change(chart, series) {
+  const { before, difference, share } = chart.change;
+  const sign = difference === null ? 0 : Math.sign(Number(difference));
+  const [name, word] = { 1: ["up", "more"], "-1": ["down", "less"], 0: ["level", "as much"] }[sign];
+  const against = chart.compared ? rangeText(chart.compared.start, chart.compared.end) : "before";
+  if (before === null || difference === null) {
+    return element("p.change", {}, element("span.muted", {}, `nothing to compare with (${against})`));
+  }
+  const rate = share === null ? "" : `${signed(share, { kind: "percent", decimals: 1 })} `;
+  return element(
+    "p.change",
+    {},
+    element(`span.badge.${name}`, { "data-exact": share }, icon(name, 14), rate || word),
+    element(
+      "span.muted",
+      {},
+      sign === 0 ? "as much as " : `${signed(difference, series.format)} (${word}) than `,
+      element("span", { "data-exact": before }, formatted(before, series.format)),
+      `, ${against}`,
+    ),
+  );
+}
+
+function progress(chart) {
+  const series = leading(chart.facets[0]) ?? seriesOf(chart)[0];
+  const exact = valueOf(series);
+  const { target, share } = chart.progress ?? { target: null, share: null };
+  const reached = share === null ? null : Number(share);
+  const fill = element("span.fill");
+  fill.style.width = `${Math.max(0, Math.min(1, reached ?? 0)) * 100}%`;
+  const said = share === null ? "no target to measure it by" : `${percent(reached)} of the target`;
+  return element(
+    "div.figure-tile.progress-tile",
+    {},
+    element("p.figure", { "data-exact": exact }, formatted(exact, series.format)),
+    element(
+      reached !== null && reached >= 1 ? "div.progress-bar.reached" : "div.progress-bar",
+      {
+        role: "progressbar",
+        "aria-label": chart.title,
+        "aria-valuemin": "0",
+        "aria-valuemax": "100",
+        "aria-valuenow": reached === null ? null : String(Math.round(Math.max(0, Math.min(1, reached)) * 100)),
+        "aria-valuetext": said,
+      },
+      fill,
+    ),
+    element(
+      "p.change",
+      {},
+      element("strong", { "data-exact": share }, said),
+      target === null
+        ? null
+        : element("span.muted", {}, "target ", element("span", { "data-exact": target }, formatted(target, series.format))),
+    ),
+  );
+}
