@@ -125,10 +125,6 @@ class Library:
         self._told: frozenset[Trouble] = frozenset()
 
     @property
-    def folder(self) -> Path:
-        return self._folder
-
-    @property
     def troubles(self) -> tuple[Trouble, ...]:
         """What was wrong at the last look."""
         return self._picture.troubles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -86,6 +87,14 @@ async def test_it_looks_at_most_once_a_second(shelf: Shelf) -> None:
     assert (await shelf.library.current())["a"].title == "1"
     shelf.seconds += 0.02
     assert (await shelf.library.current())["a"].title == "2"
+
+
+async def test_whoever_asks_while_somebody_looks_gets_what_is_found(shelf: Shelf) -> None:
+    """Also at the very first look, however many ask at once."""
+    shelf.write("a.toml", title="A")
+    found = await asyncio.gather(*(shelf.library.current() for _ in range(50)))
+    assert [list(each) for each in found] == [["a"]] * 50
+    assert len({id(each["a"]) for each in found}) == 1
 
 
 async def test_every_half_of_a_file_leaves_the_last_good_one(shelf: Shelf) -> None:
