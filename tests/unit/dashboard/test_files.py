@@ -126,6 +126,18 @@ async def test_a_trouble_is_told_once_as_long_as_it_lasts(shelf: Shelf) -> None:
     assert shelf.told == [said, said]
 
 
+async def test_a_file_full_of_troubles_does_not_fill_the_log(shelf: Shelf) -> None:
+    """Twenty are told, and how many more there are; all can be read."""
+    fields = "".join(f"field{number} = 1\n" for number in range(30))
+    shelf.write("a.toml", fields + GOOD.format(id="a", title="A"))
+    await shelf.titles()
+    assert len(shelf.troubles) == 30
+    assert shelf.told == [
+        *shelf.troubles[:20],
+        (f"{shelf.folder}: 10 more troubles with dashboards; see `warmcube dashboard check`"),
+    ]
+
+
 async def test_a_change_that_keeps_size_and_time_is_seen_while_it_is_new(shelf: Shelf) -> None:
     """A file that was just written is read again, whatever its time says."""
     shelf.write("a.toml", title="one")
