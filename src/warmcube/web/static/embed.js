@@ -7,9 +7,9 @@
 import { request } from "./api.js";
 import { isEmpty } from "./chart-model.js";
 import { tableOf } from "./chart-table.js";
-import { Plot } from "./charts.js";
+import { ChartView } from "./charts.js";
 import { element } from "./dom.js";
-import { count, instantText } from "./format.js";
+import { count, moment } from "./format.js";
 
 const REFRESH = 60_000;
 const LISTS = new Set(["practices", "providers"]);
@@ -90,7 +90,7 @@ function cardOf(chart) {
     const heading = element("h2", { id: `chart-${chart.id}` });
     const more = element("div.embed-more");
     const section = element("section.card.embed-card", { "aria-labelledby": heading.id, "data-chart": chart.id }, heading, host, more);
-    shown.set(chart.id, { section, heading, host, more, plot: new Plot(host), chart: null });
+    shown.set(chart.id, { section, heading, host, more, plot: new ChartView(host), chart: null });
   }
   return shown.get(chart.id);
 }
@@ -104,14 +104,14 @@ function fill(card, chart) {
   const why = chart.error ? chart.error.detail : isEmpty(chart) ? "There are no figures for this." : null;
   if (why !== null) {
     card.plot.dispose();
-    card.plot = new Plot(card.host);
+    card.plot = new ChartView(card.host);
     card.host.replaceChildren(element(chart.error ? "p.notice.bad" : "p.empty", {}, why));
     return;
   }
   if (chart.type === "table") {
     card.host.replaceChildren(element("div.chart-table", { tabindex: "0" }, tableOf(chart)));
   } else {
-    card.plot.show(chart);
+    card.plot.update(chart);
     card.more.append(figures(chart, isOpen));
   }
   for (const note of chart.notes) card.more.append(element("p.muted", {}, note));
@@ -130,7 +130,7 @@ function figures(chart, isOpen) {
 }
 
 function footer(meta) {
-  const parts = [meta.as_of ? `As of ${instantText(meta.as_of)}` : null, `${count(meta.charts)} charts`];
+  const parts = [meta.as_of ? `As of ${moment(meta.as_of)}` : null, `${count(meta.charts)} charts`];
   const text = parts.filter((part) => part !== null).join(", ");
   return element("footer.embed-foot.muted", {}, meta.stale ? `${text}. These figures are older than usual.` : text);
 }
