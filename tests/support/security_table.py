@@ -51,6 +51,9 @@ class Asked(NamedTuple):
 
 
 _CACHE: Final = "/api/admin/analytics/cache"
+_DIRECTORY: Final = "/api/admin/directory"
+_PARTITION: Final = {"datasource": 1, "measure": "Charges", "frequency": "Monthly"}
+_ENTRY: Final = {**_PARTITION, "practice": 101, "provider": 3}
 _DASHBOARD: Final = "/api/admin/analytics/dashboard/{dashboard}"
 _Q: Final = {"q": json.dumps(query_of())}
 _FILE: Final = query_of(format="csv")
@@ -102,6 +105,15 @@ TABLE: Final = (
     Asked("GET", f"{_CACHE}/health", _READERS),
     Asked("GET", f"{_CACHE}/warming/status", _READERS),
     Asked("GET", f"{_CACHE}/warming/events", (204, 204, 403, 403, 403, 403, 403)),
+    Asked("GET", f"{_CACHE}/history", _READERS),
+    Asked("GET", f"{_CACHE}/partitions", _READERS),
+    Asked("POST", f"{_CACHE}/entries", _READERS, _PARTITION),
+    Asked("POST", f"{_CACHE}/entry", _READERS, _ENTRY),
+    Asked("POST", f"{_CACHE}/entry", _MANAGERS, {**_ENTRY, "rows": True}, note="its rows"),
+    Asked("GET", f"{_DIRECTORY}/organizations", _MANAGERS),
+    Asked("GET", f"{_DIRECTORY}/users", _MANAGERS),
+    Asked("GET", f"{_DIRECTORY}/users/{{user}}/access", _MANAGERS),
+    Asked("GET", f"{_DIRECTORY}/defects", _MANAGERS),
     Asked("POST", f"{_CACHE}/warm", (202, 403, 403, 403, 403, 403, 403), {"datasource": 1}),
     Asked("POST", f"{_CACHE}/invalidate", _MANAGERS, {"datasource": 1}),
     Asked("GET", "/api/session", _all(200)),

@@ -31,6 +31,8 @@ class DenialReason(StrEnum):
     NO_EXPORT = "no permission to export this data source"
     NO_EMBED = "no permission to embed this data source"
     NO_CACHE = "no permission for the cache"
+    NO_DIRECTORY = "no permission for the directory"
+    NO_ROWS = "no permission to read every row"
     UNKNOWN_DATASOURCE = "unknown data source"
     UNKNOWN_DASHBOARD = "unknown dashboard"
     ORGANIZATION_OUTSIDE = "organization outside the scope"

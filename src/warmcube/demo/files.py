@@ -70,7 +70,10 @@ key_file = "{_EMBED_KEY_FILE}"
 _ROLES: Final = """\
 # Who may see what in the demo of warmcube; written anew by every `warmcube demo` in this folder.
 [roles]
-super_admin = ["analytics:read:all", "analytics:export:all", "cache:read:all", "cache:manage:all"]
+super_admin = [
+    "analytics:read:all", "analytics:export:all", "cache:read:all", "cache:manage:all",
+    "directory:read:all"
+]
 org_analyst = [
     "analytics:read:organization", "analytics:export:organization", "dashboards:embed:organization"
 ]

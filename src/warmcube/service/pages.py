@@ -44,7 +44,12 @@ _LOG: Final = logging.getLogger("warmcube")
 SIGN_IN_PATH: Final = "/sign-in"
 _THEMES: Final = ("light", "dark")
 _THEME_COOKIE: Final = "warmcube-theme"
-_OPERATORS: Final = (Action.CACHE_READ, Action.CACHE_MANAGE, Action.DIRECTORY_READ)
+_OPERATORS: Final = (
+    Action.CACHE_READ,
+    Action.CACHE_MANAGE,
+    Action.DIRECTORY_READ,
+    Action.DIRECTORY_MANAGE,
+)
 _TITLES: Final = {
     401: "Who are you?",
     403: "This page is for others",

@@ -55,7 +55,9 @@ PRACTICES = {
 }
 ACCESS = """
 [roles]
-super_admin = ["analytics:read:all", "analytics:export:all", "cache:manage:all"]
+super_admin = [
+  "analytics:read:all", "analytics:export:all", "cache:manage:all", "directory:read:all",
+]
 watcher = ["analytics:read:own", "cache:read:all"]
 org_analyst = ["analytics:read:organization"]
 org_exporter = [
