@@ -153,7 +153,19 @@ def test_everything_can_be_said(folder: Path) -> None:
     assert settings.store.mac_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
     assert settings.store.namespace == "prod:"
     assert settings.embedded_folder == Path("/data")
-    assert list(settings.cache.model_dump().values()) == [1, 2, 3, False, False, 0, 0.0, 0.5, 0, 3, 4]
+    assert list(settings.cache.model_dump().values()) == [
+        1,
+        2,
+        3,
+        False,
+        False,
+        0,
+        0.0,
+        0.5,
+        0,
+        3,
+        4,
+    ]
     assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded
