@@ -32,13 +32,14 @@ from warmcube.observe.samples import History
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.oversight import Oversight
 from warmcube.query.asked import Asked
-from warmcube.query.contents import Contents, read_contents
+from warmcube.query.contents import Contents
 from warmcube.query.export import ExportStream
 from warmcube.query.exporter import PIECE
 from warmcube.query.inspector import Inspector
 from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
 from warmcube.query.streamform import Form
+from warmcube.query.survey import read_contents
 from warmcube.readiness import Readiness
 from warmcube.store.api import Store
 from warmcube.warm.invalidate import Invalidation
@@ -346,6 +347,21 @@ class AnalyticsCache:
             SourceError: neither the cache nor the database could tell.
         """
         return await self._parts.answerer.schema(datasource, grant)
+
+    async def snapshot(self, datasource: int, grant: Grant) -> str | None:
+        """The name of a data source's live snapshot; None where the database answers.
+
+        For whoever wants to know whether there is news: nothing is read for it, and nothing told.
+
+        Args:
+            datasource: its id.
+            grant: from `authorize`.
+
+        Raises:
+            UnknownDatasource: there is none with this id, for this user.
+            AccessDenied: the grant is over.
+        """
+        return await self._parts.answerer.snapshot(datasource, grant)
 
     async def query_many(
         self,

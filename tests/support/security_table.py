@@ -61,6 +61,7 @@ _VALUES: Final = {"q": json.dumps({"measure": "Charges", "frequency": "Monthly"}
 _SIGN_IN: Final = {"user": "root", "password": PASSWORD}
 _USERS: Final = (200, 200, 200, 200, 200, 403, 403)
 _EXPORTERS: Final = (200, 403, 200, 403, 403, 403, 403)
+_EMBEDDERS: Final = (403, 403, 201, 403, 403, 403, 403)
 _READERS: Final = (200, 200, 403, 403, 403, 403, 403)
 _MANAGERS: Final = (200, 403, 403, 403, 403, 403, 403)
 
@@ -96,6 +97,10 @@ TABLE: Final = (
     Asked("POST", f"{_DASHBOARD}/render", _USERS, {}),
     Asked("POST", f"{_DASHBOARD}/charts/{{chart}}/rows", _USERS, {}),
     Asked("POST", f"{_DASHBOARD}/charts/{{chart}}/data", _EXPORTERS, {}),
+    Asked("POST", "/api/dashboards/{dashboard}/embed", _EMBEDDERS, {}),
+    Asked("GET", "/api/embeds", _USERS),
+    Asked("GET", "/api/embeds", _MANAGERS, parameters={"everyone": "true"}, note="everyone's"),
+    Asked("DELETE", "/api/embeds/{embed}", (404,) * 5 + (403, 403), note="not theirs"),
     Asked("GET", f"{_CACHE}/stats", _READERS),
     Asked("GET", f"{_CACHE}/health", _READERS),
     Asked("GET", f"{_CACHE}/warming/status", _READERS),
@@ -124,10 +129,12 @@ TABLE: Final = (
     _open("GET", "/metrics", 404, note="no token of its own"),
     _open("GET", "/", 303),
     _page("/dashboards", _USERS),
-    _page("/dashboards/{id}", _USERS),
+    _page("/dashboards/{dashboard}", _USERS),
     _page("/explore", _USERS),
     _page("/admin", _READERS),
     Asked("GET", "/sign-in", _all(200), refusal=None, is_page=True),
+    Asked("GET", "/embed/{dashboard}", _all(200), refusal=None, is_page=True),
+    _open("POST", "/api/embed/{dashboard}/render", 401, {}, note="no token of its own"),
     _open("GET", "/static/{version}/{name}", 404, note="no such file"),
 )
 

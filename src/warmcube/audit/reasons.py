@@ -46,7 +46,6 @@ class DenialReason(StrEnum):
     TOO_MANY_ATTEMPTS = "too many attempts"
     PROVIDER_LOGIN = "login at the identity provider"
     EMBED_TOKEN = "token of an embed"  # noqa: S105 - it names a reason
-    NOT_OWN_EMBED = "another's embed"
     DIRECTORY_UNREADABLE = "directory unreadable"
     OTHER = "other"
 

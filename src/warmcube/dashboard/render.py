@@ -18,7 +18,7 @@ from warmcube.dashboard.assemble import assemble
 from warmcube.dashboard.columns import type_word
 from warmcube.dashboard.dates import resolve, time_zone
 from warmcube.dashboard.definition import Chart, Dashboard
-from warmcube.dashboard.described import describe_dashboard
+from warmcube.dashboard.described import describe_dashboard, sees_conditions
 from warmcube.dashboard.drill import Mark, rows_query
 from warmcube.dashboard.filters import Narrowed, narrow_filters
 from warmcube.dashboard.origins import meta_of, meta_of_page
@@ -74,12 +74,13 @@ class Rows(NamedTuple):
     """The rows behind a mark.
 
     Attributes:
-        query: what was asked for them.
+        query: what was asked for them; None where the definition compares with what isn't the
+            viewer's to see.
         result: its answer.
         dropped: what of the filters doesn't hold.
     """
 
-    query: Query
+    query: Query | None
     result: Result
     dropped: tuple[Dropped, ...]
 
@@ -242,7 +243,9 @@ class Renderer:
         view = await self._view(dashboard, filters, grant)
         query = rows_query(dashboard, wanted, mark, view.page, view.dates_of)
         result = await self._cache.query(query, view.grant)
-        return Rows(query, result, view.narrowed.dropped)
+        page = view.page
+        is_seen = sees_conditions(dashboard, wanted, view.grant, page.datasource, page.schema)
+        return Rows(query if is_seen else None, result, view.narrowed.dropped)
 
     async def _view(
         self,

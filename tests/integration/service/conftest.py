@@ -60,7 +60,9 @@ super_admin = [
 ]
 watcher = ["analytics:read:own", "cache:read:all"]
 org_analyst = ["analytics:read:organization"]
-org_exporter = ["analytics:read:organization", "analytics:export:organization"]
+org_exporter = [
+    "analytics:read:organization", "analytics:export:organization", "dashboards:embed:organization"
+]
 provider = ["analytics:read:own"]
 
 [[organizations]]

@@ -43,6 +43,7 @@ export class ChartView {
    */
   constructor(host, { onPick } = {}) {
     this.host = host;
+    host.classList.add("chart-view");
     this.onPick = onPick;
     this.chart = null;
     this.hidden = new Set();
