@@ -109,9 +109,6 @@ class _Colour:
         written = r"^#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})$"
         return {"anyOf": [{"enum": list(COLOURS)}, {"type": "string", "pattern": written}]}
 
-    def takes(self, value: Any) -> bool:
-        return isinstance(value, str)
-
 
 def _condition(fields: Fields, at: Place) -> Any:
     if WRONG in fields.values():
