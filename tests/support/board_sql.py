@@ -4,8 +4,6 @@ Written from what a definition says, apart from the product's code: sums by labe
 multiple, for the days and the viewer.
 """
 
-# ruff: noqa: S608 - the SQL is put together from the demo's own definitions
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -15,6 +15,7 @@ from tests.support.site import Site, in_thread
 
 from warmcube import AnalyticsCache
 
+NOTHING = "\N{EN DASH}"
 MONTHS = [f"2025-{month:02}-01" for month in range(1, 13)]
 DATES = {"column": "date_index", "column_type": "date"}
 MARKUP = (
@@ -114,11 +115,11 @@ def test_missing_figures_are_gaps(page: Page) -> None:
     """A line stops and goes on; a figure between two gaps is a point; the table has a dash."""
     values = ["1", "2", None, "4", None, "6", "7", None, None, None, None, "12"]
     card = drawn(page, chart_json("line", facet_json(MONTHS, series_json(values)), **DATES))
-    shape = card.locator(".js-line").first.get_attribute("d") or ""
-    assert shape.count("M") == 4
+    shapes = card.locator(".js-line").evaluate_all("all => all.map(each => each.getAttribute('d'))")
+    assert [each.count("L") for each in shapes if "L" in each] == [1, 1]  # from 1 to 2, from 6 to 7
     assert points(card) == 2
     cells = card.locator(".chart-table tbody td").all_text_contents()
-    assert cells == ["–" if value is None else value for value in values]
+    assert cells == [NOTHING if value is None else value for value in values]
 
 
 @pytest.mark.parametrize("type", ["line", "area", "bar", "pie"])
@@ -167,7 +168,9 @@ def test_compared_figures_stand_beside(page: Page) -> None:
         of="charges",
         keys=["2024-01-01", "2024-02-01", "2024-03-01"],
     )
-    chart = chart_json("line", facet_json(MONTHS[:3], series_json(["2", "3", "4"]), before), **DATES)
+    chart = chart_json(
+        "line", facet_json(MONTHS[:3], series_json(["2", "3", "4"]), before), **DATES
+    )
     card = drawn(page, chart)
     lines = card.locator(".js-line").evaluate_all(
         "all => all.map(each => getComputedStyle(each).strokeDasharray)"
@@ -222,7 +225,9 @@ def test_small_multiples_share_their_scale(page: Page) -> None:
 def test_five_hundred_series(page: Page) -> None:
     """All are drawn and in the table; the legend names some, and the page goes on answering."""
     series = [
-        series_json([str(number + month) for month in range(12)], f"S {number}", id=f"charges/{number}")
+        series_json(
+            [str(number + month) for month in range(12)], f"S {number}", id=f"charges/{number}"
+        )
         for number in range(500)
     ]
     card = drawn(page, chart_json("line", facet_json(MONTHS, *series), **DATES))
@@ -255,7 +260,17 @@ def test_a_stale_and_a_cold_answer(page: Page) -> None:
 
 @pytest.mark.parametrize(
     "type",
-    ["line", "bar", "stacked_bar", "horizontal_bar", "pie", "doughnut", "number", "progress", "table"],
+    [
+        "line",
+        "bar",
+        "stacked_bar",
+        "horizontal_bar",
+        "pie",
+        "doughnut",
+        "number",
+        "progress",
+        "table",
+    ],
 )
 def test_markup_in_every_name_is_text(page: Page, type: str) -> None:
     """Series, label, part, title and note; on the screen, in the hover and in pictures."""
@@ -288,7 +303,7 @@ def test_markup_in_every_name_is_text(page: Page, type: str) -> None:
             page.get_by_role("menuitem", name="Picture, SVG").click()
         picture = downloading.value.path().read_text(encoding="utf-8")
         assert "<a " not in picture
-        assert "&lt;a href=" in picture
+        assert "&#60;a href=" in picture
 
 
 BOARD = """
@@ -340,12 +355,14 @@ def marked(site: Site) -> Iterator[None]:
 
     run(
         (
-            "INSERT INTO ih.agg_app_measures (measure, measure_type, practice_uid, practice_name, "
-            "region, provider_uid, provider_name, specialty, frequency, date_index, measure_value, "
-            "cases, loaded_at) SELECT $1, measure_type, practice_uid, $1, $1, provider_uid, $1, "
-            "specialty, frequency, date_index, measure_value, cases, loaded_at "
-            "FROM ih.agg_app_measures WHERE measure = 'Charges' AND frequency = 'Monthly' "
-            "AND practice_uid = 101",
+            (
+                "INSERT INTO ih.agg_app_measures (measure, measure_type, practice_uid, practice_name, "
+                "region, provider_uid, provider_name, specialty, frequency, date_index, measure_value, "
+                "cases, loaded_at) SELECT $1, measure_type, practice_uid, $1, $1, provider_uid, $1, "
+                "specialty, frequency, date_index, measure_value, cases, loaded_at "
+                "FROM ih.agg_app_measures WHERE measure = 'Charges' AND frequency = 'Monthly' "
+                "AND practice_uid = 101"
+            ),
             (MARKUP,),
         )
     )
@@ -371,13 +388,20 @@ def test_markup_from_the_database_to_the_page(page_as: Visits, marked: None) -> 
     option = page.locator(".picker:popover-open [role=option] .text").first
     assert option.text_content() == MARKUP
     page.keyboard.press("Escape")
-    page.locator("button.filter", has_text="Organization").click()
-    texts = page.locator(".picker:popover-open [role=option] .text").all_text_contents()
-    assert MARKUP in texts
+    organizations = page.locator(".picker:popover-open [role=option] .text")
+    for _ in range(50):  # until the directory has been read again
+        page.locator("button.filter", has_text="Organization").click()
+        organizations.first.wait_for()
+        if MARKUP in organizations.all_text_contents():
+            break
+        page.wait_for_timeout(100)
+        page.reload()
+    assert MARKUP in organizations.all_text_contents()
     page.keyboard.press("Escape")
     assert page.locator("main a, main b, main sub, main img, main i").count() == 0
     assert page.title().startswith("<a href=")
     page.goto("/dashboards")
+    expect(page.locator("h1")).to_have_text("Dashboards")
     assert MARKUP in page.locator(".dashboard-list h2").all_text_contents()
     assert page.locator("main b, main img").count() == 0
     assert flaws(page) == []
