@@ -30,8 +30,8 @@ class BatchTrial(Trial):
             for _ in range(random.choice([1, 2, 4, 9]))
         ]
         queries += random.choices(queries, k=random.choice([0, 1, 2]))
-        for origin in ("store", "database"):  # a batch takes no answers that are kept
-            if origin == "store" or number % 4 == 0:
+        for origin in ("store", "resident", "database"):
+            if origin != "database" or number % 4 == 0:
                 wrong = await self._run_on(origin, person, queries)
                 if wrong is not None:
                     return wrong
@@ -41,6 +41,8 @@ class BatchTrial(Trial):
         cache = self.caches[origin]
         outcomes: list[Result | WarmcubeError]
         try:
+            if origin == "resident":  # only what was asked before is kept
+                await cache.query_many(queries, await cache.authorize(person.id))
             outcomes = await cache.query_many(queries, await cache.authorize(person.id))
         except AccessDenied as error:
             outcomes = [error] * len(queries)

@@ -172,7 +172,7 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
 def add_pages(app: FastAPI, service: Service) -> None:
     """What is for browsers: pages where people can sign in, and the one that other sites frame."""
     auth = service.settings.auth
-    has_site = auth.local is not None or auth.oidc is not None
+    has_site = service.settings.has_sign_in
     if not has_site and auth.embed is None:
         return
     assets = Assets()
