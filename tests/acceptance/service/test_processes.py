@@ -11,11 +11,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.support.caches import ACCESS, select
-from tests.support.served import Running, exchange, raw_query, read_reply
+from tests.support.caches import ACCESS, make_cache, select
+from tests.support.served import Running, exchange, raw_query, read_reply, running
 from tests.support.servers import is_alive, wait_until
 
-from .conftest import AS_NORTH, AS_ROOT, LARGE, MANY, QUERY, Start
+from .conftest import AS_NORTH, AS_ROOT, LARGE, MANY, QUERY, Start, auth_for
 
 PORT = "port = 0\n"
 
@@ -247,3 +247,29 @@ def test_off_loopback_it_says_that_tls_must_end_in_front(start: Start) -> None:
         service.signal(signal.SIGTERM)
         assert service.end() == 0
         assert sum("doesn't encrypt" in line for line in service.told) == warnings
+
+
+def test_what_cant_be_used_at_the_start_is_said_once(tmp_path: Path) -> None:
+    """A warning for each part, whatever the number of processes; the service runs all the same."""
+    make_cache(tmp_path, "redis://127.0.0.1:1/0", "postgresql://user@127.0.0.1:1/db")
+    (tmp_path / "access.toml").unlink()
+    auth_for(tmp_path, f"{PORT}workers = 2")
+    with running(("--config", "warmcube.toml", "serve"), tmp_path) as service:
+        service.signal(signal.SIGTERM)
+        assert service.end() == 0
+    events = [json.loads(line)["event"] for line in service.told]
+    after = "; the service goes on, and GET /readyz tells when it is"
+    cold = "it can't be reached, and not everything can be answered from the store"
+    assert [each for each in events if each.endswith(after)] == [
+        f"the store isn't ready: it can't be reached{after}",
+        f"the directory isn't ready: it can't be read{after}",
+        f"the database isn't ready: {cold}{after}",
+    ]
+
+
+def test_nothing_is_said_of_what_can_be_used(start: Start) -> None:
+    """A healthy service begins without a warning."""
+    service = start(PORT)
+    service.signal(signal.SIGTERM)
+    assert service.end() == 0
+    assert [line for line in service.told if '"warning"' in line] == []
