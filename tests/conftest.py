@@ -19,6 +19,7 @@ import pytest
 import redis
 from adbc_driver_postgresql import dbapi
 from hypothesis import Phase, settings
+from tests.support.browser import MISSING
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -33,6 +34,23 @@ _PURE = [
     *(
         f"*/warmcube/audit/{module}.py"
         for module in ("events", "fold", "line", "listed", "reasons", "request", "schema", "text")
+    ),
+    *(
+        f"*/warmcube/dashboard/{module}.py"
+        for module in (
+            "against",
+            "dates",
+            "definition",
+            "fields",
+            "forms",
+            "guess",
+            "library",
+            "parse",
+        )
+    ),
+    *(
+        f"*/warmcube/dashboard/{module}.py"
+        for module in ("propose", "references", "relations", "schema", "shapes", "text", "troubles")
     ),
     *(f"*/warmcube/jobs/{module}.py" for module in ("job", "share")),
     "*/warmcube/observe/health.py",
@@ -51,8 +69,11 @@ settings.register_profile(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--long`` and ``--enforce-coverage``."""
+    """Add ``--long``, ``--keep-pictures`` and ``--enforce-coverage``."""
     parser.addoption("--long", action="store_true", help="run the tests that take minutes too")
+    parser.addoption(
+        "--keep-pictures", action="store_true", help="keep pictures of pages in docs/images"
+    )
     parser.addoption(
         "--enforce-coverage",
         action="store_true",
@@ -78,6 +99,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
                     f"\ncoverage of {what}: {found:.2f} %, not {wanted} %", red=True
                 )
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the very end what is missing, so that nobody takes the rest for the whole."""
+    skipped = terminalreporter.getreports("skipped")
+    if any(MISSING in str(report.longrepr) for report in skipped):
+        terminalreporter.write_line(MISSING, yellow=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

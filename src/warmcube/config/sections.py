@@ -255,6 +255,13 @@ class CacheSection(Section):
         description="how much of answers a process keeps; 0 keeps none",
         json_schema_extra={"unit": "bytes"},
     )
+    history_days: int = Field(
+        default=7,
+        ge=0,
+        le=90,
+        description="how long the service keeps figures over time in the store; 0 keeps none",
+        json_schema_extra={"unit": "days"},
+    )
     fallback_slots: int = Field(
         default=8,
         gt=0,

@@ -147,7 +147,8 @@ class _Assembly:
             compared = filled(compared, step, self.plan.zone)
         if not self.has_own_dates or self.plan.compared is None:
             return plain_positions(labels)
-        return dated_positions(labels, compared, (self.plan.dates, self.plan.compared), step)
+        ranges = (self.plan.dates, self.plan.compared)
+        return dated_positions(labels, compared, ranges, step, self.plan.zone)
 
     def _check_size(self, each: int) -> None:
         count = each * (len(self.chart.series) + len(self.chart.calculations))

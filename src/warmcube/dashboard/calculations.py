@@ -12,11 +12,12 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact
 from typing import Final, TypeAlias
 
 from warmcube.dashboard.definition import Calculation
-from warmcube.errors import InvalidQuery
+from warmcube.errors import InvalidQuery, LimitExceeded
 from warmcube.query.numbers import divide
 
 __all__ = [
     "COMPARISON",
+    "MOST_DIGITS",
     "Figures",
     "add",
     "calculate",
@@ -28,6 +29,12 @@ __all__ = [
 
 COMPARISON: Final = ".comparison"
 """What follows a series' id where its figures of the compared period are meant."""
+
+MOST_DIGITS: Final = 2000
+"""How many digits a number that is divided may have before the point, and how many after it.
+
+No measure comes near; calculations of calculations of calculations can.
+"""
 
 Figure: TypeAlias = Decimal | None
 Figures: TypeAlias = Sequence[Figure]
@@ -50,7 +57,11 @@ def subtract(first: Figure, second: Figure) -> Figure:
 
 
 def quotient(dividend: Figure, divisor: Figure) -> Figure:
-    """What Postgres's ``dividend / NULLIF(divisor, 0)`` gives for numerics."""
+    """What Postgres's ``dividend / NULLIF(divisor, 0)`` gives for numerics.
+
+    Raises:
+        LimitExceeded: one of the two has more digits than `MOST_DIGITS`.
+    """
     if dividend is None or divisor is None or not divisor:
         return None
     if not (dividend.is_finite() and divisor.is_finite()):
@@ -70,6 +81,7 @@ def calculate(calculation: Calculation, figures: Mapping[str, Figures]) -> list[
 
     Raises:
         InvalidQuery: a series that it is of isn't there.
+        LimitExceeded: a number has more digits than `MOST_DIGITS`.
     """
     of = _known(calculation, calculation.of, figures)
     if calculation.function in _BY_PAIR:
@@ -77,8 +89,7 @@ def calculate(calculation: Calculation, figures: Mapping[str, Figures]) -> list[
         each = _BY_PAIR[calculation.function]
         return [each(first, second) for first, second in pairs]
     if calculation.function == "moving_average":
-        window = calculation.window or 1
-        return [_average(of[max(0, end - window) : end]) for end in range(1, len(of) + 1)]
+        return _moving_averages(of, calculation.window or 1)
     return _WHOLE[calculation.function](of)
 
 
@@ -169,6 +180,32 @@ def _average(figures: Figures) -> Figure:
     return quotient(_sum(counted), Decimal(len(counted)))
 
 
+def _moving_averages(of: Figures, window: int) -> list[Figure]:
+    """Of each figure and those before it, by one addition for each, however wide the window.
+
+    Only numbers of the same decimals are taken off again: a sum keeps the most decimals that it
+    ever had, and how many it has decides those of the average.
+    """
+    if not _is_even(of):
+        return [_average(of[max(0, end - window) : end]) for end in range(1, len(of) + 1)]
+    total, count = Decimal(0), 0
+    found = []
+    for number, each in enumerate(of):
+        gone = of[number - window] if number >= window else None
+        if each is not None:
+            total, count = _EXACT.add(total, each), count + 1
+        if gone is not None:
+            total, count = _EXACT.subtract(total, gone), count - 1
+        found.append(quotient(total, Decimal(count)))
+    return found
+
+
+def _is_even(figures: Figures) -> bool:
+    """Whether all are finite and have the same number of decimals."""
+    scales = {each.as_tuple().exponent for each in figures if each is not None}
+    return len(scales) <= 1 and all(isinstance(scale, int) and scale <= 0 for scale in scales)
+
+
 def _shares(of: Figures) -> list[Figure]:
     total = _sum(of)
     return [quotient(each, total) for each in of]
@@ -203,6 +240,11 @@ _WHOLE: Final[Mapping[str, Callable[[Figures], list[Figure]]]] = {
 def _unscaled(value: Decimal) -> tuple[int, int]:
     """A finite number as an integer and its decimals, which aren't negative."""
     sign, digits, exponent = value.as_tuple()
+    if value.adjusted() >= MOST_DIGITS or int(exponent) < -MOST_DIGITS:
+        raise LimitExceeded(
+            f"a calculation comes to a number with more than {MOST_DIGITS:,} digits before or "
+            "after the point; divide by what isn't next to zero, or calculate in fewer steps"
+        )
     number = int("".join(map(str, digits)))
     power = int(exponent)
     if power > 0:

@@ -6,11 +6,12 @@ import calendar
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
+from functools import cache
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from warmcube.dashboard.rendered import DateRange
+from warmcube.dashboard.definition import DateRange
 from warmcube.errors import InvalidQuery
 
 __all__ = ["PRESETS", "WEEKDAYS", "add_months", "is_preset", "resolve", "time_zone", "today"]
@@ -21,6 +22,7 @@ WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "satu
 _Days = tuple[date | None, date | None]
 _QUARTER: Final = 3
 _YEAR: Final = 12
+_LONGEST_ZONE: Final = 50
 
 
 def add_months(day: date, months: int) -> date:
@@ -117,9 +119,18 @@ def time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):
+        close = get_close_matches(name[:_LONGEST_ZONE].casefold(), _zones(), n=1)
+        hint = f"; did you mean {_zones()[close[0]]}?" if close else ""
         raise InvalidQuery(
-            f"there is no time zone {name[:100]!r}; expected an IANA name such as Europe/Berlin"
+            f"there is no time zone {name[:100]!r}; expected an IANA name such as "
+            f"Europe/Berlin{hint}"
         ) from None
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """All names of zones by their lower-case form; listed once, since that reads many files."""
+    return {name.casefold(): name for name in sorted(available_timezones())}
 
 
 def today(now: datetime, zone: ZoneInfo) -> date:

@@ -165,7 +165,9 @@ class MeasureSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calculation:
-    """A series that is computed from others, by label; see ``docs/reference/dashboards.md``.
+    """A series that is computed from others, by label.
+
+    ``docs/reference/dashboard-calculations.md`` has the formulas.
 
     Attributes:
         id: what other calculations call it.

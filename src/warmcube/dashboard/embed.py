@@ -33,7 +33,7 @@ def narrow_embedded(
         below: of an organization, itself and all that are under it.
 
     Raises:
-        InvalidFilter: dates or a time zone are asked for and are fixed, or another organization.
+        InvalidFilter: dates are asked for and are fixed, or another organization is.
     """
     return replace(
         _dated(fixed, asked),
@@ -45,15 +45,15 @@ def narrow_embedded(
 
 
 def _dated(fixed: UniversalFilters, asked: UniversalFilters) -> UniversalFilters:
-    """Days and the time zone that they are resolved in, which can shift them."""
+    """Days, and the time zone that they are resolved in, which could shift them.
+
+    A page tells its own whatever is fixed; it counts for nothing then.
+    """
     has_fixed = _has_dates(fixed)
     if has_fixed and _has_dates(asked):
         raise InvalidFilter("the dates of this dashboard are fixed here; leave them out")
-    zone = fixed.time_zone
-    if zone is not None and asked.time_zone not in (None, zone):
-        raise InvalidFilter("the time zone of this dashboard is fixed here; leave it out")
-    if zone is None and not has_fixed:
-        zone = asked.time_zone
+    is_fixed = has_fixed or fixed.time_zone is not None
+    zone = fixed.time_zone if is_fixed else asked.time_zone
     days = fixed if has_fixed else asked
     return UniversalFilters(preset=days.preset, start=days.start, end=days.end, time_zone=zone)
 

@@ -13,8 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
 from warmcube.dashboard.dates import add_months
-from warmcube.dashboard.definition import Comparison, Step
-from warmcube.dashboard.rendered import DateRange
+from warmcube.dashboard.definition import Comparison, DateRange, Step
 from warmcube.errors import InvalidQuery
 
 __all__ = ["Pair", "align", "compared_range", "fill", "step_of"]
@@ -28,6 +27,7 @@ _DAYS: Final = {"day": 1, "week": 7}
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _ALWAYS_LAST: Final = 31
 """What the last day of any month counts as."""
+_WEEK: Final = 7
 
 _NAMES: Final[dict[str, Step]] = {
     "day": "day",
@@ -152,10 +152,11 @@ def align(
         step: how far dates lie apart.
     """
     here, there = list(current), list(compared)
-    grid = _Grid.of(step, [each for each in (*here, *there) if each is not None])
+    dated = [each for each in here if each is not None]
+    dated_before = [each for each in there if each is not None]
+    grid = _Grid.of(step, dated, dated_before)
     starts = [each.start or date.min for each in ranges]
-    ours = grid.positions([each for each in here if each is not None], starts[0])
-    theirs = grid.positions([each for each in there if each is not None], starts[1])
+    ours, theirs = grid.positions(dated, starts[0]), grid.positions(dated_before, starts[1])
     pairs = []
     for position in sorted(ours.keys() | theirs.keys()):
         mine, other = ours.get(position), theirs.get(position)
@@ -178,14 +179,14 @@ def fill(dates: Iterable[date], step: Step) -> list[date]:
     first, last = known[0], known[-1]
     found = set(known)
     months, number = _MONTHS.get(step), 0
-    keep_last = all(_is_last_of_month(_day(each)) for each in known)
+    on = _common_day(map(_day, known))
     while True:
         number += 1
         try:
             if months is None:
                 following: date = first + timedelta(days=number * _DAYS[step])
             else:
-                following = _later(first, number * months, keep_last=keep_last)
+                following = _later(first, number * months, on)
         except OverflowError:
             break
         if following > last:
@@ -206,19 +207,23 @@ class _Grid:
     Attributes:
         step: how far its places lie apart.
         anchor: how late in its month, quarter or year a date lies at most.
-        is_last: whether all dates are the last of their month.
+        on: the day of the month on which all dates lie; None if there is none.
+        weekday: of all dates of the current period; None if there is none.
     """
 
     step: Step
     anchor: tuple[int, int]
-    is_last: bool
+    on: int | None
+    weekday: int | None
 
     @classmethod
-    def of(cls, step: Step, dates: Sequence[date]) -> _Grid:
-        days = [_day(each) for each in dates]
+    def of(cls, step: Step, current: Sequence[date], compared: Sequence[date]) -> _Grid:
+        days = [_day(each) for each in (*current, *compared)]
+        weekdays = {_day(each).weekday() for each in current}
         months = _MONTHS.get(step, 1)
         anchor = max((_phase(day, months) for day in days), default=(0, 1))
-        return cls(step, anchor, bool(days) and all(map(_is_last_of_month, days)))
+        weekday = weekdays.pop() if len(weekdays) == 1 else None
+        return cls(step, anchor, _common_day(days), weekday)
 
     def positions(self, dates: Sequence[_D], start: date) -> dict[tuple[int, int], _D]:
         """Each date by its place; several of one place by their order, too."""
@@ -234,13 +239,22 @@ class _Grid:
         """A date of the compared period where the current one has its place."""
         current, compared = starts
         try:
-            if self.step in _DAYS:
+            if self.step == "week":
+                return self._moved_by_weeks(day, current, compared)
+            if self.step == "day":
                 return _plus(day, (current - compared).days)
             months = _MONTHS[self.step]
             places = self._first(current) - self._first(compared)
-            return _later(day, places * months, keep_last=self.is_last)
+            return _later(day, places * months, self.on)
         except OverflowError:
             return day
+
+    def _moved_by_weeks(self, day: _D, current: date, compared: date) -> date:
+        """As many weeks into the current period, on the weekday that dates have there."""
+        weekday = _day(day).weekday() if self.weekday is None else self.weekday
+        first = current + timedelta(days=(weekday - current.weekday()) % _WEEK)
+        target = first + timedelta(days=_WEEK * self._place(_day(day), compared))
+        return _plus(day, (target - _day(day)).days)
 
     def _place(self, day: date, start: date) -> int:
         if self.step in _DAYS:
@@ -279,16 +293,36 @@ def _plus(day: _D, days: int) -> _D:
     return day + timedelta(days=days)
 
 
-def _later(day: date, months: int, *, keep_last: bool) -> date:
-    """So many months later, with its time if it has one."""
+def _common_day(days: Iterable[date]) -> int | None:
+    """On which day of the month all lie, or on the last where it is too short; None if on none."""
+    listed = list(days)
+    if all(map(_is_last_of_month, listed)):
+        return _ALWAYS_LAST
+    latest = max(day.day for day in listed)
+    return latest if all(day == _on(day, latest) for day in listed) else None
+
+
+def _on(day: date, number: int) -> date:
+    """The day of that number in a day's month, or its last."""
+    return day.replace(day=min(number, calendar.monthrange(day.year, day.month)[1]))
+
+
+def _later(day: date, months: int, on: int | None) -> date:
+    """So many months later, with its time if it has one.
+
+    Args:
+        day: a date or an instant.
+        months: how many.
+        on: on which day of the month; None for the same.
+    """
     moved = add_months(_day(day), months)
-    if keep_last:
-        moved = _last_of_month(moved)
+    if on is not None:
+        moved = _on(moved, on)
     return datetime.combine(moved, day.timetz()) if isinstance(day, datetime) else moved
 
 
 def _last_of_month(day: date) -> date:
-    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+    return _on(day, _ALWAYS_LAST)
 
 
 def _back_days(start: date, end: date, days: int) -> DateRange:

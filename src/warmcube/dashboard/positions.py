@@ -8,9 +8,8 @@ from datetime import date, datetime, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from warmcube.dashboard.definition import Step
+from warmcube.dashboard.definition import DateRange, Step
 from warmcube.dashboard.periods import align, fill
-from warmcube.dashboard.rendered import DateRange
 
 __all__ = ["Position", "dated_positions", "filled", "in_zone", "plain_positions"]
 
@@ -44,10 +43,25 @@ def dated_positions(
     compared: Sequence[Any],
     ranges: tuple[DateRange, DateRange],
     step: Step,
+    zone: ZoneInfo,
 ) -> list[Position]:
-    """Two periods side by side, each of which has dates of its own."""
+    """Two periods side by side, each of which has dates of its own.
+
+    Args:
+        current: the dates of the current period.
+        compared: those of the compared one.
+        ranges: of both.
+        step: how far dates lie apart.
+        zone: whose wall clock instants show; one that is moved shows the same time.
+    """
     return [
-        Position(pair.label, pair.current, pair.compared, pair.has_current, pair.has_compared)
+        Position(
+            pair.label if pair.has_current else _by_wall(pair.label, zone),
+            pair.current,
+            pair.compared,
+            pair.has_current,
+            pair.has_compared,
+        )
         for pair in align(current, compared, ranges, step)
     ]
 
@@ -80,11 +94,18 @@ def _between(dates: Sequence[date], step: Step, zone: ZoneInfo) -> list[date]:
     has_zone = isinstance(dates[0], datetime) and dates[0].tzinfo is not None
     found: list[date] = []
     for wall in fill(by_wall, step):
-        new = wall
-        if has_zone and isinstance(wall, datetime):
-            new = in_zone(wall.replace(tzinfo=zone), zone)
-        found += by_wall.get(wall, [new])
+        found += by_wall.get(wall) or [_placed(wall, zone) if has_zone else wall]
     return found
+
+
+def _by_wall(label: date | None, zone: ZoneInfo) -> date | None:
+    """The label with the offset that its wall clock has on its own day."""
+    has_zone = isinstance(label, datetime) and label.tzinfo is not None
+    return _placed(label, zone) if has_zone and label is not None else label
+
+
+def _placed(wall: date, zone: ZoneInfo) -> date:
+    return in_zone(wall.replace(tzinfo=zone), zone) if isinstance(wall, datetime) else wall
 
 
 def in_zone(moment: datetime, zone: ZoneInfo) -> datetime:

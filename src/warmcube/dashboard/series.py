@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
@@ -64,7 +64,7 @@ class Lines:
                 )
         for each in self.calculations:
             found[each.id] = total_of(each, found)
-            if self.before and (compared := _compared(each)) is not None:
+            if (compared := _compared(each, found)) is not None:
                 found[each.id + COMPARISON] = total_of(compared, found)
         return found
 
@@ -79,7 +79,7 @@ class Lines:
                 )
         for each in self.calculations:
             found[each.id] = calculate(each, found)
-            if self.before and (compared := _compared(each)) is not None:
+            if (compared := _compared(each, found)) is not None:
                 found[each.id + COMPARISON] = calculate(compared, found)
         return found
 
@@ -139,12 +139,13 @@ def _whole(chart: Chart, cells: Sequence[Cells]) -> list[Cells]:
     ]
 
 
-def _compared(calculation: Calculation) -> Calculation | None:
-    """The same calculation in the compared period; None where it compares the two."""
-    of, to = calculation.of, calculation.to
-    if of.endswith(COMPARISON) or (to is not None and to.endswith(COMPARISON)):
+def _compared(calculation: Calculation, known: Collection[str]) -> Calculation | None:
+    """The same calculation in the compared period; None where it can't be made there."""
+    of = calculation.of + COMPARISON
+    to = None if calculation.to is None else calculation.to + COMPARISON
+    if of not in known or (to is not None and to not in known):
         return None
-    return replace(calculation, of=of + COMPARISON, to=None if to is None else to + COMPARISON)
+    return replace(calculation, of=of, to=to)
 
 
 def render_lines(

@@ -138,6 +138,23 @@ class Answerer:
             ):
                 return read.schema, grant
 
+    async def snapshot(self, datasource: int, grant: Grant) -> str | None:
+        """The name of a data source's live snapshot; None where the database answers.
+
+        Raises:
+            UnknownDatasource: there is none with this id, for this user.
+            AccessDenied: the grant is over.
+        """
+        grant = await self._authoriser.renew(grant)
+        found = self._open(datasource, grant)
+        try:
+            live = await self._live(found)
+            if not await self._snapshots.is_live(found, live):
+                live = await self._live(found)
+        except (Unavailable, StoreError):
+            return None
+        return str(live.manifest.version)
+
     async def _answer_by_rights_in_force(self, asked: Asked, grant: Grant) -> Result:
         """Answer, and once more if rights have changed meanwhile so that it would be another.
 

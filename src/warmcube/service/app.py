@@ -27,6 +27,7 @@ from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
 from warmcube.service.direct import DirectQueries
 from warmcube.service.documents.document import VERSION, describe
+from warmcube.service.figures import keep_figures
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
@@ -37,8 +38,10 @@ from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.assets import asset_routes
 from warmcube.service.routes.dashboards import dashboard_routes
 from warmcube.service.routes.embeds import embed_routes
+from warmcube.service.routes.inspecting import inspecting_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
+from warmcube.service.routes.oversight import oversight_routes
 from warmcube.service.routes.pages import entrance_routes
 from warmcube.service.routes.pages_admin import admin_pages
 from warmcube.service.routes.pages_dashboards import dashboard_pages
@@ -101,6 +104,7 @@ def create_app(
             service.embeds = open_embeds(settings, cache.store)
             await stack.enter_async_context(observe(observation, cache.metrics, access_log))
             await stack.enter_async_context(serve_metrics(cache))
+            await stack.enter_async_context(keep_figures(cache.sampler))
             stack.push_async_callback(service.close)
             yield
 
@@ -160,13 +164,15 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
         dashboard_routes(service),
         admin_routes(service),
         warming_routes(service),
+        inspecting_routes(service),
+        oversight_routes(service),
     )
 
 
 def add_pages(app: FastAPI, service: Service) -> None:
     """What is for browsers: pages where people can sign in, and the one that other sites frame."""
     auth = service.settings.auth
-    has_site = auth.local is not None or auth.oidc is not None
+    has_site = service.settings.has_sign_in
     if not has_site and auth.embed is None:
         return
     assets = Assets()

@@ -150,6 +150,16 @@ class Service:
         self.cache.require(caller.grant, Action.CACHE_READ, Action.CACHE_MANAGE)
         return caller
 
+    async def overseer(self, request: Request) -> Caller:
+        """The same, for those who may look through the directory.
+
+        Raises:
+            AccessDenied: they may not.
+        """
+        caller = await self.caller(request)
+        self.cache.require(caller.grant, Action.DIRECTORY_READ, Action.DIRECTORY_MANAGE)
+        return caller
+
     async def manager(self, request: Request) -> Caller:
         """The same, for those who may warm and invalidate.
 

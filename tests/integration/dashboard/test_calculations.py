@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -62,16 +63,27 @@ def _texts(figures: Figures) -> list[str | None]:
     return [None if each is None else str(each) for each in figures]
 
 
-def shown(figures: Sequence[Decimal | None]) -> list[str | None]:
-    """Numbers as text without the zeros at their end."""
-    return [None if each is None else f"{each:f}" for each in figures]
-
-
-def same(found: Sequence[Decimal | None], expected: Sequence[str | None]) -> bool:
+def same(found: Figures, expected: Sequence[str | None]) -> bool:
     """Whether two series are equal to the last digit; zeros at the end don't count."""
-    return [each is None or Decimal(each) for each in shown(found)] == [
-        each is None or Decimal(each) for each in expected
-    ]
+    return _comparable(found) == _comparable(
+        [None if each is None else Decimal(each) for each in expected]
+    )
+
+
+def _comparable(figures: Figures) -> list[Decimal | str | None]:
+    """A NaN equals nothing, so it is compared by its name."""
+    return ["NaN" if isinstance(each, Decimal) and each.is_nan() else each for each in figures]
+
+
+def test_the_formulas_are_the_documented_ones() -> None:
+    """What is compared here is what users are told."""
+    page = Path(__file__).parents[3] / "docs/reference/dashboard-calculations.md"
+    _, _, rest = page.read_text(encoding="utf-8").partition("| function | in SQL | total |\n")
+    rows = [line.split(" | ") for line in rest.partition("\n\n")[0].splitlines()[1:]]
+    told = {
+        name.strip("| ").replace("with `to`", "to").replace("`", ""): sql for name, sql, _ in rows
+    }
+    assert told == {name: f"`{sql}`" for name, sql in SQL.items()}
 
 
 @pytest.mark.parametrize("name", SQL)
@@ -131,3 +143,53 @@ def test_totals_are_of_totals() -> None:
     assert total_of(ratio, {"a": Decimal(3), "b": Decimal(0)}) is None
     running = Calculation(id="c", name="C", function="running_total", of="a")
     assert total_of(running, {"a": Decimal(3)}) is None
+
+
+@pytest.mark.parametrize("name", [name for name in SQL if name not in ("ratio", "growth to")])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(series=pairs())
+@example(series=[(Decimal(10**15), Decimal(3)), (Decimal(1), Decimal(3)), (Decimal(1), Decimal(7))])
+def test_those_of_ratios_are_postgres_s(
+    connection: psycopg.Connection,
+    name: str,
+    series: list[tuple[Decimal | None, Decimal | None]],
+) -> None:
+    """A calculation of a calculation, whose figures have unlike numbers of decimals."""
+    a, b = [x for x, _ in series], [y for _, y in series]
+    function: CalculationName = name  # type: ignore[assignment]
+    to = "b" if function == "difference" else None
+    ratios = calculate(
+        Calculation(id="r", name="R", function="ratio", of="a", to="b"), {"a": a, "b": b}
+    )
+    asked = Calculation(id="c", name="C", function=function, of="r", to=to, window=3)
+    found = calculate(asked, {"r": ratios, "b": b})
+    statement = (
+        f"SELECT ({SQL[name]})::text FROM (SELECT x / NULLIF(b, 0) AS a, b, n FROM "
+        "unnest(%s::text[]::numeric[], %s::text[]::numeric[]) WITH ORDINALITY AS u (x, b, n)) AS t "
+        "WINDOW w AS (ORDER BY n) ORDER BY n"
+    )
+    expected = [text for (text,) in connection.execute(statement.encode(), [_texts(a), _texts(b)])]
+    assert same(found, expected), (found, expected)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    series=st.lists(
+        st.none()
+        | st.decimals(-(10**15), 10**15, places=3)
+        | st.sampled_from([Decimal("Infinity"), Decimal("-Infinity"), Decimal("NaN")]),
+        max_size=12,
+    )
+)
+def test_moving_averages_past_infinity_are_postgres_s(
+    connection: psycopg.Connection, series: list[Decimal | None]
+) -> None:
+    """Infinities and what is no number count while they are in the window, and not after."""
+    asked = Calculation(id="c", name="C", function="moving_average", of="a", window=3)
+    found = calculate(asked, {"a": series})
+    expected = by_sql(connection, "moving_average", series, series)
+    assert same(found, expected), (found, expected)

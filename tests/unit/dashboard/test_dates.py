@@ -115,6 +115,8 @@ def test_what_there_is_not() -> None:
     for name in ("Mars/Base", "../etc/passwd", "", "\0", "Europe", "x" * 5000):
         with pytest.raises(InvalidQuery, match="no time zone"):
             time_zone(name)
+    with pytest.raises(InvalidQuery, match=r"zone 'europe/berlinn'.*mean Europe/Berlin\?$"):
+        time_zone("europe/berlinn")
     assert time_zone("Europe/Berlin").key == "Europe/Berlin"
 
 

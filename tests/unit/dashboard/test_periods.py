@@ -181,6 +181,84 @@ def test_months_that_are_named_by_their_last_day() -> None:
     ]
 
 
+@given(
+    year=st.integers(1996, 2040),
+    weekday=st.integers(0, 6),
+    weeks=st.tuples(st.sets(st.integers(0, 51)), st.sets(st.integers(0, 51))),
+)
+def test_weeks_of_two_years(year: int, weekday: int, weeks: tuple[set[int], set[int]]) -> None:
+    """The nth Monday stands beside the nth Monday, and is named by one, whatever is missing."""
+
+    def nth(of: int, number: int) -> date:
+        whole = [date(of, 1, 1) + timedelta(days=n) for n in range(366)]
+        return [day for day in whole if day.weekday() == weekday][number]
+
+    ours, theirs = weeks
+    ranges = (
+        DateRange(start=date(year, 1, 1), end=date(year, 12, 31)),
+        DateRange(start=date(year - 1, 1, 1), end=date(year - 1, 12, 31)),
+    )
+    found = align([nth(year, n) for n in ours], [nth(year - 1, n) for n in theirs], ranges, "week")
+    assert found == [
+        Pair(
+            nth(year, n),
+            nth(year, n) if n in ours else None,
+            nth(year - 1, n) if n in theirs else None,
+            n in ours,
+            n in theirs,
+        )
+        for n in sorted(ours | theirs)
+    ]
+
+
+@given(
+    first=st.tuples(st.integers(1996, 2040), st.integers(1, 12)),
+    day=st.sampled_from([1, 2, 15, 27, 31]),
+    count=st.integers(1, 24),
+    step=st.sampled_from(["month", "quarter", "year"]),
+    data=st.data(),
+)
+def test_months_on_one_day_each(
+    first: tuple[int, int], day: int, count: int, step: Step, data: st.DataObject
+) -> None:
+    """Months, quarters, years: each on the same day, or each on its last; none shifts."""
+    width = {"month": 1, "quarter": 3, "year": 12}[step]
+
+    def dated(number: int) -> date:
+        month = date(first[0] + (first[1] - 1 + number * width) // 12, 1, 1)
+        month = month.replace(month=(first[1] - 1 + number * width) % 12 + 1)
+        return month.replace(day=min(day, month_end(month).day))
+
+    def period(number: int) -> DateRange:
+        return DateRange(start=dated(number).replace(day=1), end=month_end(dated(number + count)))
+
+    places = st.sets(st.integers(0, count - 1))
+    ours, theirs = data.draw(places), data.draw(places)
+    here, there = [dated(count + n) for n in ours], [dated(n) for n in theirs]
+    found = align(here, there, (period(count), period(0)), step)
+    assert [(each.label, each.current, each.compared) for each in found] == [
+        (
+            dated(count + n),
+            dated(count + n) if n in ours else None,
+            dated(n) if n in theirs else None,
+        )
+        for n in sorted(ours | theirs)
+    ]
+    if ours:
+        between = range(min(ours), max(ours) + 1)
+        assert fill(here, step) == [dated(count + n) for n in between]
+
+
+def test_filling_on_the_thirtieth() -> None:
+    """A series that begins on a short month's last day goes on as its other dates do."""
+    assert fill([date(2025, 2, 28), date(2025, 5, 30)], "month") == [
+        date(2025, 2, 28),
+        date(2025, 3, 30),
+        date(2025, 4, 30),
+        date(2025, 5, 30),
+    ]
+
+
 def test_several_dates_at_one_place() -> None:
     """Dates closer than the step stand side by side in their order."""
     ranges = (days("2026-01-01", "2026-01-31"), days("2025-12-01", "2025-12-31"))
@@ -201,7 +279,11 @@ def test_several_dates_at_one_place() -> None:
 def test_days_and_weeks_by_counting(
     start: date, length: int, back: int, step: Step, data: st.DataObject
 ) -> None:
-    """A date stands beside the one that is as far from its period's start, in steps."""
+    """A date stands beside the one that is as far from its period's start, in steps.
+
+    What only the compared period has is shown on the weekday of the current one's weeks, or on
+    its own if the current period has none.
+    """
     width = 1 if step == "day" else 7
     there = start - timedelta(days=back)
     offsets = st.sets(st.integers(0, length // width))
@@ -213,8 +295,11 @@ def test_days_and_weeks_by_counting(
         DateRange(start=there, end=there + timedelta(days=length)),
     )
     found = align(here, other, ranges, step)
+    first = start
+    while step == "week" and not ours and theirs and first.weekday() != there.weekday():
+        first += timedelta(days=1)
     assert [each.label for each in found] == [
-        start + timedelta(days=width * n) for n in sorted(ours | theirs)
+        first + timedelta(days=width * n) for n in sorted(ours | theirs)
     ]
     for each, number in zip(found, sorted(ours | theirs), strict=True):
         assert each.has_current == (number in ours)

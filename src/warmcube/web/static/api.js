@@ -31,13 +31,14 @@ export function sentence(text) {
  *
  * @param {string} path from the root, with its parameters
  * @param {{method?: string, body?: unknown, headers?: object, signal?: AbortSignal,
- *   staysHere?: boolean}} [options] body becomes JSON; staysHere has a 401 thrown like any other
+ *   staysHere?: boolean, credentials?: string}} [options] body becomes JSON; staysHere has a 401
+ *   thrown like any other
  * @returns {Promise<Response>}
  * @throws {ApiError} the service refuses, fails, or can't be reached
  * @throws {DOMException} the signal was used
  */
 export async function request(path, options = {}) {
-  const { method = "GET", body, headers = {}, signal, staysHere = false } = options;
+  const { method = "GET", body, headers = {}, signal, staysHere = false, credentials = "same-origin" } = options;
   const sent = { Accept: "application/json", ...headers };
   if (body !== undefined) sent["Content-Type"] = "application/json";
   if (!SAFE.has(method) && csrf) sent["X-CSRF-Token"] = csrf;
@@ -48,7 +49,7 @@ export async function request(path, options = {}) {
       headers: sent,
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
-      credentials: "same-origin",
+      credentials,
       redirect: "error",
     });
   } catch (error) {

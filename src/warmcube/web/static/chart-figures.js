@@ -48,28 +48,35 @@ function several(chart) {
   );
 }
 
-/** Its direction is told by an arrow and in words; colour only adds to them. */
+/** Its direction is told by an arrow and in words; colour only adds to them, and takes no side. */
 function change(chart, series) {
   const { before, difference, share } = chart.change;
-  const sign = difference === null ? 0 : Math.sign(Number(difference));
-  const [name, word] = { 1: ["up", "more"], "-1": ["down", "less"], 0: ["level", "as much"] }[sign];
   const against = chart.compared ? rangeText(chart.compared.start, chart.compared.end) : "before";
   if (before === null || difference === null) {
-    return element("p.change", {}, element("span.muted", {}, `nothing to compare with (${against})`));
+    return element("p.change", {}, element("span.muted", {}, `Nothing to compare with (${against})`));
   }
-  const rate = share === null ? "" : `${signed(share, { kind: "percent", decimals: 1 })} `;
+  const sign = Math.sign(Number(difference));
+  const [name, word] = { 1: ["up", "more than"], "-1": ["down", "less than"], 0: ["level", "as much as"] }[sign];
   return element(
     "p.change",
-    {},
-    element(`span.badge.${name}`, { "data-exact": share }, icon(name, 14), rate || word),
+    { title: `${signed(difference, series.format)} against ${against}` },
     element(
-      "span.muted",
-      {},
-      sign === 0 ? "as much as " : `${signed(difference, series.format)} (${word}) than `,
-      element("span", { "data-exact": before }, formatted(before, series.format)),
-      `, ${against}`,
+      `span.badge.${name}`,
+      { "data-exact": share, "data-difference": difference },
+      icon(name, 14),
+      sign === 0 ? word : `${size(difference, share, series.format)} ${word}`,
     ),
+    element("span", { "data-exact": before }, formatted(before, series.format)),
+    element("span.muted", {}, against),
   );
+}
+
+/** How large a change is: of rates in points, else as a rate, or itself where there is none. */
+function size(difference, share, format) {
+  const points = { percent: 100, of_hundred: 1 }[format.kind];
+  if (points) return `${formatted(String(Math.abs(Number(difference) * points).toFixed(4)), { kind: "number", decimals: 1 })} points`;
+  if (share === null) return formatted(difference.replace("-", ""), format);
+  return percent(Math.abs(Number(share)));
 }
 
 function progress(chart) {

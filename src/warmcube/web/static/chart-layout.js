@@ -1,6 +1,6 @@
 // Axes, grids and margins of a chart, for its size and theme. Pure.
 
-import { short } from "./format.js";
+import { dayTexts, isDay, short } from "./format.js";
 import {
   areStacked,
   figuresOf,
@@ -84,10 +84,31 @@ function round(chart, view, base) {
   return {
     ...base,
     margin,
-    annotations: titles(chart, places, view),
+    annotations: [...titles(chart, places, view), ...totals(chart, places, view)],
     uniformtext: { mode: "hide", minsize: 10 },
     domains: places.map(({ x, y }) => ({ x, y })),
   };
+}
+
+/** In the middle of a ring, what it is all of. */
+function totals(chart, places, view) {
+  if (chart.type !== "doughnut" || view.hidden.size > 0) return [];
+  return chart.facets.flatMap((facet, number) => {
+    const series = facet.series.filter((each) => each.kind !== "comparison");
+    if (series.length !== 1 || series[0].total === null) return [];
+    const { x, y } = places[number];
+    return {
+      text: plotText(short(Number(series[0].total), series[0].format, 0.01)),
+      x: (x[0] + x[1]) / 2,
+      y: (y[0] + y[1]) / 2,
+      xref: "paper",
+      yref: "paper",
+      xanchor: "center",
+      yanchor: "middle",
+      showarrow: false,
+      font: { size: chart.facets.length > 1 ? 13 : 20, color: view.palette.strong, weight: 600 },
+    };
+  });
 }
 
 /** The facets' titles, each above its picture. */
@@ -114,8 +135,8 @@ function plane(chart, view, base) {
   const isFaceted = total > 1 || chart.facets[0].title !== null;
   const ruler = { left: rulerOf(chart, view, "left"), right: rulerOf(chart, view, "right") };
   const names = along ? namesAlong(chart, view) : null;
-  const left = along ? names.room : room(ruler.left, view);
-  const right = ruler.right ? room(ruler.right, view) : along ? 18 : 12;
+  const left = along ? names.room : room(ruler.left);
+  const right = ruler.right ? room(ruler.right) : along || hasCalendar(chart) ? 20 : 12;
   const foot = along ? 22 : namesBelow(chart, view).foot;
   const layout = {
     ...base,
@@ -126,7 +147,7 @@ function plane(chart, view, base) {
     margin: { l: left, r: right, t: isFaceted ? 24 : 10, b: foot },
   };
   const inner = { width: view.width - left - right, height: view.height - layout.margin.t - foot };
-  const places = cells(total, inner.width, inner.height, { x: along ? left : 14, y: along ? 46 : foot + 22 });
+  const places = cells(total, inner.width, inner.height, { x: along ? left : 28, y: along ? 46 : foot + 22 });
   layout.annotations = isFaceted ? titles(chart, places, view) : [];
   chart.facets.forEach((facet, number) => {
     const place = places[number];
@@ -237,10 +258,34 @@ function namesBelow(chart, view) {
   const longest = Math.max(1, ...lengths);
   const each = wide / Math.max(1, labels.length);
   if (isTemporal(chart) || Math.min(longest, 22) * 6.9 + 10 <= each) {
-    return { foot: 26, slant: 0, most: 22, each: Math.min(longest, 22) * 6.9 + 16 };
+    const length = isTemporal(chart) && unit !== "minute" ? 8 : Math.min(longest, 22);
+    return { foot: 26, slant: 0, most: 22, each: length * 6.9 + (columns > 1 ? 28 : 14) };
   }
   const most = columns > 1 ? 10 : 16;
   return { foot: Math.round(Math.min(longest, most) * 4.3 + 26), slant: -38, most, each: 20 };
+}
+
+/** A line through all that is told of at once. */
+function guide({ palette }) {
+  return {
+    showspikes: true,
+    spikemode: "across",
+    spikesnap: "hovered data",
+    spikethickness: 1,
+    spikedash: "solid",
+    spikecolor: palette.axis,
+  };
+}
+
+/** The names of some positions, in order. */
+function textsOf(chart, facet, places, most) {
+  const unit = grainOf(chart);
+  const labels = places.map((place) => facet.labels[place]);
+  const texts =
+    isTemporal(chart) && labels.every((label) => isDay(label.key))
+      ? dayTexts(labels.map((label) => label.key), unit)
+      : labels.map((label) => labelText(label, chart, false, unit));
+  return texts.map((text) => plotText(text, most));
 }
 
 function labelAxis(chart, facet, { view, wide, names, along }) {
@@ -252,9 +297,9 @@ function labelAxis(chart, facet, { view, wide, names, along }) {
     ticks: "",
     ticklabelstandoff: 4,
     automargin: false,
+    ...(hoverMode(chart, view.looks) === "x" ? guide(view) : {}),
   };
   if (hasCalendar(chart)) return { ...shared, ...calendar(chart, facet, wide) };
-  const unit = grainOf(chart);
   const total = facet.labels.length;
   if (along) {
     const shown = named(total, Math.floor((view.height / gridRows(chart, view) - 30) / 17));
@@ -265,7 +310,7 @@ function labelAxis(chart, facet, { view, wide, names, along }) {
       fixedrange: total <= 12,
       tickmode: "array",
       tickvals: shown,
-      ticktext: shown.map((place) => plotText(labelText(facet.labels[place], chart, false, unit), names.most)),
+      ticktext: textsOf(chart, facet, shown, names.most),
     };
   }
   const { slant, most, each } = namesBelow(chart, view);
@@ -277,7 +322,7 @@ function labelAxis(chart, facet, { view, wide, names, along }) {
     fixedrange: total <= 3,
     tickmode: "array",
     tickvals: shown,
-    ticktext: shown.map((place) => plotText(labelText(facet.labels[place], chart, false, unit), most)),
+    ticktext: textsOf(chart, facet, shown, most),
     tickangle: slant,
   };
 }
@@ -286,7 +331,7 @@ function calendar(chart, facet, wide) {
   const unit = grainOf(chart);
   const total = facet.labels.length;
   if (total === 0) return { type: "linear", range: [0, 1], showticklabels: false, fixedrange: true };
-  const length = { year: 34, month: 62, day: 78, minute: 110 }[unit];
+  const length = { year: 40, month: 50, day: 62, minute: 110 }[unit] + (chart.facets.length > 1 ? 24 : 0);
   const shown = named(total, Math.floor(wide / length));
   const keys = facet.labels.map((label) => label.key);
   const day = 86_400_000;
@@ -298,6 +343,7 @@ function calendar(chart, facet, wide) {
     fixedrange: total <= 3,
     tickmode: "array",
     tickvals: shown.map((place) => keys[place]),
-    ticktext: shown.map((place) => plotText(labelText(facet.labels[place], chart, false, unit))),
+    ticktext: textsOf(chart, facet, shown),
+    ticklabeloverflow: "allow",
   };
 }

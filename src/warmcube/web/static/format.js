@@ -132,7 +132,28 @@ function dates(options) {
  */
 export function dayText(key, unit = "day", isLong = true) {
   if (!isDay(key)) return String(key);
-  return dates(DATES[unit][isLong ? 1 : 0]).format(new Date(key.slice(0, 10) + timeOf(key)));
+  return dates(DATES[unit][isLong ? 1 : 0]).format(on(key));
+}
+
+/**
+ * Days below an axis, in order: the year only where it is another than the last one's.
+ *
+ * @param {string[]} keys ISO days
+ * @param {"year" | "month" | "day" | "minute"} unit from `grain`
+ */
+export function dayTexts(keys, unit) {
+  let year = null;
+  return keys.map((key) => {
+    const isSame = key.slice(0, 4) === year;
+    year = key.slice(0, 4);
+    if (unit === "month") return dates({ month: "short", ...(isSame ? {} : { year: "numeric" }) }).format(on(key));
+    if (unit !== "day") return dayText(key, unit, false);
+    return dates({ month: "short", day: "numeric", ...(isSame ? {} : { year: "numeric" }) }).format(on(key));
+  });
+}
+
+function on(key) {
+  return new Date(key.slice(0, 10) + timeOf(key));
 }
 
 function timeOf(key) {
@@ -142,7 +163,6 @@ function timeOf(key) {
 /** A range of days. */
 export function rangeText(start, end) {
   const options = { year: "numeric", month: "short", day: "numeric" };
-  const on = (key) => new Date(`${key}T00:00:00Z`);
   if (isDay(start) && isDay(end)) return dates(options).formatRange(on(start), on(end));
   if (isDay(start)) return `from ${dates(options).format(on(start))}`;
   return isDay(end) ? `until ${dates(options).format(on(end))}` : "all dates";
