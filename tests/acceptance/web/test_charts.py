@@ -118,7 +118,7 @@ def test_missing_figures_are_gaps(page: Page) -> None:
     assert shape.count("M") == 4
     assert points(card) == 2
     cells = card.locator(".chart-table tbody td").all_text_contents()
-    assert cells == ["–" if value is None else value for value in values]
+    assert cells == ["\N{EN DASH}" if value is None else value for value in values]
 
 
 @pytest.mark.parametrize("type", ["line", "area", "bar", "pie"])
@@ -167,7 +167,9 @@ def test_compared_figures_stand_beside(page: Page) -> None:
         of="charges",
         keys=["2024-01-01", "2024-02-01", "2024-03-01"],
     )
-    chart = chart_json("line", facet_json(MONTHS[:3], series_json(["2", "3", "4"]), before), **DATES)
+    chart = chart_json(
+        "line", facet_json(MONTHS[:3], series_json(["2", "3", "4"]), before), **DATES
+    )
     card = drawn(page, chart)
     lines = card.locator(".js-line").evaluate_all(
         "all => all.map(each => getComputedStyle(each).strokeDasharray)"
@@ -222,7 +224,9 @@ def test_small_multiples_share_their_scale(page: Page) -> None:
 def test_five_hundred_series(page: Page) -> None:
     """All are drawn and in the table; the legend names some, and the page goes on answering."""
     series = [
-        series_json([str(number + month) for month in range(12)], f"S {number}", id=f"charges/{number}")
+        series_json(
+            [str(number + month) for month in range(12)], f"S {number}", id=f"charges/{number}"
+        )
         for number in range(500)
     ]
     card = drawn(page, chart_json("line", facet_json(MONTHS, *series), **DATES))
@@ -255,7 +259,17 @@ def test_a_stale_and_a_cold_answer(page: Page) -> None:
 
 @pytest.mark.parametrize(
     "type",
-    ["line", "bar", "stacked_bar", "horizontal_bar", "pie", "doughnut", "number", "progress", "table"],
+    [
+        "line",
+        "bar",
+        "stacked_bar",
+        "horizontal_bar",
+        "pie",
+        "doughnut",
+        "number",
+        "progress",
+        "table",
+    ],
 )
 def test_markup_in_every_name_is_text(page: Page, type: str) -> None:
     """Series, label, part, title and note; on the screen, in the hover and in pictures."""
@@ -340,12 +354,14 @@ def marked(site: Site) -> Iterator[None]:
 
     run(
         (
-            "INSERT INTO ih.agg_app_measures (measure, measure_type, practice_uid, practice_name, "
-            "region, provider_uid, provider_name, specialty, frequency, date_index, measure_value, "
-            "cases, loaded_at) SELECT $1, measure_type, practice_uid, $1, $1, provider_uid, $1, "
-            "specialty, frequency, date_index, measure_value, cases, loaded_at "
-            "FROM ih.agg_app_measures WHERE measure = 'Charges' AND frequency = 'Monthly' "
-            "AND practice_uid = 101",
+            (
+                "INSERT INTO ih.agg_app_measures (measure, measure_type, practice_uid, practice_name, "
+                "region, provider_uid, provider_name, specialty, frequency, date_index, measure_value, "
+                "cases, loaded_at) SELECT $1, measure_type, practice_uid, $1, $1, provider_uid, $1, "
+                "specialty, frequency, date_index, measure_value, cases, loaded_at "
+                "FROM ih.agg_app_measures WHERE measure = 'Charges' AND frequency = 'Monthly' "
+                "AND practice_uid = 101"
+            ),
             (MARKUP,),
         )
     )

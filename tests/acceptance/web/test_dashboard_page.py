@@ -198,7 +198,7 @@ def test_rows_behind_a_mark(page_as: Visits, site: Site) -> None:
         if seen == count:
             break
         dialog.get_by_role("button", name="Next").click()
-        expect(dialog.get_by_role("status")).to_contain_text(f"{seen + 1}–")
+        expect(dialog.get_by_role("status")).to_contain_text(f"{seen + 1}\N{EN DASH}")
     assert total == payments(site, where)
     assert flaws(page) == []
     page.keyboard.press("Escape")
@@ -243,7 +243,7 @@ def test_files_hold_what_sql_says(page_as: Visits, site: Site) -> None:
         assert downloading.value.suggested_filename == name
         found[name.rpartition(".")[2]] = Path(downloading.value.path()).read_bytes()
     rows = list(csv.DictReader(io.StringIO(found["csv"].decode())))
-    day, measure = list(rows[0])[0], next(name for name in rows[0] if "Payments" in name)
+    day, measure = next(iter(rows[0])), next(name for name in rows[0] if "Payments" in name)
     assert {row[day]: Decimal(row[measure]) for row in rows} == expected
     table = pl.read_parquet(found["parquet"])
     assert {str(k): v for k, v in table.select(day, measure).iter_rows()} == expected
