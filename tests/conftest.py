@@ -35,6 +35,23 @@ _PURE = [
         f"*/warmcube/audit/{module}.py"
         for module in ("events", "fold", "line", "listed", "reasons", "request", "schema", "text")
     ),
+    *(
+        f"*/warmcube/dashboard/{module}.py"
+        for module in (
+            "against",
+            "dates",
+            "definition",
+            "fields",
+            "forms",
+            "guess",
+            "library",
+            "parse",
+        )
+    ),
+    *(
+        f"*/warmcube/dashboard/{module}.py"
+        for module in ("propose", "references", "relations", "schema", "shapes", "text", "troubles")
+    ),
     *(f"*/warmcube/jobs/{module}.py" for module in ("job", "share")),
     "*/warmcube/observe/health.py",
 ]

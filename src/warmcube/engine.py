@@ -27,14 +27,19 @@ from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.health import Overall, overall
 from warmcube.observe.measure import measure
 from warmcube.observe.metrics import Metrics
+from warmcube.observe.sampler import FINE_HOURS, Sampler
+from warmcube.observe.samples import History
 from warmcube.observe.stats import Stats, read_stats
+from warmcube.oversight import Oversight
 from warmcube.query.asked import Asked
-from warmcube.query.contents import Contents, read_contents
+from warmcube.query.contents import Contents
 from warmcube.query.export import ExportStream
 from warmcube.query.exporter import PIECE
+from warmcube.query.inspector import Inspector
 from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
 from warmcube.query.streamform import Form
+from warmcube.query.survey import read_contents
 from warmcube.readiness import Readiness
 from warmcube.store.api import Store
 from warmcube.warm.invalidate import Invalidation
@@ -126,6 +131,21 @@ class AnalyticsCache:
     def jobs(self) -> Ledger:
         """The warms of all processes: those that run, and the last ones."""
         return self._parts.jobs
+
+    @property
+    def sampler(self) -> Sampler:
+        """Figures over time; whoever serves runs it."""
+        return self._parts.sampler
+
+    @property
+    def inspector(self) -> Inspector:
+        """What lies in the store, entry by entry, for those who look after the cache."""
+        return self._parts.inspector
+
+    @property
+    def oversight(self) -> Oversight:
+        """The users and what they may see, for those who look after them."""
+        return self._parts.oversight
 
     @property
     def is_open(self) -> bool:
@@ -244,9 +264,10 @@ class AnalyticsCache:
         self._parts.authoriser.check(grant)
         if any(grant.permits(action) for action in any_of):
             return
+        thing = "directory" if any_of[0] is Action.DIRECTORY_READ else "cache"
         error = AccessDenied(
             f"this needs the permission {any_of[0]}:all; ask whoever keeps the directory",
-            reason="no permission for the cache",
+            reason=f"no permission for the {thing}",
         )
         request = Request(action="administer")
         self._parts.trail.note(
@@ -529,6 +550,19 @@ class AnalyticsCache:
                 for one in wanted
             ]
         )
+
+    async def history(self, datasource: int, hours: int = FINE_HOURS) -> History:
+        """What a data source's figures were over the last hours, as a service has kept them.
+
+        Args:
+            datasource: its id.
+            hours: at most ``[cache] history_days`` of them are kept.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        return await self._parts.sampler.history(self.settings.datasource(datasource), hours)
 
     async def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
         """How many rows the live snapshot has, by measure and frequency; empty without one.

@@ -16,6 +16,7 @@ from warmcube.entry.seal import Seal
 from warmcube.jobs.ledger import Ledger
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.observer import UNOBSERVED, Observer
+from warmcube.observe.sampler import Sampler
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.observe.usage import Usage
 from warmcube.opening import (
@@ -27,7 +28,9 @@ from warmcube.opening import (
     open_trail,
     warm_settings,
 )
+from warmcube.oversight import Oversight
 from warmcube.query.exporter import Exporter
+from warmcube.query.inspector import Inspector
 from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.together import TogetherReader
 from warmcube.readiness import Readiness
@@ -57,6 +60,9 @@ class Parts:
         answerer: of every kind of read.
         upkeep: warms and invalidates.
         readiness: whether the others can answer.
+        sampler: figures over time.
+        inspector: what lies in the store, entry by entry.
+        oversight: the users, and what they may see.
     """
 
     store: Store
@@ -71,6 +77,9 @@ class Parts:
     answerer: Exporter
     upkeep: Upkeep
     readiness: Readiness
+    sampler: Sampler
+    inspector: Inspector
+    oversight: Oversight
 
 
 class Wiring:
@@ -180,6 +189,16 @@ class Wiring:
                 is_enabled=cache.enabled,
                 is_audit_required=settings.audit.required,
             ),
+            sampler=Sampler(
+                store,
+                partial(Keys, namespace),
+                settings.datasources,
+                seal,
+                metrics=metrics,
+                days=cache.history_days,
+            ),
+            inspector=Inspector(store, snapshots, seal, authoriser, trail),
+            oversight=Oversight(authoriser, settings.datasources, trail),
         )
 
     def _open_metrics(self, store: Store, stack: AsyncExitStack) -> Metrics | None:

@@ -15,10 +15,12 @@ from warmcube.audit.events import (
     BlockedFilter,
     Denied,
     DirectoryChanged,
+    DirectoryRead,
     Dropped,
     EmbedMinted,
     EmbedRevoked,
     EmptyGrant,
+    EntryInspected,
     Exported,
     Granted,
     Invalidated,
@@ -111,6 +113,20 @@ EVENTS: dict[str, AuditEvent] = {
     "invalidated": Invalidated(
         actor="cli:op", outcome="done", datasource=1, was_live=True, keys=99
     ),
+    "entry inspected": EntryInspected(
+        actor="test",
+        subject="root",
+        outcome="done",
+        datasource=1,
+        what="rows",
+        measure="Charges",
+        frequency="Monthly",
+        practice="101",
+        provider="~",
+        snapshot="3-00000000000000aa",
+        rows=4,
+    ),
+    "directory read": DirectoryRead(actor="test", subject="root", what="users", directory="v1"),
     "directory changed": DirectoryChanged(
         actor="library",
         outcome="done",

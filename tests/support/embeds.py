@@ -19,6 +19,8 @@ __all__ = [
     "ASKED",
     "BOARDS",
     "BY_DATE",
+    "EMBED",
+    "EMBED_SECRET",
     "FIXED",
     "NORTH",
     "VISIBLE",
@@ -93,6 +95,7 @@ VISIBLE = {
     "provider": (101, 102, 103),
 }
 YEAR = {"start": "2024-01-01", "end": "2024-12-31"}
+EMBED_SECRET = b"a secret of embeds, long enough."
 EMBED = '[auth.embed]\nkey_file = "embed.key"\n'
 BOARDS = (
     SAMPLE,
@@ -111,7 +114,7 @@ def settings_of(
     namespace: str = "",
 ) -> Settings:
     """A configuration in which dashboards may be embedded."""
-    (folder / "embed.key").write_bytes(b"a secret of embeds, long enough.")
+    (folder / "embed.key").write_bytes(EMBED_SECRET)
     (folder / "embed.key").chmod(0o600)
     environment = {"WARMCUBE_STORE__NAMESPACE": namespace}
     return make_cache(

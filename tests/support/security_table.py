@@ -51,6 +51,9 @@ class Asked(NamedTuple):
 
 
 _CACHE: Final = "/api/admin/analytics/cache"
+_DIRECTORY: Final = "/api/admin/directory"
+_PARTITION: Final = {"datasource": 1, "measure": "Charges", "frequency": "Monthly"}
+_ENTRY: Final = {**_PARTITION, "practice": 101, "provider": 3}
 _DASHBOARD: Final = "/api/admin/analytics/dashboard/{dashboard}"
 _Q: Final = {"q": json.dumps(query_of())}
 _FILE: Final = query_of(format="csv")
@@ -58,6 +61,7 @@ _VALUES: Final = {"q": json.dumps({"measure": "Charges", "frequency": "Monthly"}
 _SIGN_IN: Final = {"user": "root", "password": PASSWORD}
 _USERS: Final = (200, 200, 200, 200, 200, 403, 403)
 _EXPORTERS: Final = (200, 403, 200, 403, 403, 403, 403)
+_EMBEDDERS: Final = (403, 403, 201, 403, 403, 403, 403)
 _READERS: Final = (200, 200, 403, 403, 403, 403, 403)
 _MANAGERS: Final = (200, 403, 403, 403, 403, 403, 403)
 
@@ -93,10 +97,23 @@ TABLE: Final = (
     Asked("POST", f"{_DASHBOARD}/render", _USERS, {}),
     Asked("POST", f"{_DASHBOARD}/charts/{{chart}}/rows", _USERS, {}),
     Asked("POST", f"{_DASHBOARD}/charts/{{chart}}/data", _EXPORTERS, {}),
+    Asked("POST", "/api/dashboards/{dashboard}/embed", _EMBEDDERS, {}),
+    Asked("GET", "/api/embeds", _USERS),
+    Asked("GET", "/api/embeds", _MANAGERS, parameters={"everyone": "true"}, note="everyone's"),
+    Asked("DELETE", "/api/embeds/{embed}", (404,) * 5 + (403, 403), note="not theirs"),
     Asked("GET", f"{_CACHE}/stats", _READERS),
     Asked("GET", f"{_CACHE}/health", _READERS),
     Asked("GET", f"{_CACHE}/warming/status", _READERS),
     Asked("GET", f"{_CACHE}/warming/events", (204, 204, 403, 403, 403, 403, 403)),
+    Asked("GET", f"{_CACHE}/history", _READERS),
+    Asked("GET", f"{_CACHE}/partitions", _READERS),
+    Asked("POST", f"{_CACHE}/entries", _READERS, _PARTITION),
+    Asked("POST", f"{_CACHE}/entry", _READERS, _ENTRY),
+    Asked("POST", f"{_CACHE}/entry", _MANAGERS, {**_ENTRY, "rows": True}, note="its rows"),
+    Asked("GET", f"{_DIRECTORY}/organizations", _MANAGERS),
+    Asked("GET", f"{_DIRECTORY}/users", _MANAGERS),
+    Asked("GET", f"{_DIRECTORY}/users/{{user}}/access", _MANAGERS),
+    Asked("GET", f"{_DIRECTORY}/defects", _MANAGERS),
     Asked("POST", f"{_CACHE}/warm", (202, 403, 403, 403, 403, 403, 403), {"datasource": 1}),
     Asked("POST", f"{_CACHE}/invalidate", _MANAGERS, {"datasource": 1}),
     Asked("GET", "/api/session", _all(200)),
@@ -116,6 +133,8 @@ TABLE: Final = (
     _page("/explore", _USERS),
     _page("/admin", _READERS),
     Asked("GET", "/sign-in", _all(200), refusal=None, is_page=True),
+    Asked("GET", "/embed/{dashboard}", _all(200), refusal=None, is_page=True),
+    _open("POST", "/api/embed/{dashboard}/render", 401, {}, note="no token of its own"),
     _open("GET", "/static/{version}/{name}", 404, note="no such file"),
 )
 

@@ -52,6 +52,7 @@ async def open_client(
 def path_of(template: str) -> str:
     """A path that there is: of the data source, the column and the dashboard of most tests."""
     names = {"id": "1", "column": "note", "dashboard": SAMPLE.id, "chart": SAMPLE.charts[0].id}
+    names["user"] = "north"
     for name, value in names.items():
         template = template.replace(f"{{{name}}}", value)
     return template

@@ -21,10 +21,12 @@ __all__ = [
     "BlockedFilter",
     "Denied",
     "DirectoryChanged",
+    "DirectoryRead",
     "Dropped",
     "EmbedMinted",
     "EmbedRevoked",
     "EmptyGrant",
+    "EntryInspected",
     "Exported",
     "Granted",
     "Invalidated",
@@ -213,6 +215,40 @@ class Invalidated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EntryInspected:
+    """Somebody who looks after the cache looked at one entry, or at which ones there are."""
+
+    name: ClassVar[str] = "entry_inspected"
+
+    outcome: Annotated[Literal["done", "failed"], "failed if there is no such entry, or damage"]
+    actor: Annotated[str, "who asked"]
+    subject: Annotated[str, "whose rights count"]
+    datasource: Annotated[int, "the id of the data source"]
+    what: Annotated[
+        Literal["entry", "rows", "list"], "its figures; its rows too; which entries there are"
+    ]
+    measure: Annotated[str | None, 'the measure; "~" for rows without one'] = None
+    frequency: Annotated[str | None, 'the frequency; "~" for rows without one'] = None
+    practice: Annotated[str | None, 'the practice; "~" for rows without one'] = None
+    provider: Annotated[str | None, 'the provider; "~" for rows without one'] = None
+    snapshot: Annotated[str | None, "of which snapshot"] = None
+    rows: Annotated[int | None, "how many rows were shown"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryRead:
+    """Somebody looked through the directory; whom they had explained is `granted` or `denied`."""
+
+    name: ClassVar[str] = "directory_read"
+
+    outcome: Annotated[Literal["done"], "what came of it"] = "done"
+    actor: Annotated[str, "who asked"]
+    subject: Annotated[str, "whose rights count"]
+    what: Annotated[Literal["organizations", "users", "defects"], "what was listed"]
+    directory: Annotated[str | None, "the version of the directory"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryChanged:
     """Another directory is in force, the one that is has defects, or it can't be read."""
 
@@ -250,6 +286,8 @@ AuditEvent: TypeAlias = (
     | Exported
     | Warmed
     | Invalidated
+    | EntryInspected
+    | DirectoryRead
     | DirectoryChanged
     | SignedIn
     | SignedOut
@@ -266,6 +304,8 @@ EVENTS: Final[tuple[type[AuditEvent], ...]] = (
     Exported,
     Warmed,
     Invalidated,
+    EntryInspected,
+    DirectoryRead,
     DirectoryChanged,
     SignedIn,
     SignedOut,

@@ -31,6 +31,8 @@ class DenialReason(StrEnum):
     NO_EXPORT = "no permission to export this data source"
     NO_EMBED = "no permission to embed this data source"
     NO_CACHE = "no permission for the cache"
+    NO_DIRECTORY = "no permission for the directory"
+    NO_ROWS = "no permission to read every row"
     UNKNOWN_DATASOURCE = "unknown data source"
     UNKNOWN_DASHBOARD = "unknown dashboard"
     ORGANIZATION_OUTSIDE = "organization outside the scope"
@@ -44,7 +46,6 @@ class DenialReason(StrEnum):
     TOO_MANY_ATTEMPTS = "too many attempts"
     PROVIDER_LOGIN = "login at the identity provider"
     EMBED_TOKEN = "token of an embed"  # noqa: S105 - it names a reason
-    NOT_OWN_EMBED = "another's embed"
     DIRECTORY_UNREADABLE = "directory unreadable"
     OTHER = "other"
 

@@ -43,6 +43,10 @@ def new(
     """
     settings = load(state_of(context).config, os.environ)
     facts = run(_look(settings, id))
+    if not facts.measures:
+        raise WarmcubeError(
+            f"data source {id} has no rows yet, so nothing can be proposed; try again when it has"
+        )
     today = datetime.now(UTC).astimezone(ZoneInfo(facts.datasource.time_zone)).date()
     name, text = propose(facts, today)
     file = output or settings.dashboards_path / f"{name}.toml"
@@ -65,14 +69,14 @@ async def _look(settings: Settings, id: int) -> Facts:
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:
+    if file.exists() and not force:
+        raise ConfigError(
+            f"{file} is there already and stays as it is; replace it with --force, or name another "
+            "with --output"
+        )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w" if force else "x", encoding="utf-8") as opened:
             opened.write(text)
-    except FileExistsError:
-        raise ConfigError(
-            f"{file} is there already and stays as it is; replace it with --force, or name another "
-            "with --output"
-        ) from None
     except OSError as error:
         raise ConfigError(f"{file} can't be written: {error.strerror}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -255,6 +256,13 @@ class CacheSection(Section):
         description="how much of answers a process keeps; 0 keeps none",
         json_schema_extra={"unit": "bytes"},
     )
+    history_days: int = Field(
+        default=7,
+        ge=0,
+        le=90,
+        description="how long the service keeps figures over time in the store; 0 keeps none",
+        json_schema_extra={"unit": "days"},
+    )
     fallback_slots: int = Field(
         default=8,
         gt=0,
@@ -409,6 +417,11 @@ class DashboardsSection(Section):
     ] = Field(
         default="monday",
         description="the day on which weeks begin, for presets like this_week",
+    )
+    today: date | None = Field(
+        default=None,
+        description="the day from which presets count, for data that end in the past; when absent, "
+        "the viewer's today",
     )
 
 

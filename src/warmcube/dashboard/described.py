@@ -12,14 +12,14 @@ from warmcube.access.listing import OrganizationName
 from warmcube.access.standing import KeyTypes, Standing, stand
 from warmcube.dashboard.columns import column_named, type_word
 from warmcube.dashboard.dates import PRESETS
-from warmcube.dashboard.definition import Dashboard
+from warmcube.dashboard.definition import Chart, Dashboard
 from warmcube.dashboard.document import plain
 from warmcube.errors import InvalidFilter, UnknownColumn
 from warmcube.model.request import NULL, Filter
 from warmcube.model.schema import Column, Datasource, Schema
 from warmcube.model.scope import All, Ids
 
-__all__ = ["describe_dashboard"]
+__all__ = ["describe_dashboard", "sees_conditions"]
 
 _BY_VALUE: Final = ("eq", "neq", "in", "not_in")
 
@@ -47,11 +47,7 @@ def describe_dashboard(
         AccessDenied: the viewer may read nothing of the data source.
     """
     roles = datasource.roles
-    types = KeyTypes(
-        None if roles.practice is None else schema[roles.practice].type,
-        None if roles.provider is None else schema[roles.provider].type,
-    )
-    censor = _Censor(dashboard, stand(grant, datasource, types, "read"), datasource, schema)
+    censor = _censor(dashboard, grant, datasource, schema)
     document: dict[str, Any] = censor.document(dashboard)
     del document["roles"]
     document["offers"] = {
@@ -69,6 +65,32 @@ def describe_dashboard(
         "partitions": _partitions(dashboard),
     }
     return document
+
+
+def sees_conditions(
+    dashboard: Dashboard, chart: Chart, grant: Grant, datasource: Datasource, schema: Schema
+) -> bool:
+    """Whether a viewer may see all values that a chart's conditions compare with.
+
+    Args:
+        dashboard: whose chart it is.
+        chart: which.
+        grant: the viewer's.
+        datasource: the dashboard's.
+        schema: of its table.
+    """
+    censor = _censor(dashboard, grant, datasource, schema)
+    conditions = [*chart.where, *(each for series in chart.series for each in series.where)]
+    return all(censor.sees(each) for each in conditions)
+
+
+def _censor(dashboard: Dashboard, grant: Grant, datasource: Datasource, schema: Schema) -> _Censor:
+    roles = datasource.roles
+    types = KeyTypes(
+        None if roles.practice is None else schema[roles.practice].type,
+        None if roles.provider is None else schema[roles.provider].type,
+    )
+    return _Censor(dashboard, stand(grant, datasource, types, "read"), datasource, schema)
 
 
 def _partitions(dashboard: Dashboard) -> list[dict[str, Any]]:
@@ -132,15 +154,21 @@ class _Censor:
             return [self.document(each) for each in value]
         return {"null": True} if value is NULL else plain(value)
 
-    def _condition(self, condition: Filter) -> dict[str, Any]:
-        column = self._column(condition.column)
-        value = condition.value
-        if column is not None and value is not None:
-            value = self._seen(self._schema[column], condition.op, value)
-        return {"column": condition.column, "op": condition.op, "value": self.document(value)}
+    def sees(self, condition: Filter) -> bool:
+        """Whether all of a condition's value may be seen."""
+        seen, value = self._seen(condition), condition.value
+        return bool(seen == (list(value) if isinstance(seen, list) else value))
 
-    def _seen(self, column: Column, op: str, value: Any) -> Any:
+    def _condition(self, condition: Filter) -> dict[str, Any]:
+        seen = self.document(self._seen(condition))
+        return {"column": condition.column, "op": condition.op, "value": seen}
+
+    def _seen(self, condition: Filter) -> Any:
         """What of a condition's value may be seen."""
+        name, op, value = self._column(condition.column), condition.op, condition.value
+        if name is None or value is None:
+            return value
+        column = self._schema[name]
         owner = next((of for of, name in self._names.items() if name == column.name), column.name)
         allowed = self._ids.get(owner)
         if allowed is None or isinstance(allowed, All):

@@ -37,6 +37,7 @@ class MeasureFacts:
         least: its least value; None if none was seen.
         most: its greatest.
         is_whole: whether all values are whole numbers.
+        total: of the values that were seen.
     """
 
     name: str | None
@@ -44,6 +45,7 @@ class MeasureFacts:
     least: float | None = None
     most: float | None = None
     is_whole: bool = False
+    total: float = 0.0
 
     @property
     def is_level(self) -> bool:

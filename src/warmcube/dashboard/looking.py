@@ -47,7 +47,11 @@ class _Seen:
 
     def __init__(self, schema: Schema, datasource: Datasource) -> None:
         roles = datasource.roles
-        texts = [each.name for each in schema.columns if each.type.kind is Kind.TEXT]
+        texts = [
+            each.name
+            for each in schema.columns
+            if each.type.kind is Kind.TEXT and each.name.strip() and each.name.isprintable()
+        ]
         wanted = {roles.measure, roles.frequency, roles.provider, roles.value, *texts}
         self.schema = schema
         self.roles = roles
@@ -103,7 +107,7 @@ def _facts(datasource: Datasource, counts: Sequence[PartitionCount], seen: _Seen
     unit = next((each for each in free if any(word in each.lower() for word in _UNIT_WORDS)), None)
     wanted = [
         each.name.measure
-        for each in sorted(counts, key=lambda each: -each.rows)
+        for each in sorted(counts, key=lambda each: (-each.rows, each.name.measure or ""))
         if each.name.frequency == frequency
         and (roles.measure is None or each.name.measure is not None)
     ]
@@ -150,6 +154,7 @@ class _Rows:
             least=float(values.min()),
             most=float(values.max()),
             is_whole=bool((values == np.rint(values)).all()),
+            total=float(values.sum()),
         )
 
     def kinds(self, column: str) -> int:

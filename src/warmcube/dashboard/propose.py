@@ -18,6 +18,9 @@ __all__ = ["Facts", "propose"]
 _NEWS_DAYS: Final = 60
 """Data whose last day is longer ago aren't followed by presets, which go with the calendar."""
 
+_TWO_YEARS: Final = 699
+"""Two years of monthly data span so many days at least, from first to first."""
+
 _TILES: Final = 4
 _IN_TREND: Final = 2
 _FEW: Final = 12
@@ -67,7 +70,7 @@ def _head(facts: Facts, name: str, today: date) -> Iterator[str]:
     yield "# within a second, and `warmcube dashboard check` says what is wrong. All fields are"
     yield "# described in docs/reference/dashboards.md."
     yield f"id = {_text(name)}"
-    yield f"title = {_text(source.name)}"
+    yield f"title = {_text(_plain(source.name)[:200].strip() or name)}"
     yield f"datasource = {source.id}"
     if source.roles.date is not None:
         yield from _dates(facts, today)
@@ -104,11 +107,10 @@ class _Charts:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.roles = facts.datasource.roles
-        levels = [each for each in facts.measures if each.is_level]
         self.sums = [each for each in facts.measures if not each.is_level]
-        self.sums.sort(key=lambda each: look_of(each) != "currency")  # money first
-        self.levels = levels
-        self.main = (self.sums or levels)[:1]
+        self.sums.sort(key=lambda each: (look_of(each) != "currency", -each.total))  # money first
+        self.levels = [each for each in facts.measures if each.is_level]
+        self.main = (self.sums or self.levels)[:1]
         self.taken: set[str] = set()
 
     def lines(self) -> Iterator[str]:
@@ -128,15 +130,16 @@ class _Charts:
     def tile(self, measure: MeasureFacts) -> Iterator[str]:
         """A number, with its change."""
         yield from self.chart(_said(measure), "number", measure)
-        if self.roles.date is not None:
-            yield f"compare = {_text(self.comparison())}"
+        if self.has_year_before():
+            yield 'compare = "same_period_last_year"'
+        elif self.roles.date is not None:
+            yield '# compare = "same_period_last_year"  # once the data go back two years'
         yield from ("width = 3", "height = 1")
 
-    def comparison(self) -> str:
-        """With the year before, where that goes so far back."""
+    def has_year_before(self) -> bool:
+        """Whether there is a whole year to compare with: part of one would tell wrong."""
         first, last = self.facts.first, self.facts.last
-        has_two = first is not None and last is not None and (last - first).days > 500
-        return "same_period_last_year" if has_two else "previous_period"
+        return first is not None and last is not None and (last - first).days >= _TWO_YEARS
 
     def trend(self, main: MeasureFacts) -> Iterator[str]:
         """What happened over time."""
@@ -215,12 +218,13 @@ class _Charts:
         self.taken.add(name)
         yield "\n[[charts]]"
         yield f"id = {_text(name)}"
-        yield f"title = {_text(title[:200])}"
+        yield f"title = {_text(_plain(title)[:200].strip() or kind)}"
         yield f"type = {_text(kind)}"
 
 
 def _said(measure: MeasureFacts) -> str:
-    return measure.name or "Value"
+    """What a title calls it."""
+    return _plain(measure.name or "Value")
 
 
 def _text(value: str) -> str:

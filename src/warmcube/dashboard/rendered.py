@@ -172,8 +172,9 @@ class RenderMeta:
         snapshot: the snapshot's name.
         as_of: when the database was read.
         stale: whether the snapshot is past its life.
-        rows_fetched: how many rows were read for it, each once.
-        rows: how many of these it was computed from, each once.
+        rows_fetched: how many rows were read for it, each once: those in scope of the measures
+            that it asks for.
+        rows: how many rows the answers to its questions have; of grouped ones, groups.
         ms: how long it took, of a chart its evaluation.
         charts: of a whole dashboard, how many.
         queries: how many different questions were asked.

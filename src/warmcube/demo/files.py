@@ -29,6 +29,7 @@ USERS: Final = {
 """The sample users, and what they are."""
 
 _KEY_FILE: Final = "token.key"
+_EMBED_KEY_FILE: Final = "embed.key"
 
 _CONFIGURATION: Final = f"""\
 # The demo of warmcube; written anew by every `warmcube demo` in this folder.
@@ -49,6 +50,7 @@ table = "{TABLE}"
 
 [dashboards]
 path = "dashboards"
+today = 2025-12-31  # on which the data end
 
 [directory]
 path = "access.toml"
@@ -61,13 +63,21 @@ key_file = "{_KEY_FILE}"
 
 [auth.local]
 path = "{CREDENTIALS}"
+
+[auth.embed]
+key_file = "{_EMBED_KEY_FILE}"
 """
 
 _ROLES: Final = """\
 # Who may see what in the demo of warmcube; written anew by every `warmcube demo` in this folder.
 [roles]
-super_admin = ["analytics:read:all", "analytics:export:all", "cache:read:all", "cache:manage:all"]
-org_analyst = ["analytics:read:organization", "analytics:export:organization"]
+super_admin = [
+    "analytics:read:all", "analytics:export:all", "cache:read:all", "cache:manage:all",
+    "directory:read:all"
+]
+org_analyst = [
+    "analytics:read:organization", "analytics:export:organization", "dashboards:embed:organization"
+]
 provider    = ["analytics:read:own"]
 """
 
@@ -105,7 +115,7 @@ organizations = ["north"]
 
 
 def write_files(folder: Path, practices: int) -> Path:
-    """Writes the files, and makes the key of the demo's tokens where there is none yet.
+    """Writes the files, and makes the keys of the demo's tokens where there are none yet.
 
     Args:
         folder: where to.
@@ -116,6 +126,7 @@ def write_files(folder: Path, practices: int) -> Path:
     """
     (folder / "access.toml").write_text(_access(practices), encoding="utf-8")
     _make_key(folder / _KEY_FILE)
+    _make_key(folder / _EMBED_KEY_FILE)
     _write_dashboards(folder / "dashboards")
     configuration = folder / "warmcube.toml"
     configuration.write_text(_CONFIGURATION, encoding="utf-8")

@@ -220,6 +220,17 @@ class Authoriser:
         self._left(in_force)
         return in_force.directory
 
+    async def survey(self) -> Survey:
+        """The directory as its source has it now, with its defects, in force or not.
+
+        Raises:
+            DirectoryError: it can't be read, or there is none.
+        """
+        found = await self._source.read(None)
+        if found is None:
+            raise DirectoryError(f"{self._source.name} holds no directory; write one")
+        return found
+
     async def aclose(self) -> None:
         """Stop watching; nothing is decided any more."""
         task, self._watching = self._watching, None

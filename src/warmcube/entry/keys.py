@@ -192,6 +192,8 @@ class Keys:
         "current",
         "datasource",
         "fence",
+        "figures",
+        "figures_coarse",
         "history",
         "job",
         "jobs",
@@ -201,6 +203,7 @@ class Keys:
         "master",
         "namespace",
         "reservations",
+        "tally",
     )
 
     def __init__(self, namespace: str, datasource: int) -> None:
@@ -211,6 +214,9 @@ class Keys:
         self.master: Final = f"{namespace}idx:{tag}:master".encode()
         self.current: Final = f"{meta}:current".encode()
         self.fence: Final = f"{meta}:fence".encode()
+        self.figures: Final = f"{meta}:figures".encode()
+        self.figures_coarse: Final = f"{meta}:figures:coarse".encode()
+        self.tally: Final = f"{meta}:figures:tally".encode()
         self.history: Final = f"{meta}:history".encode()
         self.job: Final = f"{meta}:job".encode()
         self.jobs: Final = f"{meta}:jobs".encode()

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from warmcube.errors import AccessDenied, InvalidQuery, Overloaded
 from warmcube.observe.cells import read_cells
+from warmcube.observe.counts import NO_BUCKETS, Counts
 from warmcube.observe.declared import METRICS, STEPS
 from warmcube.observe.exposition import families, family, level_families
 from warmcube.observe.folder import open_cells, sum_folder
@@ -122,6 +123,27 @@ class Metrics(Collector):
         self.histogram("warm_seconds", named).observe(seconds)
         for phase, spent in phases.items():
             self.histogram("warm_phase_seconds", named, phase).observe(spent)
+
+    def answers(self, datasource: int) -> Counts:
+        """What became of the reads of one data source in this process."""
+        named = str(datasource)
+        latencies = [
+            each.buckets
+            for key, each in self._histograms.items()
+            if key[:2] == ("query_seconds", named)
+        ]
+        return Counts(
+            hits=self._sum("hits", named),
+            misses=self._sum("misses", named),
+            buckets=tuple(int(sum(each)) for each in zip(*latencies, strict=True)) or NO_BUCKETS,
+        )
+
+    def _sum(self, name: str, datasource: str) -> int:
+        """A counter over all its further labels."""
+        found = (
+            each.value for key, each in self._counters.items() if key[:2] == (name, datasource)
+        )
+        return int(sum(found))
 
     def collect(self) -> Iterator[Family]:
         """What was counted; for a registry of `prometheus_client`."""

@@ -35,6 +35,11 @@ class Counter:
         """Add to it."""
         self._cells.values[self._place] += amount
 
+    @property
+    def value(self) -> float:
+        """What it has come to in this process."""
+        return self._cells.values[self._place]
+
 
 class Histogram:
     """One series of a histogram: a cell for each bucket, not accumulated, and one for the sum."""
@@ -52,3 +57,8 @@ class Histogram:
         values = self._cells.values
         values[self._place + bisect_left(self._bounds, value)] += 1.0
         values[self._sum] += value
+
+    @property
+    def buckets(self) -> tuple[float, ...]:
+        """How many values each bucket has in this process, the last being that without a bound."""
+        return tuple(self._cells.values[self._place : self._sum])

@@ -27,18 +27,21 @@ from warmcube.service.context import Identify, Service
 from warmcube.service.defects import DefectProblems
 from warmcube.service.direct import DirectQueries
 from warmcube.service.documents.document import VERSION, describe
+from warmcube.service.figures import keep_figures
 from warmcube.service.headers import SecurityHeaders
 from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.origins import ApiOrigins
 from warmcube.service.pages import Site
-from warmcube.service.problems import Problem, error_response, problem_response
+from warmcube.service.problems import Problem, error_response, problem_of, problem_response
 from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.assets import asset_routes
 from warmcube.service.routes.dashboards import dashboard_routes
 from warmcube.service.routes.embeds import embed_routes
+from warmcube.service.routes.inspecting import inspecting_routes
 from warmcube.service.routes.listing import listing_routes
 from warmcube.service.routes.metrics import metrics_routes
+from warmcube.service.routes.oversight import oversight_routes
 from warmcube.service.routes.pages import entrance_routes
 from warmcube.service.routes.pages_admin import admin_pages
 from warmcube.service.routes.pages_dashboards import dashboard_pages
@@ -57,6 +60,10 @@ _DETAILS: Final = {
     404: "there is nothing at this path; /api/openapi.json lists what there is",
     405: "this path has no such method; /api/openapi.json lists those it has",
 }
+
+
+_SIGN_IN_WAY: Final = "/api/session/oidc"
+"""To the identity provider and back: the one part of the API through which people themselves go."""
 
 
 def create_app(
@@ -101,6 +108,7 @@ def create_app(
             service.embeds = open_embeds(settings, cache.store)
             await stack.enter_async_context(observe(observation, cache.metrics, access_log))
             await stack.enter_async_context(serve_metrics(cache))
+            await stack.enter_async_context(keep_figures(cache.sampler))
             stack.push_async_callback(service.close)
             yield
 
@@ -160,13 +168,15 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
         dashboard_routes(service),
         admin_routes(service),
         warming_routes(service),
+        inspecting_routes(service),
+        oversight_routes(service),
     )
 
 
 def add_pages(app: FastAPI, service: Service) -> None:
     """What is for browsers: pages where people can sign in, and the one that other sites frame."""
     auth = service.settings.auth
-    has_site = auth.local is not None or auth.oidc is not None
+    has_site = service.settings.has_sign_in
     if not has_site and auth.embed is None:
         return
     assets = Assets()
@@ -199,7 +209,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
-    return error_response(request, error)
+    response = error_response(request, error)
+    site: Site | None = getattr(request.app.state, "site", None)
+    if site is not None and _is_for_a_person(request):  # whom the identity provider sent here
+        return site.error_page(request, problem_of(error))
+    return response
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
@@ -215,11 +229,9 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 def _is_for_a_person(request: Request) -> bool:
     """Whether a browser shows what it gets to somebody, rather than a module or a program."""
     path = request.url.path
-    return (
-        request.method == "GET"
-        and "text/html" in request.headers.get("accept", "")
-        and not path.startswith(("/api/", f"{PREFIX}/"))
-    )
+    is_program = path.startswith(("/api/", f"{PREFIX}/")) and not path.startswith(_SIGN_IN_WAY)
+    is_shown = "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and is_shown and not is_program
 
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> Response:

@@ -77,6 +77,7 @@ class Service:
             cache,
             dashboards or open_library(settings, _LOG.warning),
             WEEKDAYS.index(settings.dashboards.week_start),
+            settings.dashboards.today,
         )
         self.warming = Warming(settings, cache)
         self._identify = identify
@@ -148,6 +149,16 @@ class Service:
         """
         caller = await self.caller(request)
         self.cache.require(caller.grant, Action.CACHE_READ, Action.CACHE_MANAGE)
+        return caller
+
+    async def overseer(self, request: Request) -> Caller:
+        """The same, for those who may look through the directory.
+
+        Raises:
+            AccessDenied: they may not.
+        """
+        caller = await self.caller(request)
+        self.cache.require(caller.grant, Action.DIRECTORY_READ, Action.DIRECTORY_MANAGE)
         return caller
 
     async def manager(self, request: Request) -> Caller:

@@ -55,10 +55,14 @@ PRACTICES = {
 }
 ACCESS = """
 [roles]
-super_admin = ["analytics:read:all", "analytics:export:all", "cache:manage:all"]
+super_admin = [
+  "analytics:read:all", "analytics:export:all", "cache:manage:all", "directory:read:all",
+]
 watcher = ["analytics:read:own", "cache:read:all"]
 org_analyst = ["analytics:read:organization"]
-org_exporter = ["analytics:read:organization", "analytics:export:organization"]
+org_exporter = [
+    "analytics:read:organization", "analytics:export:organization", "dashboards:embed:organization"
+]
 provider = ["analytics:read:own"]
 
 [[organizations]]

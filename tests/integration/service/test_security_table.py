@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from tests.support.caches import make_cache
 from tests.support.dashboards import SAMPLE
+from tests.support.embeds import EMBED_SECRET
 from tests.support.identity_provider import CLIENT, identity_provider
 from tests.support.identity_provider import SECRET as CLIENT_SECRET
 from tests.support.leaks import LeakScan
@@ -52,17 +53,20 @@ async def opened(
     CredentialsFile(tmp_path / "credentials.toml").put("root", hasher.hash(PASSWORD.encode()))
     (tmp_path / "client-secret").write_text(CLIENT_SECRET)
     (tmp_path / "client-secret").chmod(0o600)
+    (tmp_path / "embed.key").write_bytes(EMBED_SECRET)
+    (tmp_path / "embed.key").chmod(0o600)
     with identity_provider() as provider:
         more = (
             f'[service]\npublic_url = "{ORIGIN}"\n[auth]\nshares_users = true\n[auth.local]\n'
             f'[auth.oidc]\nissuer = "{provider.issuer}"\nclient_id = "{CLIENT}"\n'
-            'client_secret_file = "client-secret"\n' + section('["HS256"]', secret_file(tmp_path))
+            'client_secret_file = "client-secret"\n[auth.embed]\nkey_file = "embed.key"\n'
+            + section('["HS256"]', secret_file(tmp_path))
         )
         access = ACCESS + IDLE
         settings = make_cache(tmp_path, redis_url, facts, access=access, more=more).settings
         app = create_app(settings, dashboards=GivenDashboards(SAMPLE))
         visible = {GOOD[user]: practices for user, practices in PRACTICES.items()}
-        scan = LeakScan(visible, secrets=[SECRET.decode(), CLIENT_SECRET])
+        scan = LeakScan(visible, secrets=[SECRET.decode(), EMBED_SECRET.decode(), CLIENT_SECRET])
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
             app.router.lifespan_context(app),

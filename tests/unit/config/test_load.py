@@ -58,6 +58,7 @@ def test_defaults(folder: Path) -> None:
         "max_pointer_age": 1.0,
         "max_unchecked_age": 5.0,
         "resident_bytes": 64 * 1024 * 1024,
+        "history_days": 7,
         "fallback_slots": 8,
     }
     assert settings.limits.model_dump() == {
@@ -108,6 +109,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         max_pointer_age = 0
         max_unchecked_age = 0.5
         resident_bytes = 0
+        history_days = 3
         fallback_slots = 4
         [limits]
         rows = 1
@@ -151,7 +153,19 @@ def test_everything_can_be_said(folder: Path) -> None:
     assert settings.store.mac_key.get_secret_value() == "0123456789abcdef0123456789abcdef"
     assert settings.store.namespace == "prod:"
     assert settings.embedded_folder == Path("/data")
-    assert list(settings.cache.model_dump().values()) == [1, 2, 3, False, False, 0, 0.0, 0.5, 0, 4]
+    assert list(settings.cache.model_dump().values()) == [
+        1,
+        2,
+        3,
+        False,
+        False,
+        0,
+        0.0,
+        0.5,
+        0,
+        3,
+        4,
+    ]
     assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded

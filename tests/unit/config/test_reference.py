@@ -12,6 +12,7 @@ def test_contract_names() -> None:
         "cache.batch_size": "CACHE_BATCH_SIZE",
         "cache.enabled": "CACHE_ENABLED",
         "cache.fallback_slots": "WARMCUBE_CACHE__FALLBACK_SLOTS",
+        "cache.history_days": "WARMCUBE_CACHE__HISTORY_DAYS",
         "cache.max_pointer_age": "WARMCUBE_CACHE__MAX_POINTER_AGE",
         "cache.max_unchecked_age": "WARMCUBE_CACHE__MAX_UNCHECKED_AGE",
         "cache.resident_bytes": "WARMCUBE_CACHE__RESIDENT_BYTES",

@@ -239,7 +239,13 @@ ROWS: Final = operation(
             **ANSWER,
             "properties": {
                 **ANSWER["properties"],
-                "query": {"type": "object"},
+                "query": or_null(
+                    {
+                        "type": "object",
+                        "description": "null where the definition compares with what isn't yours "
+                        "to see",
+                    }
+                ),
                 "dropped": list_of(_DROPPED),
             },
             "required": [*ANSWER["required"], "query", "dropped"],

@@ -118,9 +118,8 @@ def _add_chart_routes(routes: APIRouter, service: Service) -> None:
             found, chart, mark_of(given), filters_of(given.get("filters")), caller.grant
         )
         body = await encode(rows.result, form, most=limits.answer)
-        more = orjson.dumps(
-            {"query": query_document(rows.query), "dropped": dropped_document(rows.dropped)}
-        )
+        query = None if rows.query is None else query_document(rows.query)
+        more = orjson.dumps({"query": query, "dropped": dropped_document(rows.dropped)})
         return await json_response(request, body.data[:-1] + b"," + more[1:])
 
 

@@ -49,7 +49,7 @@ def datasource_in_body(service: Service, fields: Mapping[str, Any]) -> list[int]
     return [service.settings.datasource(named).id]
 
 
-def uncached_json(what: Mapping[str, Any], status: int = 200, **headers: str) -> Response:
+def uncached_json(what: object, status: int = 200, **headers: str) -> Response:
     """JSON that nobody keeps."""
     return Response(
         orjson.dumps(what),
