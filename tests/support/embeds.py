@@ -19,6 +19,7 @@ __all__ = [
     "ASKED",
     "BOARDS",
     "BY_DATE",
+    "EMBED",
     "EMBED_SECRET",
     "FIXED",
     "NORTH",

@@ -26,8 +26,7 @@ def require_authentication(settings: Settings) -> None:
     Raises:
         ConfigError: nobody can.
     """
-    auth = settings.auth
-    if not auth.keys and auth.local is None and auth.oidc is None:
+    if not settings.auth.keys and not settings.has_sign_in:
         raise ConfigError(
             "no authentication is configured, so the service doesn't start; add [[auth.keys]] with "
             "issuer, audience, algorithms and key_file, jwks_file or jwks_url, or else [auth.local]"

@@ -28,6 +28,7 @@ from warmcube.model.schema import Datasource
 from warmcube.observe.health import Overall
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.stats import Stats
+from warmcube.query.contents import Contents
 from warmcube.query.exporter import PIECE
 from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
@@ -202,6 +203,11 @@ class AnalyticsCache:
         """See `warmcube.AnalyticsCache.owners`."""
         thread, cache = self._parts()
         return thread.run(partial(cache.owners, datasource))
+
+    def contents(self, datasource: int) -> Contents:
+        """See `warmcube.AnalyticsCache.contents`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.contents, datasource))
 
     def query(self, query: Query, grant: Grant) -> Result:
         """See `warmcube.AnalyticsCache.query`."""

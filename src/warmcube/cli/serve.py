@@ -15,7 +15,7 @@ import typer
 from warmcube.authn.connect import require_authentication
 from warmcube.cli.console import say
 from warmcube.cli.state import integer, not_empty, state_of
-from warmcube.config import load
+from warmcube.config import Settings, load
 
 __all__ = ["serve"]
 
@@ -66,10 +66,17 @@ def serve(
     log_to_stderr()
     with tempfile.TemporaryDirectory(prefix="warmcube-metrics-") as folder:
         build = partial(create_app, metrics_folder=Path(folder), access_log=sys.stderr.fileno())
-        serve_until_told(settings, build, _announce)
+        serve_until_told(settings, build, partial(_announce, settings))
 
 
-def _announce(url: str) -> None:
-    """Where it answers; at once, also to a pipe."""
+def _announce(settings: Settings, url: str) -> None:
+    """Where it answers, and where its pages are; at once, also to a pipe."""
     say(f"warmcube answers on {url} (Ctrl-C stops it)")
+    if settings.has_sign_in:
+        say(f"people sign in on {settings.service.public_url or url}/sign-in")
+    else:
+        say(
+            "there are no pages, since nobody can sign in: for that add [auth.local] or "
+            "[auth.oidc] (see docs/how-to/use-the-pages.md)"
+        )
     sys.stdout.flush()

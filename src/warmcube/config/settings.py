@@ -80,6 +80,11 @@ class Settings:
         local = self.auth.local
         return None if local is None else self.base / local.path
 
+    @property
+    def has_sign_in(self) -> bool:
+        """Whether people can sign in, so that there are pages."""
+        return self.auth.local is not None or self.auth.oidc is not None
+
     def datasource(self, id: int) -> Datasource:
         """The data source with this id.
 

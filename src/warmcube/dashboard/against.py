@@ -66,8 +66,7 @@ class _Check:
     def dashboard(self, dashboard: Dashboard, data: Mapping[str, Any], at: Place) -> None:
         """All of it."""
         common = len(data.get("where", ()))
-        if dashboard.charts:
-            self.conditions(dashboard.charts[0].where[:common], at / "where")
+        self.conditions(dashboard.charts[0].where[:common], at / "where")
         for position, column in enumerate(dashboard.filters):
             self.column(column, at / "filters" / position)
         for column, names in dashboard.names.items():
@@ -152,7 +151,7 @@ class _Check:
     def partition(self, said: Mapping[str, Any], written: _Written) -> None:
         """Whether the measure has the frequency."""
         texts = {role: None if value is None else str(value) for role, value in said.items()}
-        if PartitionName(**texts) not in self.on.rows:
+        if any(texts.values()) and PartitionName(**texts) not in self.on.rows:
             have = {name.frequency for name in self.on.rows if name.measure == texts["measure"]}
             written.of("frequency").wrong(
                 f"{said['measure']} has no such frequency"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -96,7 +96,10 @@ class Values:
         if key is None:
             return _no_value(self.axis)
         name = self._names.get(key)
-        return key_text(key) if name is None else name
+        if name is not None:
+            return name
+        is_midnight = isinstance(key, datetime) and key.time() == time()
+        return key_text(key.date() if is_midnight else key)
 
 
 def _no_value(axis: Axis | None) -> str:

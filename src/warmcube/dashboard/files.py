@@ -26,6 +26,9 @@ __all__ = ["Library", "open_library", "read_data"]
 _Signature: TypeAlias = tuple[int, int, int, int, int]
 
 LOOK_SECONDS: Final = 1.0
+MOST_TOLD: Final = 20
+"""So many troubles of one look are told each by itself."""
+
 SETTLED_NS: Final = 2_000_000_000
 """A file changed less than this ago may change again without its time telling so."""
 
@@ -125,10 +128,6 @@ class Library:
         self._told: frozenset[Trouble] = frozenset()
 
     @property
-    def folder(self) -> Path:
-        return self._folder
-
-    @property
     def troubles(self) -> tuple[Trouble, ...]:
         """What was wrong at the last look."""
         return self._picture.troubles
@@ -147,9 +146,14 @@ class Library:
             self._picture = self._read()
             self._looked = self._monotonic()
             told, self._told = self._told, frozenset(self._picture.troubles)
-        for trouble in self._picture.troubles:
-            if trouble not in told:
-                self._tell(str(trouble))
+        new = [trouble for trouble in self._picture.troubles if trouble not in told]
+        for trouble in new[:MOST_TOLD]:
+            self._tell(str(trouble))
+        if len(new) > MOST_TOLD:
+            self._tell(
+                f"{self._folder}: {len(new) - MOST_TOLD:,} more troubles with dashboards; see "
+                "`warmcube dashboard check`"
+            )
 
     def _is_due(self) -> bool:
         return self._looked is None or self._monotonic() - self._looked >= LOOK_SECONDS

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final, NamedTuple, Protocol
 
 from warmcube.access.grant import Grant
 from warmcube.access.ids import show
@@ -15,15 +16,17 @@ from warmcube.audit.events import denial
 from warmcube.audit.listed import listed_ids
 from warmcube.audit.request import Request
 from warmcube.dashboard.assemble import assemble
-from warmcube.dashboard.columns import type_word
+from warmcube.dashboard.chart import render_chart
 from warmcube.dashboard.dates import resolve, time_zone
+from warmcube.dashboard.dates import today as viewers_today
 from warmcube.dashboard.definition import Chart, Dashboard
 from warmcube.dashboard.described import describe_dashboard, sees_conditions
 from warmcube.dashboard.drill import Mark, rows_query
 from warmcube.dashboard.filters import Narrowed, narrow_filters
-from warmcube.dashboard.origins import meta_of, meta_of_page
+from warmcube.dashboard.kept import KeptCharts
+from warmcube.dashboard.origins import meta_of_page
 from warmcube.dashboard.periods import compared_range
-from warmcube.dashboard.plan import MOST_QUERIES, ChartPlan, Page, Plan, plan_charts
+from warmcube.dashboard.plan import MOST_QUERIES, Page, Plan, plan_charts
 from warmcube.dashboard.rendered import (
     DateRange,
     Dropped,
@@ -45,6 +48,10 @@ from warmcube.model.request import Query
 from warmcube.query.result import Result
 
 __all__ = ["Dashboards", "GivenDashboards", "Renderer", "Rows"]
+
+
+_LARGE: Final = 20_000
+"""From so many rows of answers on, charts are made beside the event loop."""
 
 
 class Dashboards(Protocol):
@@ -115,6 +122,7 @@ class Renderer:
         cache: answers; open when `render` is called.
         library: the definitions.
         week_start: the day on which weeks begin, 0 for Monday.
+        today: the day from which presets count; None for the viewer's own.
         clock: the time now, aware.
     """
 
@@ -123,12 +131,15 @@ class Renderer:
         cache: AnalyticsCache,
         library: Dashboards,
         week_start: int = 0,
+        today: date | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cache = cache
         self._library = library
         self._week_start = week_start
+        self._today = today
         self._clock = clock
+        self._kept = KeptCharts()
 
     async def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
         """Those that exist for a viewer, by id.
@@ -190,10 +201,7 @@ class Renderer:
         view = await self._view(dashboard, filters, grant, naming)
         plan = plan_charts(dashboard, wanted, view.page, view.dates_of)
         answers = await self._ask(plan, view.grant, purpose)
-        rendered = tuple(
-            _rendered(chart, planned, answers, plan)
-            for chart, planned in zip(wanted, plan.charts, strict=True)
-        )
+        rendered = await self._rendered(plan, wanted, answers)
         return RenderedDashboard(
             id=dashboard.id,
             title=dashboard.title,
@@ -259,7 +267,8 @@ class Renderer:
         datasource = self._cache.settings.datasource(dashboard.datasource)
         narrowed = narrow_filters(filters, grant, datasource, schema, purpose)
         self._note(narrowed, dashboard, grant, purpose)
-        now, zone = self._clock(), time_zone(filters.time_zone or datasource.time_zone)
+        zone = time_zone(filters.time_zone or datasource.time_zone)
+        day = self._today or viewers_today(self._clock(), zone)
         has_dates = datasource.roles.date is not None
 
         def resolved(wanted: str | DateRange) -> DateRange:
@@ -267,7 +276,7 @@ class Renderer:
                 return DateRange()
             if isinstance(wanted, DateRange):  # days that stay are what they are
                 return wanted
-            return resolve(wanted, now, zone, self._week_start)
+            return resolve(wanted, day, self._week_start)
 
         dates = DateRange(start=filters.start, end=filters.end)
         if filters.start is None and filters.end is None:
@@ -301,6 +310,21 @@ class Renderer:
             raise first
         return answers
 
+    async def _rendered(
+        self, plan: Plan, charts: Sequence[Chart], answers: Sequence[Result | WarmcubeError]
+    ) -> tuple[RenderedChart, ...]:
+        """All charts; of many figures beside the event loop, and then not kept."""
+        rows = sum(len(each) for each in answers if isinstance(each, Result))
+        make = assemble if rows > _LARGE else self._kept.assemble
+
+        def work() -> tuple[RenderedChart, ...]:
+            return tuple(
+                render_chart(chart, planned, answers, plan, make)
+                for chart, planned in zip(charts, plan.charts, strict=True)
+            )
+
+        return await asyncio.to_thread(work) if rows > _LARGE else work()
+
     def _note(
         self, narrowed: Narrowed, dashboard: Dashboard, grant: Grant, purpose: Purpose
     ) -> None:
@@ -329,51 +353,3 @@ def _wanted(dashboard: Dashboard, charts: Sequence[str] | None) -> tuple[Chart, 
                 f"{', '.join(known)}"
             )
     return tuple(known[named] for named in dict.fromkeys(charts))
-
-
-def _rendered(
-    chart: Chart,
-    planned: ChartPlan | WarmcubeError,
-    answers: Sequence[Result | WarmcubeError],
-    plan: Plan,
-) -> RenderedChart:
-    base = RenderedChart(
-        id=chart.id,
-        title=chart.title,
-        type=chart.type,
-        description=chart.description,
-        format=chart.format,
-        is_percent=chart.is_percent,
-        drill=chart.drill,
-        width=chart.width,
-        height=chart.height,
-    )
-    if isinstance(planned, WarmcubeError):
-        return replace(base, error=planned)
-    started = time.perf_counter()
-    results: dict[int, Result] = {}
-    for place in planned.places:
-        answer = answers[place]
-        if isinstance(answer, WarmcubeError):
-            return replace(base, error=answer)
-        results[place] = answer
-    try:
-        found = assemble(planned, {place: each.table for place, each in results.items()})
-    except WarmcubeError as error:
-        return replace(base, error=error)
-    took = (time.perf_counter() - started) * 1000
-    took += sum(each.meta.timings.get("evaluate", 0.0) for each in results.values())
-    labels = planned.labels
-    return replace(
-        base,
-        column=None if labels is None else labels.column,
-        column_type=None if labels is None else type_word(labels.type),
-        dates=planned.dates,
-        compared=planned.compared,
-        facets=found.facets,
-        change=found.change,
-        progress=found.progress,
-        hidden=found.hidden,
-        notes=found.notes,
-        meta=meta_of(plan, results, took),
-    )

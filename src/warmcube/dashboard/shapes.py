@@ -23,6 +23,7 @@ __all__ = [
     "Either",
     "Fields",
     "Flag",
+    "Form",
     "Items",
     "Key",
     "Named",
@@ -52,6 +53,10 @@ class Shape(Protocol):
 
     def schema(self) -> Schema:
         """The same as JSON Schema."""
+
+
+class Form(Shape, Protocol):
+    """A shape that is one of several."""
 
     def takes(self, value: Any) -> bool:
         """Whether the value is of this kind at all, so that messages speak of this shape."""
@@ -139,9 +144,6 @@ class Whole:
     def schema(self) -> Schema:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
-    def takes(self, value: Any) -> bool:
-        return _is_number(value)
-
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -178,9 +180,6 @@ class Key:
 
     def schema(self) -> Schema:
         return {"type": ["string", "integer"], "minLength": 1, "maxLength": 1000}
-
-    def takes(self, value: Any) -> bool:
-        return isinstance(value, str) or _is_number(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +222,6 @@ class Day:
 
     def schema(self) -> Schema:
         return {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}
-
-    def takes(self, value: Any) -> bool:
-        return isinstance(value, str | date)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,9 +279,6 @@ class Named:
             "additionalProperties": self.of.schema(),
             "maxProperties": self.most,
         }
-
-    def takes(self, value: Any) -> bool:
-        return isinstance(value, dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,7 +341,7 @@ class Table:
 class Either:
     """One of several forms; `make` brings the short ones into the long one."""
 
-    of: Sequence[Shape]
+    of: Sequence[Form]
     expected: str
     make: Callable[[Any], Any] = field(default=lambda value: value)
 
@@ -361,9 +354,6 @@ class Either:
 
     def schema(self) -> Schema:
         return {"anyOf": [shape.schema() for shape in self.of]}
-
-    def takes(self, value: Any) -> bool:
-        return any(shape.takes(value) for shape in self.of)
 
 
 def _wrong(at: Place, value: Any, expected: str) -> Any:

@@ -63,8 +63,6 @@ def _yaml(text: str) -> Any:
         raise Unreadable(f"isn't valid YAML: {' '.join(str(error).split())}") from None
     except (ValueError, ArithmeticError) as error:
         raise Unreadable(f"holds a value that can't be read: {error}") from None
-    except RecursionError:
-        raise Unreadable("is nested too deeply to be read") from None
 
 
 def _said(error: yaml.MarkedYAMLError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -38,10 +37,6 @@ class Trouble:
         value = "" if self.value is None else f" = {self.value}"
         place = f"{self.place}{chart}{value}: " if self.place else ""
         return f"{self.file}: {place}{self.what}"
-
-    def as_dict(self) -> dict[str, str | None]:
-        """The same for JSON."""
-        return dataclasses.asdict(self)
 
 
 class Troubles:

@@ -215,8 +215,8 @@ class ManyAnswerer(Answerer):
         self._count_each(judgements, live, b"hit")
         of_snapshot = live
 
-        async def answer(request: ReadRequest, judged: Judged) -> Answered:
-            reading = readings[_sameness(judged)]
+        async def answer(number: int, judged: Judged) -> Answered:
+            request, reading = requests[number], readings[number]
             if isinstance(reading, Resident):
                 return self._from_resident(request, judged, reading, of_snapshot)
             return await self._from_store(request, judged, reading, of_snapshot)
@@ -232,20 +232,24 @@ class ManyAnswerer(Answerer):
 
     async def _read_many(
         self, requests: Sequence[ReadRequest], live: LiveSnapshot
-    ) -> tuple[list[_Judgement], dict[Hashable, Reading | Resident]]:
+    ) -> tuple[list[_Judgement], dict[int, Reading | Resident]]:
         """Judge all, and read what those that are allowed need and that isn't kept, once each.
 
         What is kept is of the same snapshot as what is read: its trip looks at the pointer.
+
+        Returns:
+            the judgements, and what those are answered from that are the first of their kind.
         """
         datasource = requests[0].datasource
         judgements = self._judge_many(requests, live.manifest.schema)
-        distinct = {_sameness(each): each for each in judgements if isinstance(each, Judged)}
-        readings: dict[Hashable, Reading | Resident] = {}
-        for key, each in distinct.items():
-            resident = self.residents.get(resident_key(each, live))
-            if resident is not None:
-                readings[key] = resident
-        missing = {key: each for key, each in distinct.items() if key not in readings}
+        readings: dict[int, Reading | Resident] = {}
+        missing: dict[int, Judged] = {}
+        for number, judged in _first_of_kind(judgements).items():
+            resident = self.residents.get(resident_key(judged, live))
+            if resident is None:
+                missing[number] = judged
+            else:
+                readings[number] = resident
         if missing:
             asked = self._snapshots.now()
             readings |= await self._read_missing(missing, datasource, live)
@@ -255,18 +259,18 @@ class ManyAnswerer(Answerer):
         return judgements, readings
 
     async def _read_missing(
-        self, missing: Mapping[Hashable, Judged], datasource: Datasource, live: LiveSnapshot
-    ) -> dict[Hashable, Reading]:
+        self, missing: Mapping[int, Judged], datasource: Datasource, live: LiveSnapshot
+    ) -> dict[int, Reading]:
         """What some reads need: rows all together, and each list by itself."""
-        readings: dict[Hashable, Reading] = {}
-        of_rows = {k: each for k, each in missing.items() if each.prepared.extent is Extent.ROWS}
+        readings: dict[int, Reading] = {}
+        of_rows = {n: each for n, each in missing.items() if each.prepared.extent is Extent.ROWS}
         if of_rows:
             needs = [_need(each) for each in of_rows.values()]
             found = await self._reader.read_together(datasource, live, needs)
             readings |= zip(of_rows, found, strict=True)
-        for key, each in missing.items():
-            if key not in of_rows:
-                readings[key] = await self._read_extent(each, datasource, live)
+        for number, each in missing.items():
+            if number not in of_rows:
+                readings[number] = await self._read_extent(each, datasource, live)
         return readings
 
     def _judge_many(self, requests: Sequence[ReadRequest], schema: Schema) -> list[_Judgement]:
@@ -298,9 +302,9 @@ class ManyAnswerer(Answerer):
                     if not remaining:
                         raise
 
-        async def answer(request: ReadRequest, judged: Judged) -> Answered:
+        async def answer(number: int, judged: Judged) -> Answered:
             table = rows[_slice_of(judged)]
-            return await self._by_database(request, judged, table, read, unavailable)
+            return await self._by_database(requests[number], judged, table, read, unavailable)
 
         return await _each_once(requests, judgements, answer)
 
@@ -345,30 +349,39 @@ async def _fetch_slices(
     return found
 
 
+def _first_of_kind(judgements: Sequence[_Judgement]) -> dict[int, Judged]:
+    """Those that are allowed, without those whose answer is that of one before; by their places."""
+    found: dict[Hashable, tuple[int, Judged]] = {}
+    for number, judged in enumerate(judgements):
+        if isinstance(judged, Judged):
+            found.setdefault(_sameness(judged), (number, judged))
+    return dict(found.values())
+
+
 async def _each_once(
     requests: Sequence[ReadRequest],
     judgements: Sequence[_Judgement],
-    answer: Callable[[ReadRequest, Judged], Awaitable[Answered]],
+    answer: Callable[[int, Judged], Awaitable[Answered]],
 ) -> list[Outcome]:
-    """What each comes to; equal ones are evaluated once."""
+    """What each comes to; equal ones are evaluated once, by the first one's place."""
     known: dict[Hashable, Outcome] = {}
     found: list[Outcome] = []
-    for request, judged in zip(requests, judgements, strict=True):
+    for number, judged in enumerate(judgements):
         if not isinstance(judged, Judged):
             found.append(judged)
             continue
         key = _sameness(judged)
-        if key not in known:
+        same = known.get(key)
+        if same is None:
             try:
-                known[key] = await answer(request, judged)
+                same = await answer(number, judged)
             except WarmcubeError as error:
-                known[key] = error
+                same = error
+            known[key] = same
             await asyncio.sleep(0)  # others may go on in between
-        same = known[key]
-        if isinstance(same, Answered):
-            first = same.result
-            result = Result(first.table, first.meta, first.explanation, judged)
-            same = Answered(request, same.schema, judged, result)
+        elif isinstance(same, Answered):
+            own = same.result.asked_as(judged)
+            same = Answered(requests[number], same.schema, judged, own)
         found.append(same)
     return found
 

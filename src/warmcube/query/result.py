@@ -107,6 +107,14 @@ class Result:
         """
         return encode() if self._resident is None else self._resident.encoded(form, encode)
 
+    def asked_as(self, judged: Judged) -> Result:
+        """The same answer to the same question in other words.
+
+        Args:
+            judged: that question, and the rows that it may have: the same ones.
+        """
+        return Result(self._table, self.meta, self.explanation, judged, self._resident)
+
     def rows(self) -> list[dict[str, Any]]:
         """One dict per row; see `warmcube.query.pythonform.python_values` for the types."""
         names = self.columns

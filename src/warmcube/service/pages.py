@@ -59,6 +59,7 @@ _TITLES: Final = {
     503: "Out of reach just now",
 }
 _OTHER_TITLE: Final = "That didn't work"
+_NOTHING_TITLE: Final = "Nothing is open to you yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +144,16 @@ class Site:
     def error_page(self, request: Request, problem: Problem) -> Response:
         """A problem in the shell of all pages, in words for people."""
         viewer: Viewer | None = getattr(request.state, "viewer", None)
+        title = _TITLES.get(problem.status, _OTHER_TITLE)
+        if problem.status == 403 and viewer is not None and not viewer.is_known:
+            title = _NOTHING_TITLE
         response = self.page(
             request,
             "error.html",
             viewer,
             status=problem.status,
-            title=_TITLES.get(problem.status, _OTHER_TITLE),
-            detail=problem.detail,
+            title=title,
+            detail=_sentence(problem.detail),
             problem_status=problem.status,
         )
         response.headers.update(problem.headers)
@@ -213,6 +217,12 @@ def page_route(site: Site) -> type[APIRoute]:
             return handle_with_pages
 
     return PageRoute
+
+
+def _sentence(text: str) -> str:
+    """A message of the service's, which begins in lower case and ends without a full stop."""
+    first = text[:1].upper() + text[1:]
+    return first if first.endswith((".", "!", "?")) else f"{first}."
 
 
 def _theme(request: Request) -> str | None:

@@ -17,6 +17,8 @@ from tests.support.apart import served, token_of
 
 from warmcube.access.survey import build_directory
 from warmcube.config import load
+from warmcube.dashboard.parse import parse
+from warmcube.dashboard.text import read_text
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -60,11 +62,22 @@ def test_every_toml_block_is_valid(text: str, tmp_path: Path) -> None:
     if name == "access.toml":
         assert build_directory(tomllib.loads(text), version="1").users
         return
+    if name.startswith("dashboards/"):
+        assert parse(read_text(text.encode(), ".toml"), name).troubles == ()
+        return
     assert name == "warmcube.toml"
     file = tmp_path / name
     file.write_text(text if "[[datasources]]" in text else text + REST, encoding="utf-8")
     settings = load(file, {"WARMCUBE_STORE__MAC_KEY": "k" * 32})
     assert settings.datasources
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_every_dashboard_in_yaml_is_valid(text: str) -> None:
+    """Where the first line says that it is one."""
+    name = text.partition("\n")[0].removeprefix("# ")
+    if name.startswith("dashboards/"):
+        assert parse(read_text(text.encode(), ".yaml"), name).troubles == ()
 
 
 @pytest.fixture

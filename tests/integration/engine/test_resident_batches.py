@@ -1,28 +1,40 @@
-"""Batches of what is kept: the same rows for the same rights, all of one snapshot."""
+"""Answers that a process keeps, in batches: used, filled, of one snapshot, and nobody else's."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.audit import read_lines
-from tests.support.caches import ACCESS, TABLE, execute, make_cache, select
+import redis.asyncio as redis
+from tests.support.caches import ACCESS, NOTHING_KEPT, TABLE, execute, make_cache, select
 from tests.support.recording import RecordingStore
 
-from warmcube import AnalyticsCache, Query
+from warmcube import AccessDenied, AnalyticsCache, Query, WarmcubeError
+from warmcube.audit.trail import Trail
+from warmcube.query import jsonform
+from warmcube.query.jsonform import columns_json
 from warmcube.query.result import Result
 
-CHARGES: dict[str, Any] = {"datasource": 1, "measure": "Charges", "frequency": "Monthly"}
-BY_PRACTICE: dict[str, Any] = {"group_by": ["practice_uid"], "aggregate": "sum"}
-COUNT: dict[str, Any] = {"aggregate": "count"}
+CHARGES: dict[str, Any] = {
+    "datasource": 1,
+    "measure": "Charges",
+    "frequency": "Monthly",
+    "group_by": ["date_index"],
+    "aggregate": "sum",
+}
 VISIBLE = {
     "root": "TRUE",
     "north": "practice_uid IN (101, 102, 103)",
     "provider": "practice_uid IN (101, 102, 103) AND provider_uid = 3",
     "nobody": "FALSE",
 }
+Figures = dict[Any, str]
 
 
 @pytest.fixture
@@ -34,7 +46,7 @@ def facts(postgres_module_db: str) -> str:
 
 @pytest.fixture
 async def cache(tmp_path: Path, redis_url: str, facts: str) -> AsyncIterator[AnalyticsCache]:
-    """A warm cache that keeps answers."""
+    """A warm cache."""
     async with make_cache(tmp_path, redis_url, facts) as made:
         await made.warm(1)
         yield made
@@ -49,88 +61,133 @@ def recorded(cache: AnalyticsCache) -> RecordingStore:
     return store
 
 
-async def ask(cache: AnalyticsCache, user: str, *queries: dict[str, Any]) -> list[Result]:
-    """Answers to all, each of which there has to be."""
-    found = await cache.query_many(
+async def outcomes(
+    cache: AnalyticsCache, user: str, *queries: dict[str, Any]
+) -> list[Result | WarmcubeError]:
+    """What a user is answered to all."""
+    return await cache.query_many(
         [Query(**(CHARGES | query)) for query in queries], await cache.authorize(user)
     )
-    assert [each for each in found if not isinstance(each, Result)] == []
-    return [each for each in found if isinstance(each, Result)]
 
 
-def sums(results: list[Result]) -> dict[Any, str]:
-    """What the first answer says of each practice."""
-    return {row["practice_uid"]: str(row["sum"]) for row in results[0].rows()}
+async def ask(cache: AnalyticsCache, user: str, *queries: dict[str, Any]) -> list[Result]:
+    """Answers to all, each of which there has to be."""
+    found = [each for each in await outcomes(cache, user, *queries) if isinstance(each, Result)]
+    assert len(found) == len(queries)
+    return found
 
 
-def expected(url: str, where: str) -> dict[Any, str]:
-    """What SQL says of each practice."""
+def origins(answers: list[Result]) -> list[str]:
+    """Where answers came from."""
+    return [each.meta.origin for each in answers]
+
+
+def told(result: Result) -> Figures:
+    """What an answer sums up by date."""
+    return {row["date_index"]: str(row["sum"]) for row in result.rows()}
+
+
+def sums(url: str, where: str) -> Figures:
+    """What SQL sums up by date."""
     rows = select(
         url,
-        "SELECT practice_uid, sum(measure_value)::text FROM ih.facts "
-        f"WHERE measure = 'Charges' AND frequency = 'Monthly' AND ({where}) GROUP BY 1",
+        "SELECT date_index, sum(measure_value)::text FROM ih.facts WHERE measure = 'Charges' "
+        f"AND frequency = 'Monthly' AND {where} GROUP BY 1",
     )
-    return {practice: str(total) for practice, total in rows}
+    return {row[0]: str(row[1]) for row in rows}
+
+
+def practices_fetched(store: RecordingStore) -> set[bytes]:
+    """Whose entries were asked for."""
+    return {
+        word.rsplit(b":p:", 1)[1].split(b":")[0]
+        for command in store.commands
+        if command[0] == b"MGET"
+        for word in command[1:]
+        if isinstance(word, bytes)
+    }
 
 
 async def test_a_repeated_batch_is_answered_without_the_store(
     cache: AnalyticsCache, recorded: RecordingStore, facts: str
 ) -> None:
-    """With the same rows, and without a trip while the pointer was looked at just now."""
-    first = await ask(cache, "north", BY_PRACTICE, COUNT)
-    trips = len(recorded.commands)
-    second = await ask(cache, "north", BY_PRACTICE, COUNT)
-    assert [each.meta.origin for each in first] == ["store", "store"]
-    assert [each.meta.origin for each in second] == ["resident", "resident"]
-    assert len(recorded.commands) == trips
-    assert sums(second) == sums(first) == expected(facts, VISIBLE["north"])
-    assert [each.meta.rows_fetched for each in second] == [91, 91]
+    """With the same figures of the same snapshot, and what they were made of; also one by one."""
+    charts: list[dict[str, Any]] = [{}, {"practices": [101]}, {"practices": ["101"]}]
+    first = await ask(cache, "north", *charts)
+    recorded.commands.clear()
+    second = await ask(cache, "north", *charts)
+    alone = await cache.query(Query(**CHARGES), await cache.authorize("north"))
+    assert recorded.commands == []
+    assert (origins(first), origins(second)) == (["store"] * 3, ["resident"] * 3)
+    assert alone.meta.origin == "resident"
+    for answers in (first, second):
+        own = sums(facts, "practice_uid = 101")
+        assert [told(each) for each in answers] == [sums(facts, VISIBLE["north"]), own, own]
+        assert [(m.meta.rows_fetched, m.meta.entries) for m in answers] == [
+            (91, 15),
+            (31, 5),
+            (31, 5),
+        ]
+    assert len({each.meta.snapshot for each in (*first, *second)}) == 1
 
 
-async def test_of_a_mixture_only_what_is_missing_is_read(
+async def test_only_what_is_missing_of_a_batch_is_read(
     cache: AnalyticsCache, recorded: RecordingStore, facts: str
 ) -> None:
-    """What a single query has left behind, or another batch, isn't read again."""
-    await cache.query(Query(**(CHARGES | BY_PRACTICE)), await cache.authorize("north"))
-    other = {"practices": [101], **COUNT}
+    """What was asked before, alone or in a batch, is kept; all is of one snapshot."""
+    await cache.query(Query(**CHARGES, practices=[101]), await cache.authorize("north"))
+    await ask(cache, "north", {"practices": [102]})
     recorded.commands.clear()
-    found = await ask(cache, "north", BY_PRACTICE, other)
-    assert [each.meta.origin for each in found] == ["resident", "store"]
-    assert found[0].meta.snapshot == found[1].meta.snapshot
-    assert sums(found) == expected(facts, VISIBLE["north"])
-    counted = select(
-        facts,
-        "SELECT count(measure_value) FROM ih.facts WHERE measure = 'Charges' "
-        "AND frequency = 'Monthly' AND practice_uid = 101",
-    )
-    assert [tuple(row.values()) for row in found[1].rows()] == counted
-    fetched = [each for each in recorded.commands if each[0] == b"MGET"]
-    keys = {word for each in fetched for word in each[1:] if isinstance(word, bytes)}
-    assert 0 < len(keys) <= 6  # 5 entries and the pointer, of 15 in the whole scope
+    practices = (101, 102, 103, 101)
+    answers = await ask(cache, "north", *({"practices": [each]} for each in practices))
+    assert origins(answers) == ["resident", "resident", "store", "resident"]
+    assert practices_fetched(recorded) == {b"103"}
+    assert [told(each) for each in answers] == [
+        sums(facts, f"practice_uid = {each}") for each in practices
+    ]
+    assert len({each.meta.snapshot for each in answers}) == 1
 
 
-async def test_each_user_has_their_own(cache: AnalyticsCache, facts: str) -> None:
-    """Whoever asks first, nobody gets what was kept for other rights."""
-    for _ in range(3):
-        for user, where in VISIBLE.items():
-            assert sums(await ask(cache, user, BY_PRACTICE, COUNT)) == expected(facts, where), user
+async def test_what_is_kept_of_a_batch_is_nobody_elses(cache: AnalyticsCache, facts: str) -> None:
+    """Users in any order, with questions in the same words: each is told their own rows' sums."""
+    chance = random.Random(11)
+    expected = {
+        (user, filtered): sums(facts, f"{visible} AND {filtered}")
+        for user, visible in VISIBLE.items()
+        for filtered in ("TRUE", "practice_uid = 101")
+    }
+    seen: Counter[str] = Counter()
+    for _ in range(60):
+        user = chance.choice(list(VISIBLE))
+        everything, own = await outcomes(cache, user, {}, {"practices": [101]})
+        assert isinstance(everything, Result)
+        assert told(everything) == expected[user, "TRUE"], user
+        if user == "nobody":
+            assert isinstance(own, AccessDenied)
+        else:
+            assert isinstance(own, Result)
+            assert told(own) == expected[user, "practice_uid = 101"], user
+        seen[everything.meta.origin] += 1
+    assert seen["store"] <= len(VISIBLE) < seen["resident"]
 
 
-async def test_another_snapshot_ends_all_of_it(cache: AnalyticsCache, facts: str) -> None:
-    """After a warm a batch is of the new rows alone, what was kept of it and what wasn't."""
-    await ask(cache, "north", BY_PRACTICE)
-    execute(facts, "UPDATE ih.facts SET measure_value = measure_value + 1")
-    await cache.warm(1)
-    found = await ask(cache, "north", BY_PRACTICE, COUNT)
-    assert {each.meta.origin for each in found} == {"store"}
-    assert len({each.meta.snapshot for each in found}) == 1
-    assert sums(found) == expected(facts, VISIBLE["north"])
+async def test_who_may_not_ask_is_denied_within_a_batch_of_kept_answers(
+    cache: AnalyticsCache, facts: str
+) -> None:
+    """Judgement comes first, of each question by itself."""
+    charts: list[dict[str, Any]] = [{"practices": [110]}, {"organization": "south"}, {}]
+    await ask(cache, "root", *charts)
+    await ask(cache, "north", {})
+    *denied, own = await outcomes(cache, "north", *charts)
+    assert [type(each) for each in denied] == [AccessDenied] * 2
+    assert isinstance(own, Result)
+    assert (own.meta.origin, told(own)) == ("resident", sums(facts, VISIBLE["north"]))
 
 
-async def test_another_process_s_snapshot_ends_it_too(
+async def test_what_is_kept_and_what_is_read_are_of_one_snapshot(
     tmp_path: Path, redis_url: str, facts: str
 ) -> None:
-    """At the pointer's age, all of a batch is of the new snapshot; before, all is of the old."""
+    """When another process has warmed, what is kept of the snapshot before doesn't mix in."""
     folder = tmp_path / "other"
     folder.mkdir()
     async with (
@@ -140,49 +197,197 @@ async def test_another_process_s_snapshot_ends_it_too(
         await cache.warm(1)
         now = [cache._parts.snapshots.now()]
         cache._parts.snapshots._clock = lambda: now[0]
-        old = await ask(cache, "north", BY_PRACTICE, COUNT)
+        (old,) = await ask(cache, "north", {"practices": [101]})
         execute(facts, "UPDATE ih.facts SET measure_value = measure_value + 1")
         await other.warm(1)
-        kept = await ask(cache, "north", BY_PRACTICE, COUNT)
-        assert {each.meta.origin for each in kept} == {"resident"}
-        assert sums(kept) == sums(old)
-        now[0] += 1
-        new = await ask(cache, "north", BY_PRACTICE, COUNT)
-        assert {each.meta.origin for each in new} == {"store"}
-        assert sums(new) == expected(facts, VISIBLE["north"]) != sums(old)
+        (kept,) = await ask(cache, "north", {"practices": [101]})  # the pointer isn't old yet
+        assert (kept.meta.origin, told(kept)) == ("resident", told(old))
+        answers = await ask(cache, "north", {"practices": [101]}, {"practices": [102]})
+        assert origins(answers) == ["store"] * 2
+        assert {each.meta.snapshot for each in answers} & {old.meta.snapshot} == set()
+        assert len({each.meta.snapshot for each in answers}) == 1
+        assert [told(each) for each in answers] == [
+            sums(facts, f"practice_uid = {each}") for each in (101, 102)
+        ]
 
 
-async def test_a_mixture_is_of_one_snapshot(tmp_path: Path, redis_url: str, facts: str) -> None:
-    """Where a part is kept and the rest is read, the reading finds out that the pointer moved."""
+async def test_a_kept_batch_holds_as_long_as_the_pointer(
+    tmp_path: Path, redis_url: str, facts: str
+) -> None:
+    """Then another process's invalidation counts, for all of it."""
     folder = tmp_path / "other"
     folder.mkdir()
+    charts: list[dict[str, Any]] = [{}, {"practices": [101]}]
     async with (
         make_cache(tmp_path, redis_url, facts) as cache,
         make_cache(folder, redis_url, facts) as other,
     ):
         await cache.warm(1)
-        old = await ask(cache, "north", BY_PRACTICE)
-        execute(facts, "UPDATE ih.facts SET measure_value = measure_value + 1")
-        await other.warm(1)
-        found = await ask(cache, "north", BY_PRACTICE, COUNT)
-        assert {each.meta.origin for each in found} == {"store"}
-        assert len({each.meta.snapshot for each in found}) == 1
-        assert sums(found) == expected(facts, VISIBLE["north"]) != sums(old)
+        now = [cache._parts.snapshots.now()]
+        cache._parts.snapshots._clock = lambda: now[0]
+        await ask(cache, "north", *charts)
+        await other.invalidate(1)
+        assert origins(await ask(cache, "north", *charts)) == ["resident"] * 2
+        now[0] += 1.0
+        gone = await ask(cache, "north", *charts)
+        assert origins(gone) == ["database"] * 2
+        assert len({each.meta.as_of for each in gone}) == 1
+        assert len(cache._parts.answerer.residents) == 0
 
 
-async def test_rights_that_move_move_the_answer(cache: AnalyticsCache, tmp_path: Path) -> None:
-    """What is kept for rights that somebody had isn't given to whom has them no more."""
-    assert set(sums(await ask(cache, "north", BY_PRACTICE))) == {101, 102, 103}
-    access = ACCESS.replace("practices = [101, 102]", "practices = [101]")
-    (tmp_path / "access.toml").write_text(access, encoding="utf-8")
-    assert set(sums(await ask(cache, "north", BY_PRACTICE))) == {101, 103}
+async def test_a_local_invalidation_ends_what_batches_keep_at_once(
+    cache: AnalyticsCache, facts: str
+) -> None:
+    """Nothing kept is served after it, and a warm's answers are kept anew."""
+    charts: list[dict[str, Any]] = [{}, {"practices": [101]}]
+    for _ in range(2):
+        await ask(cache, "north", *charts)
+    await cache.invalidate(1)
+    assert origins(await ask(cache, "north", *charts)) == ["database"] * 2
+    execute(facts, "UPDATE ih.facts SET measure_value = measure_value + 1")
+    await cache.warm(1)
+    for origin in ("store", "resident"):
+        answers = await ask(cache, "north", *charts)
+        assert origins(answers) == [origin] * 2
+        assert told(answers[0]) == sums(facts, VISIBLE["north"])
 
 
-async def test_each_has_its_line_in_the_audit(cache: AnalyticsCache, tmp_path: Path) -> None:
-    """An answer that was kept is audited like any other."""
-    await ask(cache, "north", BY_PRACTICE, COUNT)
-    await ask(cache, "north", BY_PRACTICE, COUNT)
+async def test_damage_to_what_is_missing_takes_all_to_one_transaction(
+    cache: AnalyticsCache, redis_url: str, facts: str
+) -> None:
+    """Also what is kept: answers of two pictures wouldn't add up."""
+    await ask(cache, "north", {"practices": [102]})
+    async with redis.Redis.from_url(redis_url) as client:
+        await client.delete(*await client.keys("cache:*Charges*Monthly*:p:101:prov:3"))
+    execute(facts, "UPDATE ih.facts SET measure_value = measure_value + 1")
+    answers = await ask(cache, "north", {"practices": [102]}, {"practices": [101]})
+    assert origins(answers) == ["database"] * 2
+    assert len({each.meta.as_of for each in answers}) == 1
+    assert [told(each) for each in answers] == [
+        sums(facts, f"practice_uid = {each}") for each in (102, 101)
+    ]
+
+
+async def test_a_mixed_batch_is_audited_and_counted_line_by_line(
+    cache: AnalyticsCache, tmp_path: Path
+) -> None:
+    """Each answer says where it came from, as if it were asked alone."""
+    await ask(cache, "north", {"practices": [101]})
+    await outcomes(cache, "north", {"practices": [101]}, {"practices": [102]}, {"practices": [110]})
+    await cache._parts.usage.flush()
+    stats = await cache.stats(1)
+    assert (stats.hits, stats.misses) == (3, 0)
     await cache._parts.trail.close()
-    written = (tmp_path / ".warmcube" / "audit.jsonl").read_bytes()
-    lines = [each for each in read_lines(written) if each["event"] == "granted"]
-    assert [each["origin"] for each in lines] == ["store", "store", "resident", "resident"]
+    lines = map(json.loads, (tmp_path / ".warmcube/audit.jsonl").read_text().splitlines())
+    found = [
+        (line["event"], line.get("origin"), line["practices"])
+        for line in lines
+        if line["event"] in ("granted", "blocked_filter")
+    ]
+    assert sorted(found, key=str) == [
+        ("blocked_filter", None, [110]),
+        ("granted", "resident", [101]),
+        ("granted", "store", [101]),
+        ("granted", "store", [102]),
+    ]
+
+
+async def test_rights_that_move_while_a_kept_batch_is_audited_move_it(
+    cache: AnalyticsCache, tmp_path: Path, facts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it is given under the rights in force when it is given."""
+    grant = await cache.authorize("north")
+    queries = [Query(**CHARGES), Query(**CHARGES, practices=[101])]
+    await cache.query_many(queries, grant)
+    record = Trail.record
+
+    async def meanwhile(trail: Trail, event: Any) -> None:
+        (tmp_path / "access.toml").write_text(
+            ACCESS.replace("practices = [101, 102]", "practices = [102]")
+        )
+        await cache._parts.authoriser.directory()
+        await record(trail, event)
+
+    monkeypatch.setattr(Trail, "record", meanwhile)
+    everything, lost = await cache.query_many(queries, grant)
+    assert isinstance(everything, Result)
+    assert told(everything) == sums(facts, "practice_uid IN (102, 103)")
+    assert isinstance(lost, AccessDenied)
+
+
+@pytest.mark.parametrize(
+    ("environment", "origin"),
+    [(NOTHING_KEPT, "store"), ({"CACHE_ENABLED": "false"}, "database")],
+)
+async def test_where_nothing_is_to_be_kept_every_batch_is_read(
+    tmp_path: Path, redis_url: str, facts: str, environment: dict[str, str], origin: str
+) -> None:
+    """Without a budget from the store, with the cache switched off from the database."""
+    async with make_cache(tmp_path, redis_url, facts, environment=environment) as cache:
+        await cache.warm(1)
+        for _ in range(2):
+            answers = await ask(cache, "north", {}, {"practices": [101]})
+            assert origins(answers) == [origin] * 2
+            assert told(answers[0]) == sums(facts, VISIBLE["north"])
+        assert len(cache._parts.answerer.residents) == 0
+
+
+async def test_a_body_of_a_batchs_answer_is_made_once(
+    cache: AnalyticsCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For equal questions, and when they are asked again; each other scope has its own."""
+    made: list[int] = []
+    write = jsonform._columns
+
+    def counted(table: Any, decimals: Any) -> bytes:
+        made.append(table.rows)
+        return write(table, decimals)
+
+    monkeypatch.setattr(jsonform, "_columns", counted)
+    charts: list[dict[str, Any]] = [{}, {}, {"practices": [101]}]
+    bodies = [[columns_json(each) for each in await ask(cache, "north", *charts)] for _ in range(2)]
+    assert bodies[0] == bodies[1]
+    assert bodies[0][0] == bodies[0][1] != bodies[0][2]
+    assert len(made) == 2
+
+
+async def test_batches_during_warms_are_of_one_snapshot_each(
+    tmp_path: Path, redis_url: str, facts: str
+) -> None:
+    """Eight at a time, with questions that are kept and others, while another process warms."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    environment = {"WARMCUBE_CACHE__MAX_POINTER_AGE": "0.01"}
+    wheres = {None: "TRUE", 101: "practice_uid = 101", 102: "practice_uid = 102"}
+    async with (
+        make_cache(tmp_path, redis_url, facts, environment=environment) as cache,
+        make_cache(folder, redis_url, facts) as other,
+    ):
+        await cache.warm(1)
+        (first,) = await ask(cache, "root", {})
+        pictures = {first.meta.snapshot: {key: sums(facts, w) for key, w in wheres.items()}}
+        batches: list[tuple[list[int | None], list[Result]]] = []
+        is_over = asyncio.Event()
+        chance = random.Random(3)
+
+        async def read() -> None:
+            while not is_over.is_set():
+                keys = chance.sample(list(wheres), 2)
+                charts = [{} if key is None else {"practices": [key]} for key in keys]
+                batches.append((keys, await ask(cache, "root", *charts)))
+                await asyncio.sleep(0)
+
+        readers = [asyncio.create_task(read()) for _ in range(8)]
+        for _ in range(4):
+            execute(facts, "UPDATE ih.facts SET measure_value = measure_value + 1")
+            report = await other.warm(1)
+            pictures[report.snapshot] = {key: sums(facts, w) for key, w in wheres.items()}
+            while not batches or batches[-1][1][0].meta.snapshot != report.snapshot:  # noqa: ASYNC110 - others append
+                await asyncio.sleep(0.001)
+        is_over.set()
+        await asyncio.gather(*readers)
+    assert {each.meta.snapshot for _, answers in batches for each in answers} == set(pictures)
+    for keys, answers in batches:
+        assert len({each.meta.snapshot for each in answers}) == 1
+        picture = pictures[answers[0].meta.snapshot]
+        assert [told(each) for each in answers] == [picture[key] for key in keys]

@@ -234,3 +234,37 @@ async def test_any_mixture_is_within_what_is_fixed(client: httpx.AsyncClient, fa
             )
             assert await shown(client, token, asked) == expected, (fixed, asked)
     assert answers > 40
+
+
+@pytest.mark.parametrize(("changes", "status"), [(1, 200), (9, 403)])
+async def test_rights_that_change_while_it_is_drawn(
+    opened: tuple[httpx.AsyncClient, FastAPI],
+    change: Change,
+    monkeypatch: pytest.MonkeyPatch,
+    facts: str,
+    changes: int,
+    status: int,
+) -> None:
+    """What was drawn under others isn't shown; where they never rest, nothing is."""
+    client, app = opened
+    made = await mint(client, filters=YEAR)
+    service = app.state.service
+    draw, drawn = service.renderer.render, 0
+
+    async def draw_and_change(*arguments: Any, **named: Any) -> Any:
+        nonlocal drawn
+        rendered = await draw(*arguments, **named)
+        if drawn < changes:
+            change(f"practices = [{104 + drawn}, 102]", f"practices = [{105 + drawn}, 102]")
+            await service.cache.authorize("root")  # looks for news
+        drawn += 1
+        return rendered
+
+    change("practices = [101, 102]", "practices = [104, 102]")
+    await service.cache.authorize("root")
+    monkeypatch.setattr(service.renderer, "render", draw_and_change)
+    answered = await look(client, made["token"])
+    assert answered.status_code == status, answered.text
+    assert drawn == (2 if status == 200 else 3)
+    if status == 200:
+        assert await shown(client, made["token"]) == sums(facts, NORTH.replace("101", "105"))

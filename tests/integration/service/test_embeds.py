@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 from fastapi import FastAPI
 from tests.support.embeds import (
@@ -97,6 +98,27 @@ async def test_an_embed_is_told_once(client: httpx.AsyncClient) -> None:
         "expires_at": made["expires_at"],
     }
     assert made["token"] not in listed.text
+
+
+async def test_answers_are_as_the_document_says(client: httpx.AsyncClient) -> None:
+    """Of minting, of the list and of a look."""
+    document = (await client.get("/api/openapi.json")).json()
+    made = await mint(client, filters={**YEAR, "where": {"note": [None]}}, seconds=60)
+    listed = await client.get("/api/embeds", headers=as_user("ana"))
+    looked = await look(client, made["token"])
+    for path, method, status, answer in (
+        ("/api/dashboards/{dashboard}/embed", "post", "201", made),
+        ("/api/embeds", "get", "200", listed.json()),
+        ("/api/embed/{dashboard}/render", "post", "200", looked.json()),
+    ):
+        described = document["paths"][path][method]["responses"][status]
+        jsonschema.validate(answer, described["content"]["application/json"]["schema"])
+    assert looked.json()["filters"] == {
+        **dict.fromkeys(("preset", "organization", "practices", "providers", "time_zone")),
+        **YEAR,
+        "where": {},
+    }
+    assert {chart["drill"]["dashboard"] for chart in looked.json()["charts"]} == {None}
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 3601, 1.5, "60", True, 10**30])

@@ -23,10 +23,13 @@ from schemathesis.checks import (
 from schemathesis.generation import GenerationMode
 from tests.integration.service.conftest import ACCESS, PRACTICES
 from tests.support.caches import make_cache
+from tests.support.dashboards import SAMPLE
+from tests.support.embeds import EMBED, EMBED_SECRET
 from tests.support.leaks import LeakScan
 from tests.support.services import as_user, identify_by_name
 from tests.support.serving import serving
 
+from warmcube.dashboard.render import GivenDashboards
 from warmcube.service.app import create_app
 
 CHECKS = [
@@ -51,14 +54,17 @@ settings.register_profile(
 def url(tmp_path_factory: pytest.TempPathFactory, redis_server: Any, facts: str) -> Iterator[str]:
     """A warm service behind a socket."""
     folder: Path = tmp_path_factory.mktemp("described")
-    made = make_cache(folder, redis_server.url, facts, access=ACCESS)
+    (folder / "embed.key").write_bytes(EMBED_SECRET)
+    (folder / "embed.key").chmod(0o600)
+    made = make_cache(folder, redis_server.url, facts, access=ACCESS, more=EMBED)
 
     async def warm() -> None:
         async with made as cache:
             await cache.warm(1)
 
     asyncio.run(warm())
-    with serving(create_app(made.settings, identify_by_name)) as url:
+    dashboards = GivenDashboards(SAMPLE)
+    with serving(create_app(made.settings, identify_by_name, dashboards=dashboards)) as url:
         yield url
 
 

@@ -192,6 +192,8 @@ def test_a_table_that_lacks_roles() -> None:
         table="t",
         roles=Roles(measure=None, frequency=None, date=None, value=None),
     )
+    counted = {"measure": None, "series": [{"name": "Rows", "aggregate": "count"}]}
+    assert said({"frequency": None, **counted}, bare) == []
     assert said({"dates": "today", "compare": "previous_period"}, bare) == [
         "charts[0].dates: the data source has no date column; leave it out",
         "charts[0].compare: the data source has no date column; leave it out",

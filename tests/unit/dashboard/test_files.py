@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -88,6 +89,14 @@ async def test_it_looks_at_most_once_a_second(shelf: Shelf) -> None:
     assert (await shelf.library.current())["a"].title == "2"
 
 
+async def test_whoever_asks_while_somebody_looks_gets_what_is_found(shelf: Shelf) -> None:
+    """Also at the very first look, however many ask at once."""
+    shelf.write("a.toml", title="A")
+    found = await asyncio.gather(*(shelf.library.current() for _ in range(50)))
+    assert [list(each) for each in found] == [["a"]] * 50
+    assert len({id(each["a"]) for each in found}) == 1
+
+
 async def test_every_half_of_a_file_leaves_the_last_good_one(shelf: Shelf) -> None:
     """Wherever the writing of a file stops, the dashboard stays, until it is whole again."""
     shelf.write("a.toml", title="before")
@@ -115,6 +124,18 @@ async def test_a_trouble_is_told_once_as_long_as_it_lasts(shelf: Shelf) -> None:
     shelf.write("a.toml", "id = ")
     assert await shelf.titles() == {"a": "T"}
     assert shelf.told == [said, said]
+
+
+async def test_a_file_full_of_troubles_does_not_fill_the_log(shelf: Shelf) -> None:
+    """Twenty are told, and how many more there are; all can be read."""
+    fields = "".join(f"field{number} = 1\n" for number in range(30))
+    shelf.write("a.toml", fields + GOOD.format(id="a", title="A"))
+    await shelf.titles()
+    assert len(shelf.troubles) == 30
+    assert shelf.told == [
+        *shelf.troubles[:20],
+        (f"{shelf.folder}: 10 more troubles with dashboards; see `warmcube dashboard check`"),
+    ]
 
 
 async def test_a_change_that_keeps_size_and_time_is_seen_while_it_is_new(shelf: Shelf) -> None:

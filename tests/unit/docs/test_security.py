@@ -8,6 +8,8 @@ from pathlib import Path
 from tests.support.security_table import HEADERS, LIMITS, ROLES, TABLE, Asked
 from tests.support.tokens import bad_credentials
 
+from warmcube.web.policy import content_security_policy
+
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = DOCS / "reference/security.md"
 
@@ -51,6 +53,12 @@ def test_the_page_has_every_header() -> None:
         "Cache-Control",
         "X-Request-ID",
     ]
+
+
+def test_the_page_has_the_policy_of_pages() -> None:
+    """Word for word."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"\n```\n{content_security_policy()}\n```\n" in page
 
 
 def test_the_page_has_every_limit_of_a_request() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from warmcube.authn.embed_token import LONGEST_LIFE
+from warmcube.service.documents.dashboards import FILTERS, RENDER
 from warmcube.service.documents.shapes import (
     Schema,
     body_of,
@@ -12,6 +13,7 @@ from warmcube.service.documents.shapes import (
     json_answer,
     list_of,
     operation,
+    or_null,
     parameter,
     schema_object,
 )
@@ -20,10 +22,6 @@ __all__ = ["EMBEDS", "MINT", "RENDER_EMBEDDED", "REVOKE"]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _INSTANT: Final[Schema] = {"type": "string", "format": "date-time"}
-_FILTERS: Final[Schema] = {
-    "type": ["object", "null"],
-    "description": "as those of a dashboard's render",
-}
 
 MINT: Final = operation(
     "Make a token that shows a dashboard in another site",
@@ -37,7 +35,7 @@ MINT: Final = operation(
     more=body_of(
         schema_object(
             {
-                "filters": {**_FILTERS, "description": "that its viewers can't leave"},
+                "filters": {**or_null(FILTERS), "description": "that its viewers can't leave"},
                 "seconds": {
                     "type": ["integer", "null"],
                     "minimum": 1,
@@ -62,7 +60,7 @@ EMBEDS: Final = operation(
                     id=_TEXT,
                     user={**_TEXT, "description": "who made it"},
                     dashboard=_TEXT,
-                    filters=_FILTERS,
+                    filters=FILTERS,
                     issued_at=_INSTANT,
                     expires_at=_INSTANT,
                 )
@@ -92,10 +90,13 @@ _EMBED_TOKEN: Final[dict[str, Any]] = {"security": [{"embed": []}]}
 
 RENDER_EMBEDDED: Final = operation(
     "The figures of an embedded dashboard",
-    answers=json_answer(
-        "As those of a render, without its filters and where its charts lead to.",
-        {"type": "object"},
-    ),
+    answers={
+        200: {
+            **RENDER["responses"][200],
+            "description": "As those of a render; of the filters only the dates are told, and no "
+            "chart leads anywhere.",
+        }
+    },
     problems_of=(400, 401, 403, 413, 415, 422, 503),
     more={
         **_EMBED_TOKEN,
@@ -103,7 +104,7 @@ RENDER_EMBEDDED: Final = operation(
             schema_object(
                 {
                     "filters": {
-                        **_FILTERS,
+                        **or_null(FILTERS),
                         "description": "that narrow what is fixed further; what is fixed can't be "
                         "asked for otherwise",
                     },

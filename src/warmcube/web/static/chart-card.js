@@ -63,17 +63,25 @@ export class ChartCard {
     this.switch.hidden = !hasTable;
     if (!hasTable && this.isTable) this.toggle(false);
     this.sayToggle();
-    this.fillTable(hasTable || (!chart.error && !isPlot(chart) && chart.type !== "table"));
     this.fillNotes();
+    this.tabled = null;
+    if (this.isTable) this.fill();
   }
 
-  fillTable(isWanted) {
-    if (!isWanted) {
-      this.table.replaceChildren();
-      return;
-    }
+  /** Whether any of it can be seen without scrolling. */
+  isInSight() {
+    const { top, bottom } = this.card.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  }
+
+  /** Have the table of the figures that are shown: there is no hurry while nobody sees it. */
+  fill() {
+    const { chart } = this;
+    if (!chart || this.tabled === chart) return;
+    this.tabled = chart;
+    const isWanted = !chart.error && chart.type !== "table" && (this.view.isPlotted || !isPlot(chart));
     // Its buttons are only there for those who see them.
-    this.table.replaceChildren(tableOf(this.chart, this.isTable ? this.pick : null));
+    this.table.replaceChildren(...(isWanted ? [tableOf(chart, this.isTable ? this.pick : null)] : []));
   }
 
   fillNotes() {
@@ -99,7 +107,8 @@ export class ChartCard {
       for (const name of ["tabindex", "role", "aria-label"]) this.table.removeAttribute(name);
       this.view.draw();
     }
-    if (this.chart) this.fillTable(true);
+    this.tabled = null;
+    this.fill();
     this.sayToggle();
   }
 

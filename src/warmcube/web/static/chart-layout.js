@@ -265,6 +265,18 @@ function namesBelow(chart, view) {
   return { foot: Math.round(Math.min(longest, most) * 4.3 + 26), slant: -38, most, each: 20 };
 }
 
+/** A line through all that is told of at once. */
+function guide({ palette }) {
+  return {
+    showspikes: true,
+    spikemode: "across",
+    spikesnap: "hovered data",
+    spikethickness: 1,
+    spikedash: "solid",
+    spikecolor: palette.axis,
+  };
+}
+
 /** The names of some positions, in order. */
 function textsOf(chart, facet, places, most) {
   const unit = grainOf(chart);
@@ -285,6 +297,7 @@ function labelAxis(chart, facet, { view, wide, names, along }) {
     ticks: "",
     ticklabelstandoff: 4,
     automargin: false,
+    ...(hoverMode(chart, view.looks) === "x" ? guide(view) : {}),
   };
   if (hasCalendar(chart)) return { ...shared, ...calendar(chart, facet, wide) };
   const total = facet.labels.length;

@@ -16,7 +16,7 @@ const MOST = 16;
 export function entries(chart, view) {
   if (isRound(chart)) {
     const longest = chart.facets.reduce((one, other) => (other.labels.length > one.labels.length ? other : one));
-    return coloured(longest, view.palette).map((slice) => ({
+    return coloured(chart, longest, view.palette).map((slice) => ({
       id: slice.id,
       text: slice.text,
       colour: slice.colour,

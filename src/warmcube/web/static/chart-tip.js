@@ -1,8 +1,8 @@
 // What hovers beside the pointer: the exact figures of one position, as plain elements.
 
 import { element } from "./dom.js";
-import { formatted, NOTHING, percent } from "./format.js";
-import { dayText, isDay } from "./format.js";
+import { dayText, formatted, isDay, NOTHING, percent } from "./format.js";
+import { coloured } from "./chart-traces.js";
 import { drawn, grainOf, isRound, isTemporal, labelText } from "./chart-model.js";
 
 const MOST = 9;
@@ -12,9 +12,9 @@ const MOST = 9;
  *
  * @param {object} chart rendered
  * @param {{facet: number, place: number, series: object | null}} mark
- * @param {{looks: Map, hidden: Set<string>}} view
- * @returns {{title: string, lines: {name: string, text: string, colour: string, isCompared: boolean,
- *   isMarked: boolean}[], rest: number}}
+ * @param {{looks: Map, palette: object, hidden: Set<string>}} view
+ * @returns {{title: string, lines: {name: string, text: string, colour: string, mark: string,
+ *   isCompared: boolean, isMarked: boolean}[], rest: number}}
  */
 export function told(chart, mark, view) {
   const facet = chart.facets[mark.facet];
@@ -22,11 +22,14 @@ export function told(chart, mark, view) {
   const unit = grainOf(chart);
   const titles = [facet.title, chart.column ? labelText(label, chart, true, unit) : null];
   const shown = facet.series.filter((series) => !view.hidden.has(series.id));
+  const slices = isRound(chart) ? coloured(chart, facet, view.palette) : [];
+  const sliceOf = (series) => slices.find((each) => each.place === mark.place && each.series === series);
   const lines = shown.map((series) => ({
     name: nameOf(chart, series, mark.place, unit),
     text: formatted(series.values[mark.place], series.format) + share(chart, shown, series, mark.place),
     size: Math.abs(drawn(series.values[mark.place]) ?? 0),
-    colour: view.looks.get(series.id).colour,
+    colour: sliceOf(series)?.colour ?? view.looks.get(series.id).colour,
+    mark: isRound(chart) ? "bar" : view.looks.get(series.id).mark,
     isCompared: series.kind === "comparison",
     isMarked: shown.length > 1 && mark.series?.id === series.id,
   }));
@@ -81,7 +84,7 @@ export class Tip {
    */
   show(what, x, y) {
     const rows = what.lines.map((line) => {
-      const swatch = element(line.isCompared ? "span.swatch.compared" : "span.swatch");
+      const swatch = element(`span.swatch.${line.mark}${line.isCompared ? ".compared" : ""}`);
       swatch.style.setProperty("--swatch", line.colour);
       return element(
         line.isMarked ? "div.line.marked" : "div.line",

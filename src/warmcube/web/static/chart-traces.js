@@ -1,6 +1,6 @@
 // From a rendered chart to the traces that Plotly draws. Pure.
 
-import { areStacked, drawn, figuresOf, hasCalendar } from "./chart-model.js";
+import { areStacked, drawn, figuresOf, hasCalendar, labelText } from "./chart-model.js";
 import { faded } from "./chart-palette.js";
 import { plotText } from "./chart-text.js";
 
@@ -77,7 +77,6 @@ function lineTrace(chart, { facet, look, values }) {
     },
     ...(isArea ? { fillcolor: faded(look.colour, stacked ? 0.55 : 0.14) } : {}),
     ...(stacked ? { stackgroup: "all" } : isArea ? { fill: "tozeroy" } : {}),
-    zorder: look.isCompared ? 0 : 1,
   };
 }
 
@@ -121,7 +120,7 @@ export function slicesOf(chart, view) {
   const traces = [];
   const owners = [];
   chart.facets.forEach((facet, number) => {
-    const slices = coloured(facet, view.palette).filter(
+    const slices = coloured(chart, facet, view.palette).filter(
       (slice) => !view.hidden.has(slice.id) && slice.value > 0,
     );
     traces.push({
@@ -134,7 +133,7 @@ export function slicesOf(chart, view) {
       labels: slices.map((slice) => slice.id),
       values: slices.map((slice) => slice.value),
       text: slices.map((slice) => plotText(slice.text, 24)),
-      textinfo: "percent",
+      texttemplate: "%{percent:.1%}",
       textposition: "inside",
       insidetextorientation: "horizontal",
       marker: {
@@ -147,8 +146,8 @@ export function slicesOf(chart, view) {
   return { traces, owners };
 }
 
-export function coloured(facet, palette) {
-  return slicesOfFacet(facet).map((slice, number) => ({
+export function coloured(chart, facet, palette) {
+  return slicesOfFacet(chart, facet).map((slice, number) => ({
     ...slice,
     value: drawn(slice.exact) ?? 0,
     colour: slice.colour ?? (slice.isOther ? palette.other : palette.series[number % palette.series.length]),
@@ -160,7 +159,7 @@ export function coloured(facet, palette) {
  *
  * @returns {{id: string, place: number, series: object, exact: string | null, isOther: boolean}[]}
  */
-export function slicesOfFacet(facet) {
+function slicesOfFacet(chart, facet) {
   const plain = facet.series.filter((series) => series.kind !== "comparison");
   if (facet.labels.length === 1 && plain.length > 1) {
     return plain.map((series, number) => ({
@@ -178,7 +177,7 @@ export function slicesOfFacet(facet) {
     place,
     series: plain[0],
     exact: plain[0]?.values[place] ?? null,
-    text: label.text,
+    text: labelText(label, chart),
     isOther: label.is_other,
     colour: null,
   }));

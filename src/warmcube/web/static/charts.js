@@ -127,7 +127,7 @@ export class ChartView {
     const width = Math.floor(this.frame.clientWidth);
     const { rows } = gridOf(this.chart.facets.length, width);
     const wanted = this.chart.facets.length > 1 ? rows * FACET_HEIGHT : 0;
-    this.canvas.style.minHeight = wanted > 0 ? `${wanted}px` : "";
+    this.frame.style.minHeight = wanted > 0 ? `${wanted}px` : "";
     return { width, height: Math.max(Math.floor(this.frame.clientHeight), wanted) };
   }
 

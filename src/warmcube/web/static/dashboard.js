@@ -147,17 +147,35 @@ async function refresh(why) {
 }
 
 function show(why) {
-  for (const chart of rendered.charts) cards.get(chart.id)?.update(chart);
-  bar?.set(rendered);
-  bar?.name();
   filters = kept(rendered.filters);
+  const inSight = rendered.charts.filter((chart) => cards.get(chart.id)?.isInSight());
+  for (const chart of inSight) cards.get(chart.id).update(chart);
+  bar?.set(rendered);
+  bar?.name().then(showPrinted);
   showDropped();
   showFreshness();
   showFoot();
   main.dataset.state = "ready";
-  main.dataset.shown = String(Number(main.dataset.shown ?? 0) + 1);
   performance.mark(`warmcube:${why}`);
-  requestAnimationFrame(() => setTimeout(() => performance.mark(`warmcube:painted:${why}`)));
+  drawRest(rendered, new Set(inSight), why);
+}
+
+/** After what is in sight is on the screen: the other charts, a few at a time. */
+function drawRest(of, done, why) {
+  requestAnimationFrame(() =>
+    setTimeout(async () => {
+      performance.mark(`warmcube:painted:${why}`);
+      for (const chart of of.charts) {
+        if (rendered !== of) return;
+        if (done.has(chart)) continue;
+        cards.get(chart.id)?.update(chart);
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      for (const card of cards.values()) card.fill();
+      main.dataset.shown = String(Number(main.dataset.shown ?? 0) + 1);
+      performance.mark(`warmcube:complete:${why}`);
+    }),
+  );
 }
 
 /** What a link named that its viewer may not see: in the link's words. */
@@ -207,15 +225,17 @@ function showFreshness() {
 }
 
 function showFoot() {
-  const { meta, dates } = rendered;
+  const { meta } = rendered;
   const some = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
   const facts = [originText(meta), some(meta.charts ?? rendered.charts.length, "chart"), some(meta.rows_fetched, "row"), took(meta.ms)];
   byId("page-foot").textContent = facts.join(", ").replace(/^./, (first) => first.toUpperCase());
   byId("page-foot").title = `${some(meta.queries ?? 0, "query", "queries")}; ${count(meta.rows)} rows after grouping`;
-  const chosen = [...(bar?.pickers.values() ?? [])]
-    .filter((picker) => picker.chosen !== null)
-    .map((picker) => `${picker.name}: ${picker.label.textContent}`);
-  byId("printed").textContent = [rangeText(dates.start, dates.end), ...chosen].join(" · ");
+}
+
+/** On paper, where there is no filter bar: what the figures are of. */
+function showPrinted() {
+  const { dates } = rendered;
+  byId("printed").textContent = [rangeText(dates.start, dates.end), ...bar.words()].join(" · ");
 }
 
 /** Ask now and then whether there is a new snapshot; never while nobody looks. */

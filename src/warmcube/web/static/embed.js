@@ -5,11 +5,10 @@
 // what is fixed can't be widened by it. Another token behind the # has everything asked for anew.
 
 import { request } from "./api.js";
-import { isEmpty } from "./chart-model.js";
 import { tableOf } from "./chart-table.js";
-import { Plot } from "./charts.js";
+import { ChartView } from "./charts.js";
 import { element } from "./dom.js";
-import { count, instantText } from "./format.js";
+import { count, moment } from "./format.js";
 
 const REFRESH = 60_000;
 const LISTS = new Set(["practices", "providers"]);
@@ -19,6 +18,11 @@ const OVER = new Set([401, 403]);
 const main = document.getElementById("main");
 const state = document.getElementById("state");
 const dashboard = location.pathname.split("/").pop();
+const title = element("h1");
+const description = element("p.muted");
+const head = element("header.embed-head", {}, title, description);
+const grid = element("div.embed-grid");
+const foot = element("footer.embed-foot.muted");
 const shown = new Map(); // cards by the id of their chart
 let timer = null;
 let asking = null;
@@ -68,19 +72,15 @@ async function load() {
 /** Show figures; what was there before gives way without a blank in between. */
 function show(rendered) {
   document.title = rendered.title;
-  const cards = rendered.charts.map(cardOf);
-  main.replaceChildren(
-    element("header.embed-head", {}, element("h1", {}, rendered.title), rendered.description ? element("p.muted", {}, rendered.description) : null),
-    element("div.embed-grid", {}, ...cards.map((card) => card.section)),
-    footer(rendered.meta),
-  );
-  for (const [id, card] of shown) {
-    if (!cards.includes(card)) {
-      card.plot.dispose();
-      shown.delete(id);
-    }
+  title.textContent = rendered.title;
+  description.textContent = rendered.description ?? "";
+  const sections = rendered.charts.map((chart) => cardOf(chart).section);
+  if (sections.length !== grid.children.length || sections.some((each, place) => each !== grid.children[place])) {
+    grid.replaceChildren(...sections);
   }
-  rendered.charts.forEach((chart, place) => fill(cards[place], chart));
+  if (!grid.isConnected) main.replaceChildren(head, grid, foot);
+  rendered.charts.forEach((chart) => fill(cardOf(chart), chart));
+  foot.textContent = told(rendered.meta);
   main.setAttribute("aria-busy", "false");
 }
 
@@ -89,8 +89,8 @@ function cardOf(chart) {
     const host = element("div.embed-chart");
     const heading = element("h2", { id: `chart-${chart.id}` });
     const more = element("div.embed-more");
-    const section = element("section.card.embed-card", { "aria-labelledby": heading.id, "data-chart": chart.id }, heading, host, more);
-    shown.set(chart.id, { section, heading, host, more, plot: new Plot(host), chart: null });
+    const section = element("article.card.embed-card", { "aria-labelledby": heading.id, "data-chart": chart.id }, heading, host, more);
+    shown.set(chart.id, { section, heading, host, more, view: new ChartView(host) });
   }
   return shown.get(chart.id);
 }
@@ -101,19 +101,8 @@ function fill(card, chart) {
   card.heading.textContent = chart.title;
   const isOpen = card.more.querySelector("details")?.open ?? false;
   card.more.replaceChildren();
-  const why = chart.error ? chart.error.detail : isEmpty(chart) ? "There are no figures for this." : null;
-  if (why !== null) {
-    card.plot.dispose();
-    card.plot = new Plot(card.host);
-    card.host.replaceChildren(element(chart.error ? "p.notice.bad" : "p.empty", {}, why));
-    return;
-  }
-  if (chart.type === "table") {
-    card.host.replaceChildren(element("div.chart-table", { tabindex: "0" }, tableOf(chart)));
-  } else {
-    card.plot.show(chart);
-    card.more.append(figures(chart, isOpen));
-  }
+  card.view.update(chart);
+  if (card.view.isPlotted) card.more.append(figures(chart, isOpen));
   for (const note of chart.notes) card.more.append(element("p.muted", {}, note));
 }
 
@@ -129,10 +118,10 @@ function figures(chart, isOpen) {
   return details;
 }
 
-function footer(meta) {
-  const parts = [meta.as_of ? `As of ${instantText(meta.as_of)}` : null, `${count(meta.charts)} charts`];
+function told(meta) {
+  const parts = [meta.as_of ? `As of ${moment(meta.as_of)}` : null, `${count(meta.charts)} charts`];
   const text = parts.filter((part) => part !== null).join(", ");
-  return element("footer.embed-foot.muted", {}, meta.stale ? `${text}. These figures are older than usual.` : text);
+  return meta.stale ? `${text}. These figures are older than usual.` : text;
 }
 
 /** Nothing is shown any more that may not be; what only failed for now leaves what is there. */
@@ -140,12 +129,13 @@ function fail(error) {
   main.setAttribute("aria-busy", "false");
   const text = token() ? error.message : "This page shows a dashboard inside another site; there is nothing to see without that.";
   if (OVER.has(error.status) || shown.size === 0) {
-    for (const card of shown.values()) card.plot.dispose();
+    for (const card of shown.values()) card.view.dispose();
     shown.clear();
+    grid.replaceChildren();
     state.textContent = text;
     main.replaceChildren(state);
   } else {
-    main.querySelector(".embed-foot").textContent = text;
+    foot.textContent = text;
   }
 }
 
