@@ -210,7 +210,7 @@ function layout(plot, points, hours) {
     hoverlabel: { bgcolor: colour("--surface-raised"), bordercolor: colour("--chart-axis"), font: { color: colour("--text") } },
     dragmode: false,
     height: PLOT_HEIGHT,
-    xaxis: { ...axis, type: "date", showgrid: false, nticks: 5, range: [new Date(now - known), new Date(now)] },
+    xaxis: { ...axis, type: "date", showgrid: false, nticks: 5, tickformat: known > 172_800_000 ? "%b %-d" : "%H:%M", range: [new Date(now - known), new Date(now)] },
     yaxis: { ...axis, nticks: 4, ...plot.axis, ...(plot.id === "age" ? ageTicks(points) : {}) },
   };
 }
