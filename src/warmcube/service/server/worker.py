@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from warmcube.config import Settings
-from warmcube.service.server.protocol import Bounds, protocol_of, sweep
+from warmcube.service.server.protocol import Bounds, Connection, protocol_of, sweep
 
 __all__ = ["Server"]
 
@@ -88,7 +88,7 @@ class Server(uvicorn.Server):
         if state.tasks:
             await asyncio.wait(set(state.tasks), timeout=_CUT_SECONDS)
         for connection in list(state.connections):
-            connection.cut()
+            cast("Connection", connection).cut()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CUT_SECONDS):
                 while state.connections:  # noqa: ASYNC110 - the transports call nobody that could tell
