@@ -250,7 +250,12 @@ def test_a_link_that_is_wrong(page_as: Visits) -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("{bad", "t JSON; it may have been cut off"), ("[1]", "no object of fields"), ("null", "no object"), ("", "JSON")],
+    [
+        ("{bad", "t JSON; it may have been cut off"),
+        ("[1]", "no object of fields"),
+        ("null", "no object"),
+        ("", "JSON"),
+    ],
 )
 def test_an_address_that_is_no_query(page_as: Visits, text: str, sentence: str) -> None:
     """It is said, and a new query is there instead."""
@@ -265,9 +270,7 @@ def test_a_link_that_the_form_cannot_show(page_as: Visits, site: Site) -> None:
     shape = {"datasource": 1, "measure": "Charges", "frequency": "Monthly", "aggregate": "sum"}
     where = [{"column": "region", "op": "neq", "value": "two\nlines"}]
     page = page_as("north", link({**shape, "where": where}))
-    ((total,),) = sql(
-        site, f"SELECT sum(measure_value) FROM {{table}} WHERE {CHARGES} AND {NORTH}"
-    )
+    ((total,),) = sql(site, f"SELECT sum(measure_value) FROM {{table}} WHERE {CHARGES} AND {NORTH}")
     assert Shown(page).rows() == [(str(total),)]
     expect(page.locator("#notice")).to_have_text(
         "The link asks for more than the form can show; the answer is to all of it."
