@@ -37,7 +37,16 @@ _PURE = [
     ),
     *(
         f"*/warmcube/dashboard/{module}.py"
-        for module in ("against", "dates", "definition", "fields", "guess", "library", "parse")
+        for module in (
+            "against",
+            "dates",
+            "definition",
+            "fields",
+            "forms",
+            "guess",
+            "library",
+            "parse",
+        )
     ),
     *(
         f"*/warmcube/dashboard/{module}.py"

@@ -20,6 +20,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Playwright,
+    expect,
     sync_playwright,
 )
 from tests.support.site import Site
@@ -31,8 +32,12 @@ MISSING: Final = (
     "(script/browser does, where it can), or name one in $CHROMIUM"
 )
 _ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+_PATIENCE: Final = 30_000
+"""Milliseconds to wait for what a page shall show, on however busy a machine."""
 _GRAVE: Final = ("serious", "critical")
 _IMAGES: Final = Path(__file__).parents[2] / "docs/images"
+
+expect.set_options(timeout=_PATIENCE)
 
 
 def chromium_path() -> str | None:
@@ -104,7 +109,7 @@ class Visits:
             **options,
         )
         self._contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(_PATIENCE)
         context.on("console", self._note_console)
         context.on("weberror", lambda error: self._complain(f"uncaught: {error.error}"))
         context.on("request", lambda request: self._note_request(request.url))

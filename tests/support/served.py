@@ -94,10 +94,18 @@ class Running:
             self._reader.join()
         return status
 
-    def connect(self) -> socket.socket:
-        """A connection to it; closed in the end."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+    def connect(self, buffer: int | None = None) -> socket.socket:
+        """A connection to it; closed in the end.
+
+        Args:
+            buffer: bytes that the system takes for us before we do; None for as many as it likes.
+        """
+        connection = socket.socket()
         self._connections.append(connection)
+        connection.settimeout(30)
+        if buffer is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        connection.connect(("127.0.0.1", self.port))
         return connection
 
     def hang_up(self) -> None:

@@ -13,11 +13,10 @@ from warmcube.authn.credentials import CredentialsFile
 from warmcube.authn.passwords import LONGEST, Hasher, flaw_of
 from warmcube.authn.sign_in import open_sessions
 from warmcube.cli.console import say
+from warmcube.cli.known_user import unknown_note
 from warmcube.cli.state import not_empty, operator, run, state_of
-from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import ConfigError, DirectoryError
-from warmcube.opening import open_directory
+from warmcube.errors import ConfigError
 
 __all__ = ["password"]
 
@@ -79,22 +78,11 @@ def _hashed(text: str) -> str:
 
 
 async def _end_sessions(cache: AnalyticsCache, user: str, *, removed: bool) -> None:
-    if not await _is_known(cache.settings, user):
-        say(f"note: the directory has no user {user}, who may see nothing until it has")
+    note = await unknown_note(cache.settings, user)
+    if note is not None:
+        say(note)
     async with cache:
         cache.note(PasswordChanged(actor=operator(), subject=user, removed=removed))
         ended = await open_sessions(cache.settings, cache.store).end_all(user)
     if ended:
         say(f"{ended} session{'s' if ended > 1 else ''} ended")
-
-
-async def _is_known(settings: Settings, user: str) -> bool:
-    """Whether the directory has a user; a typing mistake would else show up late."""
-    source = open_directory(settings)
-    try:
-        found = await source.read(None)
-    except DirectoryError:
-        return True  # nobody can tell; whoever runs the service will be told
-    finally:
-        await source.close()
-    return found is None or found.directory is None or user in found.directory.users

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Annotated
 
 import typer
 
 from warmcube.authn.issue import issue_token
-from warmcube.cli.console import say
-from warmcube.cli.state import integer, not_empty, state_of
+from warmcube.cli.console import plain, say
+from warmcube.cli.known_user import unknown_note
+from warmcube.cli.state import integer, not_empty, run, state_of
 
 __all__ = ["token"]
 
@@ -33,3 +35,6 @@ def token(
         raise typer.BadParameter(f"--minutes {minutes}: expected 1 to {_YEAR}")
     settings = state_of(context).open_cache().settings
     say(issue_token(settings, user, int(time.time()), minutes * 60))
+    note = run(unknown_note(settings, user))
+    if note is not None:
+        sys.stderr.write(f"{plain(note)}\n")  # stdout is the token's alone

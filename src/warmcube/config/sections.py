@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -416,6 +417,11 @@ class DashboardsSection(Section):
     ] = Field(
         default="monday",
         description="the day on which weeks begin, for presets like this_week",
+    )
+    today: date | None = Field(
+        default=None,
+        description="the day from which presets count, for data that end in the past; when absent, "
+        "the viewer's today",
     )
 
 

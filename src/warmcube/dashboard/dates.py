@@ -143,13 +143,12 @@ def today(now: datetime, zone: ZoneInfo) -> date:
     return now.astimezone(zone).date()
 
 
-def resolve(preset: str, now: datetime, zone: ZoneInfo, week_start: int = 0) -> DateRange:
+def resolve(preset: str, day: date, week_start: int = 0) -> DateRange:
     """The days that a preset means.
 
     Args:
         preset: one of `PRESETS`.
-        now: an instant, with its zone.
-        zone: the viewer's.
+        day: the viewer's today.
         week_start: the day on which weeks start, 0 for Monday to 6 for Sunday.
 
     Raises:
@@ -162,5 +161,5 @@ def resolve(preset: str, now: datetime, zone: ZoneInfo, week_start: int = 0) -> 
         raise InvalidQuery(
             f"there is no date preset {preset[:100]!r}; expected one of {', '.join(PRESETS)}{hint}"
         )
-    start, end = found(today(now, zone), week_start)
+    start, end = found(day, week_start)
     return DateRange(start=start, end=end, preset=preset)

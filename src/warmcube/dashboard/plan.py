@@ -13,8 +13,13 @@ from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from warmcube.dashboard.columns import column_named, conditions_named
-from warmcube.dashboard.definition import Aggregate, Chart, Dashboard, MeasureSeries
-from warmcube.dashboard.rendered import DateRange
+from warmcube.dashboard.definition import (
+    Aggregate,
+    Chart,
+    Dashboard,
+    DateRange,
+    MeasureSeries,
+)
 from warmcube.errors import InvalidQuery, LimitExceeded, MissingRole, WarmcubeError
 from warmcube.model.request import Filter, Query
 from warmcube.model.schema import ColumnType, Datasource, Kind, Schema

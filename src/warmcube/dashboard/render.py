@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from warmcube.access.grant import Grant
@@ -18,6 +18,7 @@ from warmcube.audit.request import Request
 from warmcube.dashboard.assemble import assemble
 from warmcube.dashboard.chart import render_chart
 from warmcube.dashboard.dates import resolve, time_zone
+from warmcube.dashboard.dates import today as viewers_today
 from warmcube.dashboard.definition import Chart, Dashboard
 from warmcube.dashboard.described import describe_dashboard, sees_conditions
 from warmcube.dashboard.drill import Mark, rows_query
@@ -121,6 +122,7 @@ class Renderer:
         cache: answers; open when `render` is called.
         library: the definitions.
         week_start: the day on which weeks begin, 0 for Monday.
+        today: the day from which presets count; None for the viewer's own.
         clock: the time now, aware.
     """
 
@@ -129,11 +131,13 @@ class Renderer:
         cache: AnalyticsCache,
         library: Dashboards,
         week_start: int = 0,
+        today: date | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cache = cache
         self._library = library
         self._week_start = week_start
+        self._today = today
         self._clock = clock
         self._kept = KeptCharts()
 
@@ -263,7 +267,8 @@ class Renderer:
         datasource = self._cache.settings.datasource(dashboard.datasource)
         narrowed = narrow_filters(filters, grant, datasource, schema, purpose)
         self._note(narrowed, dashboard, grant, purpose)
-        now, zone = self._clock(), time_zone(filters.time_zone or datasource.time_zone)
+        zone = time_zone(filters.time_zone or datasource.time_zone)
+        day = self._today or viewers_today(self._clock(), zone)
         has_dates = datasource.roles.date is not None
 
         def resolved(wanted: str | DateRange) -> DateRange:
@@ -271,7 +276,7 @@ class Renderer:
                 return DateRange()
             if isinstance(wanted, DateRange):  # days that stay are what they are
                 return wanted
-            return resolve(wanted, now, zone, self._week_start)
+            return resolve(wanted, day, self._week_start)
 
         dates = DateRange(start=filters.start, end=filters.end)
         if filters.start is None and filters.end is None:

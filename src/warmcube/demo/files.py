@@ -50,6 +50,7 @@ table = "{TABLE}"
 
 [dashboards]
 path = "dashboards"
+today = 2025-12-31  # on which the data end
 
 [directory]
 path = "access.toml"

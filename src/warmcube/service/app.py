@@ -33,7 +33,7 @@ from warmcube.service.metrics_port import serve_metrics
 from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.origins import ApiOrigins
 from warmcube.service.pages import Site
-from warmcube.service.problems import Problem, error_response, problem_response
+from warmcube.service.problems import Problem, error_response, problem_of, problem_response
 from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.assets import asset_routes
 from warmcube.service.routes.dashboards import dashboard_routes
@@ -60,6 +60,10 @@ _DETAILS: Final = {
     404: "there is nothing at this path; /api/openapi.json lists what there is",
     405: "this path has no such method; /api/openapi.json lists those it has",
 }
+
+
+_SIGN_IN_WAY: Final = "/api/session/oidc"
+"""To the identity provider and back: the one part of the API through which people themselves go."""
 
 
 def create_app(
@@ -205,7 +209,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 async def _warmcube_error(request: Request, error: WarmcubeError) -> Response:
-    return error_response(request, error)
+    response = error_response(request, error)
+    site: Site | None = getattr(request.app.state, "site", None)
+    if site is not None and _is_for_a_person(request):  # whom the identity provider sent here
+        return site.error_page(request, problem_of(error))
+    return response
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
@@ -221,11 +229,9 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 def _is_for_a_person(request: Request) -> bool:
     """Whether a browser shows what it gets to somebody, rather than a module or a program."""
     path = request.url.path
-    return (
-        request.method == "GET"
-        and "text/html" in request.headers.get("accept", "")
-        and not path.startswith(("/api/", f"{PREFIX}/"))
-    )
+    is_program = path.startswith(("/api/", f"{PREFIX}/")) and not path.startswith(_SIGN_IN_WAY)
+    is_shown = "text/html" in request.headers.get("accept", "")
+    return request.method == "GET" and is_shown and not is_program
 
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> Response:

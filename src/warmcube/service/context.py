@@ -77,6 +77,7 @@ class Service:
             cache,
             dashboards or open_library(settings, _LOG.warning),
             WEEKDAYS.index(settings.dashboards.week_start),
+            settings.dashboards.today,
         )
         self.warming = Warming(settings, cache)
         self._identify = identify

@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from warmcube.config import Settings
 from warmcube.errors import ConfigError
+from warmcube.readiness import Part
 from warmcube.service.server.listening import bound, is_loopback, url_of
 from warmcube.service.server.supervisor import Life, Supervisor
 from warmcube.service.server.worker import Server
@@ -62,7 +63,7 @@ def serve(settings: Settings, build: Build, announce: Callable[[str], None]) -> 
                 if other is not sockets[number]:
                     other.close()
             with asyncio.Runner(loop_factory=event_loop()) as runner:
-                runner.run(_work(settings, build, sockets[number], life))
+                runner.run(_work(settings, build, sockets[number], life, tells=number == 0))
 
         Supervisor(
             section.workers,
@@ -73,8 +74,18 @@ def serve(settings: Settings, build: Build, announce: Callable[[str], None]) -> 
         ).run()
 
 
-async def _work(settings: Settings, build: Build, listening: socket.socket, life: Life) -> None:
-    """What each process does."""
+async def _work(
+    settings: Settings, build: Build, listening: socket.socket, life: Life, *, tells: bool
+) -> None:
+    """What each process does.
+
+    Args:
+        settings: of the whole.
+        build: makes the application.
+        listening: its socket.
+        life: what ties it to its supervisor.
+        tells: whether it is the one that says what is missing at the start.
+    """
     app = build(settings)
     server = Server(app, settings)
     loop = asyncio.get_running_loop()
@@ -88,7 +99,20 @@ async def _work(settings: Settings, build: Build, listening: socket.socket, life
     loop.add_reader(life.supervisor, stop)  # it is gone: nobody would end us
     async with app.router.lifespan_context(app), server.on(listening) as serving:
         life.tell_ready()
+        if tells:
+            _tell(await app.state.service.cache.readiness.parts())
         await serving
+
+
+def _tell(parts: Iterable[Part]) -> None:
+    """Say what can't be used: it may come, but whoever has just started the service looks now."""
+    for part in parts:
+        if not part.is_ready:
+            _LOG.warning(
+                "the %s isn't ready: %s; the service goes on, and GET /readyz tells when it is",
+                part.name,
+                part.why,
+            )
 
 
 @asynccontextmanager

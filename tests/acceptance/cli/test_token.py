@@ -77,3 +77,16 @@ def test_without_a_secret(tmp_path: Path, mode: int | None) -> None:
     finished = token(tmp_path, "ana")
     assert (finished.returncode, finished.stdout) == (2, b"")
     assert said in finished.stderr.decode()
+
+
+def test_a_user_that_the_directory_lacks_is_noted(tmp_path: Path) -> None:
+    """On the side, so that the token can still be taken; nothing is said of one that it has."""
+    configured(tmp_path, section('["HS256"]', secret_file(tmp_path)))
+    (tmp_path / "access.toml").write_text('[[users]]\nid = "ana"\nroles = []\n')
+    known, unknown = token(tmp_path, "ana"), token(tmp_path, "anna")
+    note = b"note: the directory has no user anna, who may see nothing until it has\n"
+    assert (known.returncode, known.stderr) == (0, b"")
+    assert (unknown.returncode, unknown.stderr) == (0, note)
+    for user, made in (("ana", known), ("anna", unknown)):
+        text = made.stdout.decode().strip()
+        assert jwt.decode(text, SECRET, ["HS256"], audience="warmcube")["sub"] == user

@@ -54,12 +54,14 @@ def auth_for(folder: Path, settings: str) -> None:
 
 @pytest.fixture(scope="module")
 def facts(postgres_module_db: str) -> str:
-    """A database with the table, and a text in it that makes large answers."""
+    """A database with the table, a text in it that makes large answers, and rows of many pieces."""
     execute(
         postgres_module_db,
         TABLE,
         "INSERT INTO ih.facts SELECT 'Long', 101, n, 'Monthly', DATE '2024-01-01', n, "
         "repeat(md5(n::text), 20) FROM generate_series(1, 8000) AS n",
+        "INSERT INTO ih.facts SELECT 'Many', 101, n % 100, 'Monthly', DATE '2024-01-01', n, "
+        "repeat(md5(n::text), 2) FROM generate_series(1, 150000) AS n",
     )
     return postgres_module_db
 
@@ -105,6 +107,9 @@ QUERY: Final = (
 
 LARGE: Final = b'{"datasource": 1, "measure": "Long", "frequency": "Monthly", "practices": [101]}'
 """An answer of several MB."""
+
+MANY: Final = LARGE.replace(b"Long", b"Many")
+"""An answer that is exported in several pieces of several MB."""
 
 AS_NORTH: Final = bearer("north")
 AS_ROOT: Final = bearer("root")

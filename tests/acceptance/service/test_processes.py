@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,11 +11,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.support.caches import select
-from tests.support.served import Running, exchange, raw_query, read_reply
+from tests.support.caches import ACCESS, make_cache, select
+from tests.support.served import Running, exchange, raw_query, read_reply, running
 from tests.support.servers import is_alive, wait_until
 
-from .conftest import AS_NORTH, QUERY, Start
+from .conftest import AS_NORTH, AS_ROOT, LARGE, MANY, QUERY, Start, auth_for
 
 PORT = "port = 0\n"
 
@@ -82,6 +83,52 @@ def test_what_takes_longer_than_the_drain_is_cut(start: Start) -> None:
     service.signal(signal.SIGINT)
     assert service.end() == 0
     assert b" 200 " not in connection.recv(65_536)
+    assert not was_killed(service)
+
+
+def was_killed(service: Running) -> bool:
+    """Whether the supervisor had to end processes that didn't end by themselves."""
+    return any("are cut off" in line for line in service.told)
+
+
+def slow_taker(service: Running, request: bytes) -> socket.socket:
+    """A connection with a request whose answer doesn't fit into the system's memory for it."""
+    connection = service.connect(4096)
+    connection.sendall(request)
+    return connection
+
+
+def test_an_answer_that_is_not_taken_keeps_no_process_from_ending(start: Start) -> None:
+    """Its connection is broken before the event loop closes, with all that waits to be sent."""
+    service = start(f"{PORT}shutdown = 0.5")
+    connection = slow_taker(service, raw_query(LARGE, AS_ROOT))
+    assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+    service.signal(signal.SIGTERM)
+    assert service.end() == 0
+    assert not was_killed(service)
+    wait_until(lambda: connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0)
+
+
+def test_an_export_that_is_cut_ends_before_what_it_reads_from(start: Start, tmp_path: Path) -> None:
+    """Its end is in the audit; the file is visibly broken, and nothing fails under it."""
+    service = start(f"{PORT}shutdown = 0.5")
+    exporting = ACCESS.replace('"cache:manage:all"', '"analytics:export:all"')
+    (tmp_path / "access.toml").write_text(exporting)
+    few = raw_query(QUERY, AS_ROOT, path="/api/export")
+    wait_until(lambda: exchange(service, few).status == 200)
+    connection = slow_taker(service, raw_query(MANY, AS_ROOT, path="/api/export"))
+    assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+    service.signal(signal.SIGTERM)
+    assert service.end() == 0
+    assert not was_killed(service)
+    wait_until(lambda: connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0)
+    lines = map(json.loads, (tmp_path / ".warmcube/audit.jsonl").read_text().splitlines())
+    told = [
+        (line["phase"], line["outcome"])
+        for line in lines
+        if line["event"] == "exported" and line["measure"] == "Many"
+    ]
+    assert told == [("begin", "allowed"), ("end", "failed")]
 
 
 def test_a_second_interrupt_ends_at_once(start: Start) -> None:
@@ -200,3 +247,29 @@ def test_off_loopback_it_says_that_tls_must_end_in_front(start: Start) -> None:
         service.signal(signal.SIGTERM)
         assert service.end() == 0
         assert sum("doesn't encrypt" in line for line in service.told) == warnings
+
+
+def test_what_cant_be_used_at_the_start_is_said_once(tmp_path: Path) -> None:
+    """A warning for each part, whatever the number of processes; the service runs all the same."""
+    make_cache(tmp_path, "redis://127.0.0.1:1/0", "postgresql://user@127.0.0.1:1/db")
+    (tmp_path / "access.toml").unlink()
+    auth_for(tmp_path, f"{PORT}workers = 2")
+    with running(("--config", "warmcube.toml", "serve"), tmp_path) as service:
+        service.signal(signal.SIGTERM)
+        assert service.end() == 0
+    events = [json.loads(line)["event"] for line in service.told]
+    after = "; the service goes on, and GET /readyz tells when it is"
+    cold = "it can't be reached, and not everything can be answered from the store"
+    assert [each for each in events if each.endswith(after)] == [
+        f"the store isn't ready: it can't be reached{after}",
+        f"the directory isn't ready: it can't be read{after}",
+        f"the database isn't ready: {cold}{after}",
+    ]
+
+
+def test_nothing_is_said_of_what_can_be_used(start: Start) -> None:
+    """A healthy service begins without a warning."""
+    service = start(PORT)
+    service.signal(signal.SIGTERM)
+    assert service.end() == 0
+    assert [line for line in service.told if '"warning"' in line] == []

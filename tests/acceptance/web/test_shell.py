@@ -121,7 +121,7 @@ def test_a_name_that_is_markup_is_shown_as_text(
 def test_nothing_inline_would_run(page_as: Visits) -> None:
     """The policy is in force: a script or a style that somebody smuggled in does nothing."""
     page_as.forgive(r"Content Security Policy")
-    page = page_as("north", "/explore")
+    page = page_as(None, "/sign-in")
     page.evaluate(
         """() => {
           const place = document.querySelector('main');

@@ -150,7 +150,7 @@ def test_who_is_signed_in_needs_no_form(page_as: Visits, site: Site) -> None:
 
 def test_a_session_that_is_over(page_as: Visits, site: Site) -> None:
     """The next page is the form, and what asks the API goes there too, and comes back."""
-    page = page_as("nobody", "/explore?x=1")
+    page = page_as("nobody", "/dashboards?x=1")
     site.end_sessions("nobody")
     page_as.forgive(REFUSED)
     page.evaluate(
@@ -159,7 +159,7 @@ def test_a_session_that_is_over(page_as: Visits, site: Site) -> None:
     )
     page.wait_for_url("**/sign-in?next=*")
     fill_in(page, "nobody", site.passwords["nobody"])
-    page.wait_for_url("**/explore?x=1")
+    page.wait_for_url("**/dashboards?x=1")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -14,7 +14,7 @@ from tests.support.caches import ACCESS, NOTHING_KEPT, make_cache
 from tests.support.dashboards import chart_of, dashboard_of, series_of
 from tests.support.recording import RecordingStore
 
-from warmcube import AccessDenied, Filter
+from warmcube import NULL, AccessDenied, Filter
 from warmcube.dashboard.definition import Comparison, Dashboard
 from warmcube.dashboard.document import rendered_json
 from warmcube.dashboard.drill import Mark
@@ -327,6 +327,7 @@ async def test_a_definition_names_nobody_elses_practices(board: Board) -> None:
             where=(
                 Filter("practice", "in", (101, 110)),
                 Filter("practice_uid", "eq", 110),
+                Filter("practice", "in", (NULL, "x", 102)),
                 Filter("practice", "gt", 105),
                 Filter("practice_name", "like", "Practice F"),
                 Filter("provider", "in", (3, 4)),
@@ -360,9 +361,9 @@ async def test_a_definition_names_nobody_elses_practices(board: Board) -> None:
         assert organizations == (everything if user == "root" else ["north", "north-east"])
     rest: list[Any] = [["Bay"], None]
     assert shown == {
-        "root": [[101, 110], 110, 105, "Practice F", [3, 4], *rest],
-        "north": [[101], None, None, None, [], *rest],
-        "provider": [[101], None, None, None, [3], *rest],
+        "root": [[101, 110], 110, [{"null": True}, "x", 102], 105, "Practice F", [3, 4], *rest],
+        "north": [[101], None, [{"null": True}, 102], None, None, [], *rest],
+        "provider": [[101], None, [{"null": True}, 102], None, None, [3], *rest],
     }
 
 
@@ -530,6 +531,57 @@ async def test_more_questions_than_one_read_may_have(
     monkeypatch.setattr("warmcube.dashboard.plan.MOST_QUERIES", 149)
     with pytest.raises(LimitExceeded, match="150 different questions"):
         await board.dashboard("north", many)
+
+
+async def test_rights_that_go_while_a_page_is_read_end_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No chart is shown as if nothing had happened, and none with an error of its own."""
+
+    async def denied(queries: Any, _grant: Any, **_: Any) -> list[Any]:
+        return [AccessDenied("gone", reason="practice outside the scope")] * len(queries)
+
+    monkeypatch.setattr(board.cache, "query_many", denied)
+    with pytest.raises(AccessDenied, match="gone"):
+        await board.dashboard("north", NINE)
+
+
+async def test_large_dashboards_are_made_beside_the_event_loop(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same figures."""
+    few = await board.dashboard("root", NINE, YEAR)
+    monkeypatch.setattr("warmcube.dashboard.render._LARGE", 0)
+    many = await board.dashboard("root", NINE, YEAR)
+    assert [chart.facets for chart in few.charts] == [chart.facets for chart in many.charts]
+
+
+async def test_a_table_without_practices_offers_none(
+    tmp_path: Path, redis_url: str, facts: str
+) -> None:
+    """Nor organizations; and a filter of them says why not."""
+    columns = "practice = false\nprovider = false\n"
+    dashboard = dashboard_of(
+        chart_of(where=(Filter("practice_uid", "eq", 110),)), filters=("practice", "region")
+    )
+    async with make_cache(tmp_path, redis_url, facts, columns=columns) as cache:
+        await cache.warm(1)
+        board = Board(cache, facts)
+        described = await renderer_of(board, dashboard).describe(
+            dashboard, await cache.authorize("root")
+        )
+        offers = described["offers"]
+        assert (offers["practices"], offers["providers"], offers["organizations"]) == (
+            None,
+            None,
+            [],
+        )
+        assert [each["column"] for each in offers["columns"]] == ["region"]
+        assert described["charts"][0]["where"][0]["value"] == 110
+        for given in ({"organization": "north"}, {"practices": (101,)}):
+            filters = UniversalFilters(preset="all", **given)
+            with pytest.raises(MissingRole, match="no practice column"):
+                await board.dashboard("root", dashboard, filters)
 
 
 async def test_a_table_that_lacks_roles(tmp_path: Path, redis_url: str, facts: str) -> None:

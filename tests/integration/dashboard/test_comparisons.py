@@ -288,6 +288,13 @@ async def test_calculations_of_split_series_and_of_other(board: Board) -> None:
     assert [(rest.series[0].values[-1],)] == board.select(ratio_sql, "root", among)
 
 
+async def test_other_shifts_are_named(board: Board) -> None:
+    """By their number and unit."""
+    shift = Comparison(kind="shift", count=2, unit="month")
+    facet = only(await board.chart("north", chart_of(comparison=shift), YEAR))
+    assert facet.series[1].name == "Charges, 2 months before"
+
+
 async def test_what_cant_be_compared_says_why(board: Board) -> None:
     """Without a first and a last day there is no period before."""
     with pytest.raises(InvalidQuery, match="first and a last day"):

@@ -492,3 +492,14 @@ async def test_no_line_no_answer(cache: AnalyticsCache, monkeypatch: pytest.Monk
     )
     assert isinstance(lost, AuditError)
     assert isinstance(given, Result)
+
+
+async def test_who_makes_the_queries_may_say_how_many_they_may_be(cache: AnalyticsCache) -> None:
+    """Beyond ``[limits] batch``, which is for those that somebody sends; and no more."""
+    grant = await cache.authorize("north")
+    queries = [Query(**CHARGES, where=[Filter("note", "neq", str(n))]) for n in range(101)]
+    with pytest.raises(LimitExceeded, match="batch"):
+        await cache.query_many(queries, grant)
+    assert len(await cache.query_many(queries, grant, most=101)) == 101
+    with pytest.raises(LimitExceeded, match="more than 100; ask"):
+        await cache.query_many(queries, grant, most=100)

@@ -12,9 +12,11 @@ import pytest
 from fastapi import FastAPI
 from tests.integration.service.test_query import VISIBLE
 from tests.support.caches import select
+from tests.support.dashboards import chart_of, dashboard_of
 from tests.support.services import as_user
 
 from warmcube.audit.events import AuditEvent, Exported
+from warmcube.dashboard.render import GivenDashboards
 
 RENDER = "/api/admin/analytics/dashboard/sample/render"
 CHARTS = "/api/admin/analytics/dashboard/sample/charts"
@@ -218,3 +220,23 @@ async def test_what_a_link_names_of_others_is_told(client: httpx.AsyncClient) ->
     assert answered["filters"]["practices"] == ["101"]
     rows = await client.post(f"{CHARTS}/total/rows", json=body, headers=as_user("north"))
     assert rows.json()["dropped"] == answered["dropped"]
+
+
+async def test_a_broken_chart_has_its_problem(
+    client: httpx.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its place in a page; as the answer where it is all that was asked for."""
+    broken = GivenDashboards(dashboard_of(chart_of("broken", group_by="x"), chart_of("right")))
+    monkeypatch.setattr(app.state.service.renderer, "_library", broken)
+    path = RENDER.replace("sample", "board")
+    answered = (await client.post(path, json={}, headers=as_user("root"))).json()
+    first, second = answered["charts"]
+    assert (first["error"]["status"], first["error"]["type"]) == (
+        422,
+        "urn:warmcube:problem:unknown-column",
+    )
+    assert first["facets"] == []
+    assert second["error"] is None
+    data = path.replace("render", "charts/broken/data")
+    alone = await client.post(data, json={}, headers=as_user("exporter"))
+    assert (alone.status_code, alone.json()["type"]) == (422, first["error"]["type"])

@@ -253,6 +253,46 @@ async def test_a_defect_is_a_page_too(
     assert "a secret of the house" in caplog.text
 
 
+@pytest.fixture
+async def provided(tmp_path: Path, redis_url: str, facts: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service where people sign in at an identity provider only."""
+    more = (
+        f'[service]\npublic_url = "{ORIGIN}"\n[auth.oidc]\n'
+        'issuer = "http://127.0.0.1:9"\nclient_id = "warmcube"\n'
+    )
+    app = create_app(make_cache(tmp_path, redis_url, facts, access=ACCESS, more=more).settings)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=PAGE) as client,
+    ):
+        yield client
+
+
+async def test_the_way_to_the_identity_provider(provided: httpx.AsyncClient) -> None:
+    """A link with the place to come back to, and no form for passwords that nobody has."""
+    page = await provided.get("/sign-in", params={"next": "/explore?a=1&b=2"})
+    assert 'href="/api/session/oidc?next=%2Fexplore%3Fa%3D1%26b%3D2"' in unescape(page.text)
+    assert "<form" not in page.text
+
+
+async def test_what_goes_wrong_at_the_provider_is_a_page(provided: httpx.AsyncClient) -> None:
+    """People come through there themselves; a program gets its problem as ever."""
+    ways = {
+        "/api/session/oidc": (503, "Out of reach just now"),
+        "/api/session/oidc/callback?error=access_denied&state=x": (401, "Who are you?"),
+        "/api/session/oidc?next=//evil": (422, "That didn't work"),
+    }
+    for path, expected in ways.items():
+        page = await provided.get(path)
+        assert (page.status_code, heading(page)) == expected
+        assert page.headers["content-security-policy"] == content_security_policy()
+        assert 'href="/sign-in"' in page.text
+        problem = await provided.get(path, headers={"Accept": "application/json"})
+        assert problem.status_code == expected[0]
+        assert problem.headers["content-type"] == "application/problem+json"
+
+
 async def test_where_nobody_signs_in(tmp_path: Path, redis_url: str, facts: str) -> None:
     """There are no pages, nor what they load."""
     more = section('["HS256"]', secret_file(tmp_path))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from warmcube.dashboard.dates import PRESETS
 from warmcube.dashboard.definition import CALCULATIONS, CHART_TYPES, FORMATS
-from warmcube.dashboard.fields import COLOURS, TABLES
+from warmcube.dashboard.fields import TABLES
+from warmcube.dashboard.forms import COLOURS
 from warmcube.model.request import OPERATORS
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/dashboards.md").read_text(encoding="utf-8")

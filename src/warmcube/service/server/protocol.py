@@ -95,7 +95,7 @@ class Connection(HttpToolsProtocol):
             self._is_refused = True
             self.deadline = self.loop.time() + _LINGER
             if excess > 16 + self.bounds.connections // 4:
-                self._cut()
+                self.cut()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -184,7 +184,7 @@ class Connection(HttpToolsProtocol):
             return cycle.response_complete
         return not cycle.response_started and not self.pipeline
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
         """End the connection, with all that waits to be sent, in the kernel too."""
         opened = self.transport.get_extra_info("socket")
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -195,14 +195,14 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             self._closing_since = self._closing_since or now
             if now - self._closing_since > self.bounds.seconds:  # what is left isn't taken
-                self._cut()
+                self.cut()
             return
         if self._unsent is not None:
             since, size = self._unsent
             if now - since > self.bounds.seconds:
                 left = self.transport.get_write_buffer_size()
                 if left > size - _LEAST:
-                    self._cut()
+                    self.cut()
                     return
                 self._unsent = (now, left)
         if self.deadline is not None and now > self.deadline:

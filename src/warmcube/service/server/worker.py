@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from warmcube.config import Settings
-from warmcube.service.server.protocol import Bounds, protocol_of, sweep
+from warmcube.service.server.protocol import Bounds, Connection, protocol_of, sweep
 
 __all__ = ["Server"]
 
 _TICKS: Final = 10
 """Of a tenth of a second, between two looks at the time of all connections."""
+_CUT_SECONDS: Final = 3.0
+"""For requests to end once they are cancelled, and for connections once they are cut."""
 
 
 class Server(uvicorn.Server):
@@ -74,6 +76,23 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._listens.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what runs come to its end, for a while; then have all of it ended.
+
+        uvicorn cancels requests and doesn't wait for them, though they still use the engine, and
+        leaves connections open whose answer isn't taken, on which closing the event loop can hang.
+        """
+        await super().shutdown(sockets)
+        state = self.server_state
+        if state.tasks:
+            await asyncio.wait(set(state.tasks), timeout=_CUT_SECONDS)
+        for connection in list(state.connections):
+            cast("Connection", connection).cut()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CUT_SECONDS):
+                while state.connections:  # noqa: ASYNC110 - the transports call nobody that could tell
+                    await asyncio.sleep(0.01)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS == 0:

@@ -54,7 +54,7 @@ function row(chart, { facet, label, at, all, byId, isFaceted, choose }) {
     const series = byId.get(id);
     cells.push(figure(series, series ? series.values[at.place] : null, choose, { ...at, series }));
   }
-  return element("tr", {}, ...cells);
+  return element("tr", { "data-key": String(label.key ?? ""), "data-part": facet.title ?? null, "data-other": label.is_other }, ...cells);
 }
 
 const units = new WeakMap();

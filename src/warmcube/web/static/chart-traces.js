@@ -77,7 +77,6 @@ function lineTrace(chart, { facet, look, values }) {
     },
     ...(isArea ? { fillcolor: faded(look.colour, stacked ? 0.55 : 0.14) } : {}),
     ...(stacked ? { stackgroup: "all" } : isArea ? { fill: "tozeroy" } : {}),
-    zorder: look.isCompared ? 0 : 1,
   };
 }
 

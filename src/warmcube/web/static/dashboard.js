@@ -151,7 +151,7 @@ function show(why) {
   const inSight = rendered.charts.filter((chart) => cards.get(chart.id)?.isInSight());
   for (const chart of inSight) cards.get(chart.id).update(chart);
   bar?.set(rendered);
-  bar?.name();
+  bar?.name().then(showPrinted);
   showDropped();
   showFreshness();
   showFoot();
@@ -225,15 +225,17 @@ function showFreshness() {
 }
 
 function showFoot() {
-  const { meta, dates } = rendered;
+  const { meta } = rendered;
   const some = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
   const facts = [originText(meta), some(meta.charts ?? rendered.charts.length, "chart"), some(meta.rows_fetched, "row"), took(meta.ms)];
   byId("page-foot").textContent = facts.join(", ").replace(/^./, (first) => first.toUpperCase());
   byId("page-foot").title = `${some(meta.queries ?? 0, "query", "queries")}; ${count(meta.rows)} rows after grouping`;
-  const chosen = [...(bar?.pickers.values() ?? [])]
-    .filter((picker) => picker.chosen !== null)
-    .map((picker) => `${picker.name}: ${picker.label.textContent}`);
-  byId("printed").textContent = [rangeText(dates.start, dates.end), ...chosen].join(" · ");
+}
+
+/** On paper, where there is no filter bar: what the figures are of. */
+function showPrinted() {
+  const { dates } = rendered;
+  byId("printed").textContent = [rangeText(dates.start, dates.end), ...bar.words()].join(" · ");
 }
 
 /** Ask now and then whether there is a new snapshot; never while nobody looks. */
@@ -243,7 +245,7 @@ function watch() {
     clearTimeout(timer);
     if (document.hidden) return;
     try {
-      const { snapshot } = await json(`${here}/snapshot`);
+      const { snapshot } = await json(`/api${here}/snapshot`);
       if (rendered && snapshot !== rendered.meta.snapshot && snapshot !== null && !asking) await refresh("news");
     } catch {
       // The next look, or whatever somebody does on the page, will tell.

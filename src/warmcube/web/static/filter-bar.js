@@ -103,12 +103,15 @@ export class FilterBar {
   }
 
   /** Have the names of what is chosen, so that the bar doesn't say ids. */
-  name() {
-    for (const [key, picker] of this.pickers) {
-      if (picker.chosen?.length > 0 && picker.options === null) picker.ready();
-      if (key === "organization") picker.options ??= this.organizations();
-      picker.say();
-    }
+  async name() {
+    const unnamed = [...this.pickers.values()].filter((picker) => picker.chosen?.length > 0 && picker.options === null);
+    await Promise.all(unnamed.map((picker) => picker.ready()));
+  }
+
+  /** What is chosen, in words. */
+  words() {
+    const chosen = [...this.pickers.values()].filter((picker) => picker.chosen !== null);
+    return chosen.map((picker) => `${picker.name}: ${picker.words()}`);
   }
 }
 

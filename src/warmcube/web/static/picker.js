@@ -75,14 +75,19 @@ export class Picker {
     this.say();
   }
 
+  /** What is chosen, in words. */
+  words(most = 20) {
+    if (this.chosen === null) return "All";
+    if (this.chosen.length === 0) return "None";
+    if (this.chosen.length > most) return `${this.chosen.length} chosen`;
+    return this.chosen.map((value) => this.textOf(value)).join(", ");
+  }
+
   say() {
     const { chosen } = this;
-    const names = (chosen ?? []).map((value) => this.textOf(value));
-    let text = "All";
-    if (chosen !== null) text = names.length === 0 ? "None" : names.length === 1 ? names[0] : `${names.length} chosen`;
-    this.label.textContent = text;
+    this.label.textContent = this.words(1);
     this.button.classList.toggle("is-set", chosen !== null);
-    this.button.title = names.length > 1 ? names.slice(0, 20).join(", ") : "";
+    this.button.title = (chosen ?? []).length > 1 ? this.words() : "";
     this.clear.disabled = chosen === null;
   }
 
