@@ -130,6 +130,7 @@ TABLE: Final = (
     _open("GET", "/", 303),
     _page("/dashboards", _USERS),
     _page("/dashboards/{dashboard}", _USERS),
+    _page("/dashboards/{dashboard}/snapshot", _USERS),
     _page("/explore", _USERS),
     _page("/admin", _READERS),
     Asked("GET", "/sign-in", _all(200), refusal=None, is_page=True),
