@@ -18,7 +18,7 @@ from warmcube.service.documents.shapes import (
 )
 from warmcube.service.forms import MEDIA_TYPES
 
-__all__ = ["DASHBOARD", "DASHBOARDS", "DATA", "FILTERS", "RENDER", "ROWS"]
+__all__ = ["DASHBOARD", "DASHBOARDS", "DATA", "FILTERS", "RENDER", "ROWS", "SNAPSHOT"]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _NAME: Final[Schema] = {"type": "string", "minLength": 1}
@@ -165,6 +165,15 @@ DASHBOARD: Final = operation(
             },
             "required": ["id", "title", "datasource", "charts", "offers"],
         },
+    ),
+    problems_of=(401, 403, 404, 422, 503),
+)
+
+SNAPSHOT: Final = operation(
+    "Whether there is news: the snapshot that a dashboard's figures would come from",
+    answers=json_answer(
+        "Its name; null where the database answers. Nothing is read for it.",
+        closed(snapshot=_OPTIONAL),
     ),
     problems_of=(401, 403, 404, 422, 503),
 )
