@@ -1,4 +1,4 @@
-"""The command: ``python -m benchmarks [service] [--quick] [--rows N] [--json FILE]``."""
+"""The command: ``python -m benchmarks [service|dashboard] [--quick] [--rows N] [--json FILE]``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import uvloop
 from adbc_driver_postgresql import dbapi
 from rich.console import Console
 
+from benchmarks.dashboards import dashboard_main
 from benchmarks.data import WHOLE, Shape, load, shape_of
 from benchmarks.machine import machine
 from benchmarks.memory import measure_memory, used_bytes
@@ -37,8 +38,9 @@ def main() -> int:
     Returns:
         0; 1 where something failed; 130 where it was interrupted.
     """
-    if sys.argv[1:2] == ["service"]:
-        return service_main(sys.argv[2:])
+    parts = {"service": service_main, "dashboard": dashboard_main}
+    if sys.argv[1:2] and sys.argv[1] in parts:
+        return parts[sys.argv[1]](sys.argv[2:])
     options = _options()
     console = Console(stderr=True)
     try:
@@ -65,7 +67,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure warmcube on servers of its own, in a temporary folder.",
-        epilog="`service` in front of the options measures the HTTP service instead.",
+        epilog="`service` in front of the options measures the HTTP service instead, `dashboard` "
+        "how long it renders the demo's dashboards.",
     )
     parser.add_argument("--quick", action="store_true", help="fewer rows, fewer rounds")
     parser.add_argument(

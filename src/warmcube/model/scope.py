@@ -88,7 +88,10 @@ class Scope:
 
     def allows(self, practice: str | None, provider: str | None) -> bool:
         """Whether a row with this practice and provider (canonical; None is NULL) lies inside."""
-        return any(box.allows(practice, provider) for box in self.boxes)
+        for box in self.boxes:  # noqa: SIM110 - of thousands of members; any() takes twice as long
+            if box.allows(practice, provider):
+                return True
+        return False
 
 
 NOTHING: Final = Scope(())

@@ -23,7 +23,7 @@ from warmcube.observe.memory import snapshot_memory
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.samples import History, Sample, history_of, pack_sample, unpack_sample
 from warmcube.observe.stats import read_stats
-from warmcube.store.api import Command, Store
+from warmcube.store.api import Command, Reply, Store
 
 __all__ = ["FINE_HOURS", "Sampler"]
 
@@ -86,6 +86,8 @@ class Sampler:
                 if str(error) != trouble:
                     trouble = str(error)
                     _LOG.warning("no figures over time: %s", error)
+            except Exception:  # noqa: BLE001 - a defect, which must not end the samples for good
+                _LOG.exception("figures over time")
             await asyncio.sleep(wait / 1000)
 
     async def close(self) -> None:
@@ -156,7 +158,7 @@ class Sampler:
         if before and before[0].at_ms >= minute:
             return 0
         seen = await self._look(datasource, before[0] if before else None)
-        fields = dict(zip(tally[::2], tally[1::2], strict=True))
+        fields = _pairs(tally)
         sample = Sample(
             at_ms=minute,
             state=seen.state,
@@ -203,6 +205,12 @@ class Sampler:
             rows=stats.rows,
             memory_bytes=memory,
         )
+
+
+def _pairs(reply: Reply) -> dict[bytes, bytes]:
+    if isinstance(reply, dict):  # as RESP3 has it
+        return dict(reply)
+    return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 def _unpacked(replies: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Sample]:

@@ -131,6 +131,15 @@ _CONDITION: Final = closed(
 _OFFERED: Final = closed(column=_TEXT, names=_OPTIONAL, type=_TEXT)
 _NAMED: Final[Schema] = {"description": 'a measure or frequency; {"null": true} for rows without'}
 
+SNAPSHOT: Final = operation(
+    "Which snapshot a dashboard's figures would be of",
+    answers=json_answer(
+        "The snapshot's name, null where the database answers; another name is news.",
+        closed(snapshot=_OPTIONAL),
+    ),
+    problems_of=(401, 403, 404, 422, 503),
+)
+
 DASHBOARD: Final = operation(
     "What a dashboard defines, as far as the caller may see it",
     answers=json_answer(
@@ -165,15 +174,6 @@ DASHBOARD: Final = operation(
             },
             "required": ["id", "title", "datasource", "charts", "offers"],
         },
-    ),
-    problems_of=(401, 403, 404, 422, 503),
-)
-
-SNAPSHOT: Final = operation(
-    "Whether there is news: the snapshot that a dashboard's figures would come from",
-    answers=json_answer(
-        "Its name; null where the database answers. Nothing is read for it.",
-        closed(snapshot=_OPTIONAL),
     ),
     problems_of=(401, 403, 404, 422, 503),
 )

@@ -124,6 +124,7 @@ function facts({ stats, latest, summary }) {
   const memory = isLive && latest && latest.entries === stats.entries ? latest.memory_bytes : null;
   const measured = "measured once a minute";
   const asked = summary?.queries ? `${shortCount(summary.queries)} in the last hour` : "nothing asked in the last hour";
+  const isAsked = Boolean(summary?.queries);
   const hits = stats.hits === null ? null : `${count(stats.hits)} of ${count(stats.hits + stats.misses)} since the warm`;
   const all = [
     ["Entries", count(stats.entries), isLive ? `${count(stats.partitions)} partitions` : null],
@@ -138,8 +139,8 @@ function facts({ stats, latest, summary }) {
     ["Practices", count(stats.practices), null],
     ["Providers", count(stats.providers), null],
     ["Hit rate", percent(stats.hit_rate), stats.hit_rate === null ? (isLive ? "nothing asked since the warm" : null) : hits],
-    ["Median", latency(summary?.median_ms), asked],
-    ["95 %", latency(summary?.p95_ms), "of answers within"],
+    ["Median latency", latency(summary?.median_ms), asked],
+    ["95 % within", latency(summary?.p95_ms), isAsked ? "in the last hour" : null],
   ];
   return element(
     "dl.facts",

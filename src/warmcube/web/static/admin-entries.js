@@ -14,6 +14,7 @@ const PROOFS = {
   provider: "the provider’s index set has it",
   entry: "its value is whole, and its own",
 };
+const EXACT = new Set(["Snapshot", "Partition’s version", "Header: practice", "Header: provider"]);
 const byId = (id) => document.getElementById(id);
 
 /** Fill the tab. */
@@ -207,7 +208,12 @@ function facts(found) {
     "dl.facts",
     {},
     ...all.map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", { "data-fact": name }, value)),
+      element(
+        "div",
+        {},
+        element("dt", {}, name),
+        element(EXACT.has(name) ? "dd.exact" : "dd", { "data-fact": name }, value),
+      ),
     ),
   );
 }

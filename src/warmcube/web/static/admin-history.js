@@ -10,6 +10,7 @@ const { Plotly } = window;
 const byId = (id) => document.getElementById(id);
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", showTips: false };
 const ROWS = 200;
+const PLOT_HEIGHT = 176;
 /** Points further apart than so many usual distances aren't joined: nobody looked in between. */
 const GAP = 3;
 
@@ -87,8 +88,8 @@ export function openHistory(data) {
   }
 
   function show() {
-    byId("plots").replaceChildren(...(points.length ? [] : [nothing(data)]));
-    if (points.length) PLOTS.forEach((plot) => draw(plot, points, hours));
+    if (points.length) draw(points, hours);
+    else byId("plots").replaceChildren(nothing(data));
     const last = points.at(-1);
     byId("history-note").textContent = last
       ? `${count(points.length)} samples; the last one of ${moment(last.at)}. One is taken a minute.`
@@ -121,28 +122,36 @@ function nothing(data) {
   return element("div.empty", {}, element("p", {}, why));
 }
 
-function draw(plot, points, hours) {
-  const has = plot.lines.some(([name]) => points.some((point) => point[name] !== null));
-  const last = points.findLast((point) => point[plot.lines[0][0]] !== null);
-  const caption = element(
-    "figcaption",
-    {},
-    plot.title,
-    element("span", {}, last ? plot.lines.map(([name]) => plot.text(last[name])).join(" / ") : "–"),
-  );
-  const figure = element("figure", {}, caption);
-  byId("plots").append(figure);
-  if (!has) {
-    figure.append(element("div.empty", {}, element("p", {}, plot.empty)));
-    return;
+/** Draw all plots; those that are there already are only given their new figures. */
+function draw(points, hours) {
+  const place = byId("plots");
+  if (!place.querySelector("figure")) {
+    place.replaceChildren(...PLOTS.map((plot) => element("figure", { "data-plot": plot.id })));
   }
-  const host = element("div.over-time-plot", {
-    role: "img",
-    "data-plot": plot.id,
-    "aria-label": `${plot.title} over time; its figures are in the table below`,
-  });
-  figure.append(host);
-  Plotly.newPlot(host, traces(plot, points), layout(plot, points, hours), CONFIG);
+  for (const plot of PLOTS) {
+    const figure = place.querySelector(`[data-plot="${plot.id}"]`);
+    const last = points.findLast((point) => point[plot.lines[0][0]] !== null);
+    const caption = element(
+      "figcaption",
+      {},
+      plot.title,
+      element("span", {}, last ? plot.lines.map(([name]) => plot.text(last[name])).join(" / ") : "–"),
+    );
+    const host = last ? hostOf(figure, plot) : element("div.empty", {}, element("p", {}, plot.empty));
+    figure.replaceChildren(caption, host);
+    if (last) Plotly.react(host, traces(plot, points), layout(plot, points, hours), CONFIG);
+  }
+}
+
+/** Where a plot is drawn: the one that it was drawn in before, if there is one. */
+function hostOf(figure, plot) {
+  return (
+    figure.querySelector(".over-time-plot") ??
+    element("div.over-time-plot", {
+      role: "img",
+      "aria-label": `${plot.title} over time; its figures are in the table below`,
+    })
+  );
 }
 
 function traces(plot, points) {
@@ -187,6 +196,9 @@ function layout(plot, points, hours) {
     fixedrange: true,
   };
   const now = Math.max(Date.now(), Date.parse(points.at(-1).at));
+  const whole = hours * 3_600_000;
+  // What is shorter than the stretch fills the plot all the same.
+  const known = Math.min(whole, Math.max(300_000, (now - Date.parse(points[0].at)) * 1.05));
   return {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -197,7 +209,8 @@ function layout(plot, points, hours) {
     hovermode: "closest",
     hoverlabel: { bgcolor: colour("--surface-raised"), bordercolor: colour("--chart-axis"), font: { color: colour("--text") } },
     dragmode: false,
-    xaxis: { ...axis, type: "date", showgrid: false, nticks: 5, range: [new Date(now - hours * 3_600_000), new Date(now)] },
+    height: PLOT_HEIGHT,
+    xaxis: { ...axis, type: "date", showgrid: false, nticks: 5, tickformat: known > 172_800_000 ? "%b %-d" : "%H:%M", range: [new Date(now - known), new Date(now)] },
     yaxis: { ...axis, nticks: 4, ...plot.axis, ...(plot.id === "age" ? ageTicks(points) : {}) },
   };
 }

@@ -245,7 +245,7 @@ function watch() {
     clearTimeout(timer);
     if (document.hidden) return;
     try {
-      const { snapshot } = await json(`/api/dashboards/${encodeURIComponent(dashboard.id)}/snapshot`);
+      const { snapshot } = await json(`/api${here}/snapshot`);
       if (rendered && snapshot !== rendered.meta.snapshot && snapshot !== null && !asking) await refresh("news");
     } catch {
       // The next look, or whatever somebody does on the page, will tell.

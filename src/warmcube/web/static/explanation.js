@@ -89,6 +89,10 @@ function unusable({ unusable_ids: ids }) {
 function lookup(explained) {
   const { origin, why_database: why, index_sets: sets, whole_partition: isWhole, members, entries, trips } = explained;
   if (origin === "database") return said(`The cache couldn’t answer${why ? `: ${why}` : ""}. The database was asked instead, under the same rights.`);
+  if (origin === "resident") {
+    const there = members === 1 ? "1 entry" : `${count(members)} entries`;
+    return said(`The service has them in its memory, by practice and provider: ${there} in the scope, and nothing had to be fetched. Nothing outside of the scope was touched.`);
+  }
   const index = sets === null ? "The index" : `${plural(sets, "index set")}${isWhole ? ", that of everything among them," : ""}`;
   const named = `${index} named ${members === 1 ? "1 entry" : `${count(members)} entries`} in the scope`;
   const fetched = entries === 0 ? "none had to be fetched" : `${entries === members ? "all" : count(entries)} of them were fetched, ${bytes(explained.bytes_fetched)}`;

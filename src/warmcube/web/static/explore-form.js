@@ -88,7 +88,7 @@ export class QuestionForm {
   chooseDatasource() {
     const { roles, columns, measures } = this.datasource;
     this.measure.offer(distinct(measures.map(({ measure }) => measure)));
-    this.measure.measure = (measures.find(({ look }) => look === "currency") ?? measures[0])?.measure;
+    this.measure.measure = leading(measures)?.measure;
     byId("measure-field").hidden = !roles.measure;
     byId("frequency-field").hidden = !roles.frequency;
     byId("dates").hidden = !roles.date;
@@ -184,7 +184,7 @@ export class QuestionForm {
     if (frequency !== undefined && frequency !== null) choose(byId("frequency"), JSON.stringify(frequency), nameOf(frequency));
     if (typeof organization === "string") choose(byId("organization"), organization, organization);
     for (const name of Object.keys(IDS)) if (Array.isArray(query[name])) this.pickers[name].set(query[name]);
-    for (const name of ["start", "end"]) if (typeof query[name] === "string") byId(name).value = query[name];
+    for (const name of ["start", "end"]) if (isDay(query[name])) byId(name).value = query[name];
     if (query.aggregate === undefined || query.aggregate === null) byId("aggregate").value = "";
     else choose(byId("aggregate"), String(query.aggregate), String(query.aggregate));
     this.groups.set(texts(query.group_by));
@@ -217,6 +217,19 @@ function options(element, pairs) {
 function choose(element, value, text) {
   if (![...element.options].some((each) => each.value === value)) element.append(new Option(text, value));
   element.value = value;
+}
+
+/** The measure to begin with: what is taken in, or else money at all. */
+function leading(measures) {
+  const money = measures.filter(({ look }) => look === "currency");
+  return money.find(({ measure }) => /charge|revenue|sales|payment/i.test(nameOf(measure))) ?? money[0] ?? measures[0];
+}
+
+/** Whether a field for days can show a value. */
+function isDay(value) {
+  if (typeof value !== "string" || !/^\d{4}-\d\d-\d\d$/.test(value)) return false;
+  const day = new Date(`${value}T00:00:00Z`);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value);
 }
 
 function texts(values) {
