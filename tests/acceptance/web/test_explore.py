@@ -106,7 +106,7 @@ def test_the_form_narrows(page_as: Visits, site: Site) -> None:
     shown = Shown(page)
     shown.state("ready")
     page.locator("#measure").get_by_role("button", name="Measure").click()
-    page.keyboard.type("paym")
+    page.get_by_role("combobox", name="Search measure").fill("paym")
     page.keyboard.press("Enter")
     expect(page.locator("#measure .chosen")).to_have_text("Payments")
     page.locator("#practices").get_by_role("button", name="Practices").click()
@@ -116,8 +116,8 @@ def test_the_form_narrows(page_as: Visits, site: Site) -> None:
         page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     expect(page.locator("#practices .chosen")).to_have_text("3 chosen")
-    page.get_by_label("From").fill("2025-03-01")
-    page.get_by_label("To").fill("2025-11-30")
+    page.get_by_label("From", exact=True).fill("2025-03-01")
+    page.get_by_label("To", exact=True).fill("2025-11-30")
     page.locator("#group-by-1").select_option("practice_uid")
     page.get_by_text("Conditions, order, limit").click()
     page.get_by_role("button", name="Add a condition").click()
@@ -342,8 +342,8 @@ def test_how_it_came_about(page_as: Visits, site: Site) -> None:
         "from the store": "1 index set, that of everything among them, named 132 entries",
         "resident": "The service has them in its memory, by practice and provider: 132 entries",
     }
-    story = page.locator(".story").inner_text()
-    assert lookup["resident" if "memory of the service" in story else "from the store"] in story
+    told = page.locator(".story").inner_text()
+    assert lookup["resident" if "memory of the service" in told else "from the store"] in told
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -373,6 +373,7 @@ def test_with_the_keyboard_alone(page_as: Visits) -> None:
     shown.state("ready")
     page.locator("#measure button").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Search measure")).to_be_focused()
     page.keyboard.type("refu")
     page.keyboard.press("Enter")
     expect(page.locator("#measure button").first).to_be_focused()
