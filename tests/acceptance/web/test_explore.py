@@ -312,7 +312,7 @@ def test_back_and_forward(page_as: Visits) -> None:
 
 
 def test_how_it_came_about(page_as: Visits, site: Site) -> None:
-    """From role to practices, to entries, rows and times; operators see the index too."""
+    """From role to practices, to entries, rows and times; the index is for operators alone."""
     page = page_as("north", link({**BY_DATE, "practices": [101, 102]}))
     Shown(page).state("ready")
     links = page.locator(".chain li").all_inner_texts()
