@@ -15,7 +15,7 @@ from tests.support.dashboards import chart_of, dashboard_of, series_of
 from tests.support.recording import RecordingStore
 
 from warmcube import NULL, AccessDenied, Filter
-from warmcube.dashboard.definition import Comparison, Dashboard
+from warmcube.dashboard.definition import Comparison, Dashboard, Drill
 from warmcube.dashboard.document import rendered_json
 from warmcube.dashboard.drill import Mark
 from warmcube.dashboard.render import GivenDashboards, Renderer
@@ -318,6 +318,38 @@ async def test_dashboards_exist_for_their_roles_alone(board: Board) -> None:
         "north": ["all", "analysts"],
         "provider": ["all"],
     }
+
+
+async def test_no_chart_leads_to_a_dashboard_that_doesnt_exist_for_its_viewer(
+    board: Board,
+) -> None:
+    """Neither its definition nor its figures name it: a click leads to the rows instead."""
+    leading = dashboard_of(
+        chart_of("to-admins", drill=Drill(dashboard="admins")),
+        chart_of("to-all", drill=Drill(dashboard="all")),
+        id="all",
+    )
+    renderer = renderer_of(board, leading, dashboard_of(id="admins", roles=("super_admin",)))
+    for user, targets in (("root", ["admins", "all"]), ("north", [None, "all"])):
+        grant = await board.cache.authorize(user)
+        described = await renderer.describe(leading, grant)
+        rendered = await renderer.render(leading, ALL_TIME, grant)
+        assert [each["drill"]["dashboard"] for each in described["charts"]] == targets
+        assert [each.drill.dashboard for each in rendered.charts] == targets
+
+
+async def test_a_column_that_names_several_is_shown_only_where_all_are(board: Board) -> None:
+    """That practices' names stand for regions too doesn't give them away."""
+    described = dashboard_of(
+        chart_of(where=(Filter("practice_name", "eq", "Practice F"),)),
+        names={"region": "practice_name", "practice": "practice_name"},
+    )
+    renderer = renderer_of(board, described)
+    shown = {}
+    for user in ("root", "north"):
+        document = await renderer.describe(described, await board.cache.authorize(user))
+        shown[user] = [each["value"] for each in document["charts"][0]["where"]]
+    assert shown == {"root": ["Practice F"], "north": [None]}
 
 
 async def test_a_definition_names_nobody_elses_practices(board: Board) -> None:
