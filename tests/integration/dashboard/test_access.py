@@ -320,6 +320,23 @@ async def test_dashboards_exist_for_their_roles_alone(board: Board) -> None:
     }
 
 
+@pytest.mark.parametrize("user", ["root", "north"])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        UniversalFilters(practices=tuple(range(10_001))),
+        UniversalFilters(providers=tuple(range(10_001))),
+        UniversalFilters(where={"region": tuple(map(str, range(10_001)))}),
+    ],
+)
+async def test_a_list_of_a_filter_is_bounded(
+    board: Board, user: str, filters: UniversalFilters
+) -> None:
+    """Whatever of it is dropped: each value would come back with a sentence of its own."""
+    with pytest.raises(LimitExceeded, match=r"lists 10,001 values, more than \[limits\] list"):
+        await board.dashboard(user, dashboard_of(chart_of()), filters)
+
+
 async def test_no_chart_leads_to_a_dashboard_that_doesnt_exist_for_its_viewer(
     board: Board,
 ) -> None:
