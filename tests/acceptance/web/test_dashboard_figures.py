@@ -161,4 +161,5 @@ def test_nothing_is_said_so(page_as: Visits, user: str, board: str) -> None:
     page = opened(page_as(user), f"/dashboards/{board}")
     said = page.locator(".chart-empty").all_text_contents()
     assert said == ["No figures for this selection"] * page.locator(".chart-card").count()
+    assert page.locator("#notices").inner_text() == "There is nothing here that you may see."
     assert flaws(page) == []

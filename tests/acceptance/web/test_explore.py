@@ -339,7 +339,7 @@ def test_how_it_came_about(page_as: Visits, site: Site) -> None:
     page = page_as("root", link(BY_DATE))
     Shown(page).state("ready")
     lookup = {
-        "from the store": "1 index set, that of everything among them, named 132 entries",
+        "from the store": "1 index set (that of the whole partition) named 132 entries",
         "resident": "The service has them in its memory, by practice and provider: 132 entries",
     }
     told = page.locator(".story").inner_text()
