@@ -22,7 +22,7 @@ from warmcube.dashboard.dates import today as viewers_today
 from warmcube.dashboard.definition import Chart, Dashboard
 from warmcube.dashboard.described import describe_dashboard, sees_conditions
 from warmcube.dashboard.drill import Mark, drills_within, rows_query
-from warmcube.dashboard.filters import Narrowed, narrow_filters
+from warmcube.dashboard.filters import Narrowed, check_lengths, narrow_filters
 from warmcube.dashboard.kept import KeptCharts
 from warmcube.dashboard.origins import meta_of_page
 from warmcube.dashboard.periods import compared_range
@@ -268,6 +268,7 @@ class Renderer:
         purpose: Purpose = "read",
     ) -> _View:
         """What the viewer is to see of the data source, and which days are meant."""
+        check_lengths(filters, self._cache.settings.limits.list)
         schema, grant = await self._cache.schema(dashboard.datasource, grant)
         datasource = self._cache.settings.datasource(dashboard.datasource)
         narrowed = narrow_filters(filters, grant, datasource, schema, purpose)

@@ -444,7 +444,7 @@ def test_pictures_for_the_docs(page_as: Visits, keep_picture: Callable[[Page, st
     """A sample dashboard, as somebody sees it who opens it for the first time."""
     for theme in ("light", "dark"):
         page = opened(
-            page_as("root", width=1440, height=810, theme=theme),  # type: ignore[arg-type]
+            page_as("root", width=1440, height=810, theme=theme),
             "/dashboards/executive",
         )
         assert (page.locator(".page-foot").text_content() or "").startswith("From cache, as of ")

@@ -15,7 +15,7 @@ from tests.support.dashboards import chart_of, dashboard_of, series_of
 from tests.support.recording import RecordingStore
 
 from warmcube import NULL, AccessDenied, Filter
-from warmcube.dashboard.definition import Comparison, Dashboard, Drill
+from warmcube.dashboard.definition import Calculation, Comparison, Dashboard, Drill
 from warmcube.dashboard.document import rendered_json
 from warmcube.dashboard.drill import Mark
 from warmcube.dashboard.render import GivenDashboards, Renderer
@@ -294,6 +294,28 @@ async def test_an_unknown_measure_is_empty_whoever_has_it(board: Board) -> None:
         assert (series.values, series.total) == ((), None)
 
 
+async def test_a_chart_that_divides_by_a_missing_measure_says_so(board: Board) -> None:
+    """In a sentence, with the rest of the page intact; nothing is said to whom sees no rows."""
+    ratio = Calculation(id="rate", name="Rate", function="ratio", of="charges", to="lost")
+    broken = chart_of(
+        "rate",
+        series=(series_of("charges"), series_of("lost", measure="Chargse", is_hidden=True)),
+        calculations=(ratio,),
+    )
+    renderer = renderer_of(board, dashboard_of(broken, chart_of("by-date")))
+    for user, has_rows in (("root", True), ("north", True), ("nobody", False)):
+        grant = await board.cache.authorize(user)
+        dashboard = (await renderer.dashboards(grant))[0]
+        first, second = (await renderer.render(dashboard, ALL_TIME, grant)).charts
+        notes = ("for these filters there are no rows of Chargse, Monthly that you may see",)
+        assert first.notes == (notes if has_rows else ())
+        assert (first.error, second.error, second.notes) == (None, None, ())
+        assert len(first.facets) == 1
+        by_id = {each.id: each for each in first.facets[0].series}
+        assert any(by_id["charges"].values) is has_rows
+        assert not any(by_id["rate"].values)
+
+
 async def test_dashboards_exist_for_their_roles_alone(board: Board) -> None:
     """For others it isn't there, in the words of one that isn't; nor where nothing may be read."""
     renderer = renderer_of(
@@ -318,6 +340,23 @@ async def test_dashboards_exist_for_their_roles_alone(board: Board) -> None:
         "north": ["all", "analysts"],
         "provider": ["all"],
     }
+
+
+@pytest.mark.parametrize("user", ["root", "north"])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        UniversalFilters(practices=tuple(range(10_001))),
+        UniversalFilters(providers=tuple(range(10_001))),
+        UniversalFilters(where={"region": tuple(map(str, range(10_001)))}),
+    ],
+)
+async def test_a_list_of_a_filter_is_bounded(
+    board: Board, user: str, filters: UniversalFilters
+) -> None:
+    """Whatever of it is dropped: each value would come back with a sentence of its own."""
+    with pytest.raises(LimitExceeded, match=r"lists 10,001 values, more than \[limits\] list"):
+        await board.dashboard(user, dashboard_of(chart_of()), filters)
 
 
 async def test_no_chart_leads_to_a_dashboard_that_doesnt_exist_for_its_viewer(
