@@ -17,7 +17,7 @@ from tests.support.dashboards import chart_of, dashboard_of, series_of
 from tests.support.recording import RecordingStore
 
 from warmcube import NULL, AccessDenied, Filter
-from warmcube.dashboard.definition import Comparison, Dashboard, Drill
+from warmcube.dashboard.definition import Calculation, Comparison, Dashboard, Drill
 from warmcube.dashboard.document import rendered_json
 from warmcube.dashboard.drill import Mark
 from warmcube.dashboard.render import GivenDashboards, Renderer
@@ -294,6 +294,28 @@ async def test_an_unknown_measure_is_empty_whoever_has_it(board: Board) -> None:
             await board.chart("north", chart_of(series=(series_of(measure=measure),)))
         ).series
         assert (series.values, series.total) == ((), None)
+
+
+async def test_a_chart_that_divides_by_a_missing_measure_says_so(board: Board) -> None:
+    """In a sentence, with the rest of the page intact; nothing is said to whom sees no rows."""
+    ratio = Calculation(id="rate", name="Rate", function="ratio", of="charges", to="lost")
+    broken = chart_of(
+        "rate",
+        series=(series_of("charges"), series_of("lost", measure="Chargse", is_hidden=True)),
+        calculations=(ratio,),
+    )
+    renderer = renderer_of(board, dashboard_of(broken, chart_of("by-date")))
+    for user, has_rows in (("root", True), ("north", True), ("nobody", False)):
+        grant = await board.cache.authorize(user)
+        dashboard = (await renderer.dashboards(grant))[0]
+        first, second = (await renderer.render(dashboard, ALL_TIME, grant)).charts
+        notes = ("for these filters there are no rows of Chargse, Monthly that you may see",)
+        assert first.notes == (notes if has_rows else ())
+        assert (first.error, second.error, second.notes) == (None, None, ())
+        assert len(first.facets) == 1
+        by_id = {each.id: each for each in first.facets[0].series}
+        assert any(by_id["charges"].values) is has_rows
+        assert not any(by_id["rate"].values)
 
 
 async def test_dashboards_exist_for_their_roles_alone(board: Board) -> None:
