@@ -118,7 +118,7 @@ class _Charts:
         """All of them."""
         tiles = [*self.sums[: _TILES - 1], *self.levels[:1]] if self.levels else self.sums
         for each in tiles[:_TILES]:
-            yield from self.tile(each)
+            yield from self.tile(each, 12 // len(tiles[:_TILES]))
         for each in self.main:
             if self.roles.date is not None:
                 yield from self.trend(each)
@@ -128,14 +128,14 @@ class _Charts:
             yield from self.levels_by_date()
         yield from self.table()
 
-    def tile(self, measure: MeasureFacts) -> Iterator[str]:
+    def tile(self, measure: MeasureFacts, width: int) -> Iterator[str]:
         """A number, with its change."""
         yield from self.chart(_said(measure), "number", measure)
         if self.has_year_before():
             yield 'compare = "same_period_last_year"'
         elif self.roles.date is not None:
             yield '# compare = "same_period_last_year"  # once the data go back two years'
-        yield from ("width = 3", "height = 1")
+        yield from (f"width = {width}", "height = 1")
 
     def has_year_before(self) -> bool:
         """Whether there is a whole year to compare with: part of one would tell wrong."""
@@ -163,16 +163,15 @@ class _Charts:
 
     def ranks(self, main: MeasureFacts) -> Iterator[str]:
         """Who has most of it; a click on a bar leads to the rows."""
-        for role in ("practice", "provider"):
-            if getattr(self.roles, role) is None:
-                continue
+        roles = [role for role in ("practice", "provider") if getattr(self.roles, role) is not None]
+        for role in roles:
             yield from self.chart(f"{_said(main)}, top {role}s", "horizontal_bar", main)
             yield from (f"group_by = {_text(role)}", 'sort = "-value"', "top = 10")
             if not main.is_level:
                 yield "# other = true  # the rest, put together; it may be far larger than these"
             if role == "provider" and not self.facts.repeats:
                 yield 'where = [["provider", "not_null"]]'
-            yield "height = 4"
+            yield from (f"width = {12 // len(roles)}", "height = 4")
 
     def levels_by_date(self) -> Iterator[str]:
         """Rates and the like, which are averaged."""

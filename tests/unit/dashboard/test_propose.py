@@ -127,6 +127,7 @@ def test_it_looks_tidy() -> None:
         ("Charges and Fees over time", 12),
         ("a, b and c", 12),
     ]
+    assert [each.width for each in found.charts if each.type == "number"] == [4, 4, 4]
 
 
 def test_rates_alone() -> None:
