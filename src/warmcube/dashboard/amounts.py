@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Any, Final, NamedTuple, TypeAlias
 
+import numpy as np
+
 from warmcube.dashboard.definition import Aggregate
 from warmcube.query.numbers import divide
 
@@ -56,20 +58,23 @@ def unite(aggregate: Aggregate, amounts: Iterable[Amount]) -> Amount:
     return Amount(_sum(numbers), values)
 
 
-def figure(aggregate: Aggregate, amount: Amount, scale: int) -> Decimal | None:
+def figure(
+    aggregate: Aggregate, amount: Amount, scale: int, *, is_real: bool = False
+) -> Decimal | None:
     """The number to show.
 
     Args:
         aggregate: what the amount is.
         amount: of all rows that are meant.
         scale: decimals of the value column, which decide those of an average.
+        is_real: whether the column is of single precision, as are then its sums.
     """
     number = amount.number
     if number is None:
         return None
     if aggregate == "avg":
         return _average(number, amount.values, scale)
-    return _decimal(number)
+    return _decimal(_single(number) if is_real and isinstance(number, float) else number)
 
 
 def _average(total: Number, count: int, scale: int) -> Decimal | None:
@@ -82,6 +87,12 @@ def _average(total: Number, count: int, scale: int) -> Decimal | None:
         return exact
     quotient, decimals = divide(int(EXACT.scaleb(exact, scale)), scale, count)
     return EXACT.scaleb(Decimal(quotient), -decimals)
+
+
+def _single(number: float) -> float:
+    """The nearest of single precision, as the shortest decimal that reads back as it."""
+    with np.errstate(over="ignore"):
+        return float(str(np.float32(number)))
 
 
 def _decimal(number: Number) -> Decimal:

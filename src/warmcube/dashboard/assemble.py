@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from warmcube.dashboard.amounts import figure
 from warmcube.dashboard.calculations import quotient, subtract
 from warmcube.dashboard.cells import OTHER, Cell, Cells, Values, read_cells, regroup
 from warmcube.dashboard.choose import choose
@@ -111,10 +110,7 @@ class _Assembly:
             self.current[number],
             lambda cell: Cell(None, None, cell[place]),
         )
-        figures = {
-            cell.label: figure(series.aggregate, amount, self.plan.scale)
-            for cell, amount in amounts.items()
-        }
+        figures = {cell.label: self.plan.figure(series, amount) for cell, amount in amounts.items()}
         shown, rest = choose(self.chart, keys, figures)
         if not rest:
             return shown
@@ -141,7 +137,7 @@ class _Assembly:
         if not self.is_dated:
             return plain_positions(labels)
         compared = self.labels_before.ordered if self.has_own_dates else []
-        step = step_of(self.chart.frequency, self.chart.step, _dates([*labels, *compared]))
+        step = step_of(_frequency(self.chart), self.chart.step, _dates([*labels, *compared]))
         if self.chart.missing != "skip":
             labels = filled(labels, step, self.plan.zone)
             compared = filled(compared, step, self.plan.zone)
@@ -201,6 +197,14 @@ class _Assembly:
         if target.series is not None:
             wanted = lines.totals(None, None).get(target.series)
         return Progress(target=wanted, share=quotient(facet.series[0].total, wanted))
+
+
+def _frequency(chart: Chart) -> str | int | None:
+    """The one of all of its series; None if they have several."""
+    of_series = {
+        chart.frequency if each.frequency is None else each.frequency for each in chart.series
+    }
+    return of_series.pop() if len(of_series) == 1 else None
 
 
 def _dates(keys: Sequence[Any]) -> list[Any]:

@@ -113,6 +113,7 @@ def _keys(column: ColumnData, zone: ZoneInfo) -> list[Any]:
     if column.type.kind is Kind.TIMESTAMPTZ:
         return [in_zone(key, zone) if isinstance(key, datetime) else key for key in keys]
     if column.type.kind.is_float or column.type.kind is Kind.NUMERIC:
+        keys = _numbers(column)
         return ["NaN" if key is not None and key != key else key for key in keys]  # noqa: PLR0124 - NaN is no key: it isn't equal to itself
     return keys
 
@@ -148,19 +149,28 @@ def read_cells(
 
     Args:
         aggregate: of the series.
-        tables: the answers to its questions: one, or for an average its sums and its counts.
+        tables: the answers to its questions: one, or for an average its sums and its counts, or
+            for sums and averages of reals averages and counts.
         axes: multiples, splits, labels.
     """
     numbers = [_by_cell(table, axes) for table in tables]
-    if aggregate == "avg":
-        sums, counts = numbers
-        return {cell: unite("avg", _amounts(each, counts[cell])) for cell, each in sums.items()}
+    if len(tables) > 1:
+        first, counts = numbers
+        make = _of_averages if next(reversed(tables[0].columns)).startswith("avg") else _of_sums
+        return {cell: unite(aggregate, make(each, counts[cell])) for cell, each in first.items()}
     (found,) = numbers
     return {cell: unite(aggregate, [Amount(n) for n in each]) for cell, each in found.items()}
 
 
-def _amounts(sums: Iterable[Any], counts: Iterable[Any]) -> list[Amount]:
+def _of_sums(sums: Iterable[Any], counts: Iterable[Any]) -> list[Amount]:
     return [Amount(each, count) for each, count in zip(sums, counts, strict=True)]
+
+
+def _of_averages(averages: Iterable[Any], counts: Iterable[Any]) -> list[Amount]:
+    return [
+        Amount(None if each is None else each * count, count)
+        for each, count in zip(averages, counts, strict=True)
+    ]
 
 
 def _by_cell(table: Table, axes: tuple[Values, Values, Values]) -> dict[Cell, list[Any]]:

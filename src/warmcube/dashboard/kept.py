@@ -82,5 +82,5 @@ def _rest(plan: ChartPlan) -> Hashable:
     return (
         (plan.labels, plan.split, plan.multiples),
         (plan.dates, plan.compared, len(plan.before)),
-        (plan.scale, plan.date, plan.zone.key),
+        (plan.scale, plan.is_real, plan.date, plan.zone.key),
     )

@@ -1,17 +1,21 @@
 """From a dashboard and its filters to the different questions that its charts ask. Pure.
 
 All charts are asked at once, so each question is asked once, whichever charts need it. An average
-is asked as a sum and a count: only so can groups be put together exactly. A chart that can't be
-asked, since it names a column that isn't there, say, has its error in its place.
+is asked as a sum and a count: only so can groups be put together exactly. Of reals, whose sums
+come rounded to seven digits, sums and averages are asked as averages, which are doubles, and
+counts. A chart that can't be asked, since it names a column that isn't there, say, has its error in
+its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
+from warmcube.dashboard.amounts import Amount, figure
 from warmcube.dashboard.columns import column_named, conditions_named
 from warmcube.dashboard.definition import (
     Aggregate,
@@ -36,6 +40,7 @@ _PARTS: Final[Mapping[Aggregate, tuple[Aggregate, ...]]] = {
     "min": ("min",),
     "max": ("max",),
 }
+_PARTS_OF_REALS: Final = ("avg", "count")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +98,10 @@ class ChartPlan:
         dates: which days it is about.
         compared: which days it is compared with.
         current: for each of its series the places of the questions that it needs: one, or for an
-            average those of its sum and its count.
+            average those of its parts.
         before: the same for the compared days; empty without them.
         scale: decimals of the value column.
+        is_real: whether it is of single precision.
         date: the data source's date column, to which `dates` and `compared` speak.
         zone: whose days those of instants are.
     """
@@ -109,8 +115,13 @@ class ChartPlan:
     current: tuple[tuple[int, ...], ...]
     before: tuple[tuple[int, ...], ...]
     scale: int
+    is_real: bool
     date: str | None
     zone: ZoneInfo
+
+    def figure(self, series: MeasureSeries, amount: Amount) -> Decimal | None:
+        """The number to show of one of its series, for all rows that are meant."""
+        return figure(series.aggregate, amount, self.scale, is_real=self.is_real)
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -223,6 +234,8 @@ def _plan(
     )
     where = page.where + _conditions(chart.where, page)
 
+    scale, is_real = _check_values(chart, page)
+
     def ask(series: MeasureSeries, days: DateRange) -> tuple[int, ...]:
         frequency = chart.frequency if series.frequency is None else series.frequency
         return tuple(
@@ -235,10 +248,9 @@ def _plan(
                 group_by=group_by,
                 aggregate=part,
             )
-            for part in _PARTS[series.aggregate]
+            for part in _parts(series.aggregate, is_real=is_real)
         )
 
-    scale = _check_values(chart, page)
     return ChartPlan(
         chart=chart,
         labels=axes[0],
@@ -249,6 +261,7 @@ def _plan(
         current=tuple(ask(series, of_chart) for series in chart.series),
         before=() if compared is None else tuple(ask(series, compared) for series in chart.series),
         scale=scale,
+        is_real=is_real,
         date=page.datasource.roles.date,
         zone=ZoneInfo(page.datasource.time_zone),
     )
@@ -280,8 +293,12 @@ def _each(value: Any) -> Iterable[Any]:
     return value if isinstance(value, tuple | frozenset) else (value,)
 
 
-def _check_values(chart: Chart, page: Page) -> int:
-    """The decimals of the values, of which all series must be numbers."""
+def _parts(aggregate: Aggregate, *, is_real: bool) -> tuple[Aggregate, ...]:
+    return _PARTS_OF_REALS if is_real and aggregate in ("sum", "avg") else _PARTS[aggregate]
+
+
+def _check_values(chart: Chart, page: Page) -> tuple[int, bool]:
+    """The decimals of the values, of which all series must be numbers, and if they are reals."""
     name = page.datasource.roles.value
     if name is None:
         if any(series.aggregate != "count" for series in chart.series):
@@ -289,7 +306,7 @@ def _check_values(chart: Chart, page: Page) -> int:
                 "the data source has no value column, so that rows can only be counted; "
                 'use aggregate = "count"'
             )
-        return 0
+        return 0, False
     column = page.schema[name]
     for series in chart.series:
         if series.aggregate in ("min", "max") and not column.type.kind.is_number:
@@ -297,4 +314,4 @@ def _check_values(chart: Chart, page: Page) -> int:
                 f'a chart shows numbers, and the value column "{name}" is {column.type}; '
                 'use aggregate = "count"'
             )
-    return column.type.scale
+    return column.type.scale, column.type.kind is Kind.REAL

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from warmcube.dashboard.amounts import figure, unite
+from warmcube.dashboard.amounts import unite
 from warmcube.dashboard.calculations import (
     COMPARISON,
     Figures,
@@ -53,15 +53,13 @@ class Lines:
     def totals(self, multiple: Any, split: Any) -> dict[str, Decimal | None]:
         """What each series comes to over all of its rows, those out of sight too."""
         cell = Cell(multiple, split, None)
-        scale = self.plan.scale
         found: dict[str, Decimal | None] = {}
         for number, series in enumerate(self.plan.chart.series):
             none = unite(series.aggregate, ())
-            found[series.id] = figure(series.aggregate, self.whole[number].get(cell, none), scale)
+            found[series.id] = self.plan.figure(series, self.whole[number].get(cell, none))
             if self.whole_before:
-                found[series.id + COMPARISON] = figure(
-                    series.aggregate, self.whole_before[number].get(cell, none), scale
-                )
+                before = self.whole_before[number].get(cell, none)
+                found[series.id + COMPARISON] = self.plan.figure(series, before)
         for each in self.calculations:
             found[each.id] = total_of(each, found)
             if (compared := _compared(each, found)) is not None:
@@ -100,7 +98,7 @@ class Lines:
             has = each.has_compared if is_before else each.has_current
             amount = cells.get(Cell(multiple, split, key)) if has else None
             if amount is not None:
-                found.append(figure(series.aggregate, amount, plan.scale))
+                found.append(plan.figure(series, amount))
             else:
                 found.append(_ZERO if is_zero and has else None)
         return found

@@ -405,3 +405,31 @@ def test_markup_from_the_database_to_the_page(page_as: Visits, marked: None) -> 
     assert MARKUP in page.locator(".dashboard-list h2").all_text_contents()
     assert page.locator("main b, main img").count() == 0
     assert flaws(page) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "told", "keys", "wanted"),
+    [
+        (["Bay", "Coast"], {}, None, "Coast"),
+        (["2025-01-01", "2025-02-01"], DATES, ["2024-01-01", "2024-02-01"], "2024-02-01"),
+    ],
+)
+def test_rows_behind_the_compared_period(
+    page: Page, labels: list[str], told: dict[str, Any], keys: list[str] | None, wanted: str
+) -> None:
+    """They are those of the mark's own label; only dates are others in the compared period."""
+    more = {"kind": "comparison", "of": "charges", "keys": keys}
+    compared = series_json(["3", "4"], "A year before", id="charges.comparison", **more)
+    chart = chart_json("bar", facet_json(labels, series_json(["1", "2"]), compared), **told)
+    card = drawn(page, chart)
+    answer = {"schema": [], "columns": {}, "meta": {}}
+    page.route("**/rows", lambda route: route.fulfill(json=answer))
+    box = card.locator(".barlayer .trace").first.locator(".point path").nth(1).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    with page.expect_request("**/rows") as asked:
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    sent = asked.value.post_data_json
+    assert sent is not None
+    assert sent["label"] == {"key": wanted}
+    assert (sent["series"], sent["period"]) == ("charges", "compared")

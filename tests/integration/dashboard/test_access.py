@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -602,6 +604,41 @@ async def test_more_questions_than_one_read_may_have(
     monkeypatch.setattr("warmcube.dashboard.plan.MOST_QUERIES", 149)
     with pytest.raises(LimitExceeded, match="150 different questions"):
         await board.dashboard("north", many)
+
+
+async def test_others_go_on_while_a_large_dashboard_is_planned(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of questions aren't judged in one go."""
+    many = dashboard_of(
+        chart_of(
+            series=tuple(
+                series_of(f"s{place}", where=(Filter("measure_value", "gt", place),))
+                for place in range(350)
+            )
+        )
+    )
+    answerer, turns, seen = board.cache._parts.answerer, count(), []
+    judge = answerer._judge
+
+    def noted(request: Any, schema: Any) -> Any:
+        seen.append(now[0])
+        return judge(request, schema)
+
+    async def others() -> None:
+        while True:
+            now[0] = next(turns)
+            await asyncio.sleep(0)
+
+    now = [next(turns)]
+    monkeypatch.setattr(answerer, "_judge", noted)
+    task = asyncio.create_task(others())
+    try:
+        rendered = await board.dashboard("north", many)
+    finally:
+        task.cancel()
+    assert rendered.meta.queries == 350
+    assert max(Counter(seen).values()) == 100
 
 
 async def test_rights_that_go_while_a_page_is_read_end_it(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.boards import USERS, YEAR, Board, keys_of, only, series_named
+from tests.support.caches import execute, make_cache
 from tests.support.dashboards import chart_of, series_of
 
 from warmcube import NULL, Filter
@@ -21,6 +24,7 @@ from warmcube.dashboard.rendered import UniversalFilters
 from warmcube.errors import LimitExceeded
 
 COLUMNS = {"date": "date_index", "practice": "practice_uid", "provider_uid": "provider_uid"}
+MONTHS = ("2023-01-01", "2023-04-01")
 IN_2024 = "measure = 'Charges' AND date_index BETWEEN '2024-01-01' AND '2024-12-31'"
 
 
@@ -399,3 +403,44 @@ async def test_a_chart_beyond_all_bounds_is_an_error(
     monkeypatch.setattr("warmcube.dashboard.assemble.MOST_FIGURES", 10)
     with pytest.raises(LimitExceeded, match="more than 10"):
         await board.chart("root", chart_of())
+
+
+async def test_reals_have_as_many_digits_as_in_sql(
+    tmp_path: Path, redis_url: str, postgres_db: str
+) -> None:
+    """Averages are those of doubles, sums are reals again, whatever they are put together of."""
+    execute(
+        postgres_db,
+        "CREATE SCHEMA ih",
+        "CREATE TABLE ih.facts (measure text, practice_uid integer, provider_uid integer, "
+        "frequency text, date_index date, measure_value real, size real)",
+        "INSERT INTO ih.facts SELECT 'Charges', 101 + i % 7, 1, 'Monthly', DATE '2024-01-01', "
+        "i / 7.0, (i % 4) / 3.0 FROM generate_series(1, 3000) i",
+    )
+    async with make_cache(tmp_path, redis_url, postgres_db) as cache:
+        board = Board(cache, postgres_db)
+        for aggregate in ("avg", "sum"):
+            chart = chart_of(group_by="size", series=(series_of(aggregate=aggregate),))
+            facet = only(await board.chart("root", chart))
+            values = "measure_value::float8"
+            expected = board.sql(
+                f"SELECT size::text, {aggregate}({values})::text FROM ih.facts GROUP BY size "
+                "ORDER BY size"
+            )
+            ((total,),) = board.sql(f"SELECT {aggregate}({values})::text FROM ih.facts")
+            digits = Decimal("1e-11") if aggregate == "avg" else Decimal("1e-7")
+            assert [Decimal(label.text) for label in facet.labels] == [key for key, _ in expected]
+            found = [*facet.series[0].values, facet.series[0].total]
+            for figure, true in zip(found, [*(each for _, each in expected), total], strict=True):
+                assert figure is not None
+                assert abs(figure / true - 1) < digits
+                if aggregate == "sum":
+                    assert len(figure.normalize().as_tuple().digits) <= 9
+
+
+async def test_series_with_one_frequency_tell_the_step(board: Board) -> None:
+    """It counts wherever it is said: 2023's Januaries and Aprils alone would look quarterly."""
+    series = (series_of(frequency="Monthly", where=(Filter("date", "in", MONTHS),)),)
+    chart = chart_of(series=series, frequency=None, missing="gap")
+    facet = only(await board.chart("root", chart))
+    assert keys_of(facet) == [date(2023, month, 1) for month in (1, 2, 3, 4)]

@@ -91,17 +91,30 @@ def test_of_several_names_the_first_by_code_point_is_shown() -> None:
 
 
 def test_reals_are_the_shortest_decimals() -> None:
-    """And not what a double makes of them."""
+    """And not what a double makes of them, as values and as labels."""
     column = ColumnData(
         ColumnType(Kind.REAL), np.array([0.1, 7], np.float32), np.array([True, False])
     )
     axes = (Values(None, BERLIN), Values(None, BERLIN), Values(None, BERLIN))
-    cells = read_cells("sum", [Table({"sum": column}, 2)], axes)
+    cells = read_cells("min", [Table({"min": column}, 2)], axes)
     assert cells == {Cell(None, None, None): Amount(0.1)}
+    labels = Values(Axis("x", ColumnType(Kind.REAL), None), BERLIN)
+    assert labels.read(Table({"x": column}, 2)) == [0.1, None]
     whole = ColumnData(ColumnType(Kind.REAL), np.array([0.1], np.float32))
     assert read_cells("max", [Table({"max": whole}, 1)], axes) == {
         Cell(None, None, None): Amount(0.1)
     }
+
+
+def test_sums_and_averages_of_reals_are_made_of_averages() -> None:
+    """Which are doubles; a group without values has none."""
+    averages = ColumnData(ColumnType(Kind.DOUBLE), np.array([1.5, 0]), np.array([True, False]))
+    counts = ColumnData(ColumnType(Kind.BIGINT), np.array([4, 0]))
+    axes = (Values(None, BERLIN), Values(None, BERLIN), Values(None, BERLIN))
+    tables = [Table({"avg": averages}, 2), Table({"count": counts}, 2)]
+    for aggregate in ("sum", "avg"):
+        cells = read_cells(aggregate, tables, axes)
+        assert cells == {Cell(None, None, None): Amount(6.0, 4)}
 
 
 def test_cells_become_others() -> None:

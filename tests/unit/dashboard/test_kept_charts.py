@@ -28,6 +28,7 @@ PLAN = ChartPlan(
     current=((3,),),
     before=(),
     scale=0,
+    is_real=False,
     date="date_index",
     zone=ZoneInfo("UTC"),
 )
