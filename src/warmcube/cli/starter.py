@@ -87,7 +87,10 @@ def configuration(
         remark = f"  # {_comment(remarks[role])}" if role in remarks else ""
         lines.append(f"{role} = {'false' if column is None else _text(column)}{remark}")
     lines += ["", "[directory]", 'path = "access.toml"']
-    lines += ["", "[auth.local]  # for `warmcube serve`: who may sign in, as `warmcube password` says"]
+    lines += [
+        "",
+        "[auth.local]  # for `warmcube serve`: who may sign in, as `warmcube password` says",
+    ]
     lines += ['path = "credentials.toml"', ""]
     return "\n".join(lines)
 

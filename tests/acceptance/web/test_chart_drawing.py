@@ -422,7 +422,7 @@ def test_rows_behind_the_compared_period(
     compared = series_json(["3", "4"], "A year before", id="charges.comparison", **more)
     chart = chart_json("bar", facet_json(labels, series_json(["1", "2"]), compared), **told)
     card = drawn(page, chart)
-    answer = {"schema": [], "columns": {}, "meta": {}}
+    answer: dict[str, Any] = {"schema": [], "columns": {}, "meta": {}}
     page.route("**/rows", lambda route: route.fulfill(json=answer))
     box = card.locator(".barlayer .trace").first.locator(".point path").nth(1).bounding_box()
     assert box is not None
