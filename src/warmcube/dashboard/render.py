@@ -52,6 +52,8 @@ __all__ = ["Dashboards", "GivenDashboards", "Renderer", "Rows"]
 
 _LARGE: Final = 20_000
 """From so many rows of answers on, charts are made beside the event loop."""
+_LARGE_AT_ONCE: Final = 2
+"""How many of these are assembled at a time."""
 
 
 class Dashboards(Protocol):
@@ -140,6 +142,7 @@ class Renderer:
         self._today = today
         self._clock = clock
         self._kept = KeptCharts()
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
 
     async def dashboards(self, grant: Grant) -> tuple[Dashboard, ...]:
         """Those that exist for a viewer, by id.
@@ -329,7 +332,10 @@ class Renderer:
                 for chart, planned in zip(charts, plan.charts, strict=True)
             )
 
-        return await asyncio.to_thread(work) if rows > _LARGE else work()
+        if rows <= _LARGE:
+            return work()
+        async with self._large:  # whoever asks for much waits for others who do, not all for them
+            return await asyncio.to_thread(work)
 
     def _note(
         self, narrowed: Narrowed, dashboard: Dashboard, grant: Grant, purpose: Purpose
