@@ -440,6 +440,18 @@ def test_it_prints_with_its_dates_and_without_tools(
     assert page.pdf().startswith(b"%PDF")
 
 
+def test_a_printed_table_is_whole(page_as: Visits) -> None:
+    """All of its rows are on the paper, within its card."""
+    page = opened(page_as("root"), "/dashboards/executive")
+    page.emulate_media(media="print")
+    card = page.locator("[data-chart='practices']")
+    outer, inner = card.bounding_box(), card.locator("table").bounding_box()
+    assert outer is not None
+    assert inner is not None
+    assert inner["height"] > 600
+    assert inner["y"] + inner["height"] <= outer["y"] + outer["height"]
+
+
 def test_pictures_for_the_docs(page_as: Visits, keep_picture: Callable[[Page, str], None]) -> None:
     """A sample dashboard, as somebody sees it who opens it for the first time."""
     for theme in ("light", "dark"):
