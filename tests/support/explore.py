@@ -112,6 +112,8 @@ def odd_rows(site: Site) -> Iterator[None]:
         )
     ]
     with psycopg.connect(site.database, autocommit=True) as connection:
+        for column in ("measure", "region"):
+            connection.execute(f"ALTER TABLE {TABLE} ALTER {column} DROP NOT NULL")
         for measure, region, number in rows:
             connection.execute(
                 f"INSERT INTO {TABLE} ({_COLUMNS}) VALUES (%s, 'currency', 101, %s, %s, NULL,"
@@ -126,6 +128,8 @@ def odd_rows(site: Site) -> Iterator[None]:
                 f"DELETE FROM {TABLE} WHERE measure IS NULL OR measure IN (%s, %s)",
                 (ODD, MARKUP),
             )
+            for column in ("measure", "region"):
+                connection.execute(f"ALTER TABLE {TABLE} ALTER {column} SET NOT NULL")
             _warm(site, expected=False)
 
 

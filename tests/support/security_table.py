@@ -94,6 +94,7 @@ TABLE: Final = (
     Asked("GET", "/api/organizations", _USERS),
     Asked("GET", "/api/dashboards", _USERS),
     Asked("GET", "/api/dashboards/{dashboard}", _USERS),
+    Asked("GET", "/api/dashboards/{dashboard}/snapshot", _USERS),
     Asked("POST", f"{_DASHBOARD}/render", _USERS, {}),
     Asked("POST", f"{_DASHBOARD}/charts/{{chart}}/rows", _USERS, {}),
     Asked("POST", f"{_DASHBOARD}/charts/{{chart}}/data", _EXPORTERS, {}),

@@ -24,9 +24,11 @@ from warmcube.engine import AnalyticsCache as AsyncCache
 from warmcube.errors import NotUsable, WarmcubeError
 from warmcube.jobs.job import Job
 from warmcube.model.request import Filter, Null, Query
-from warmcube.model.schema import Datasource
+from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.health import Overall
 from warmcube.observe.metrics import Metrics
+from warmcube.observe.sampler import FINE_HOURS
+from warmcube.observe.samples import History
 from warmcube.observe.stats import Stats
 from warmcube.query.contents import Contents
 from warmcube.query.exporter import PIECE
@@ -179,6 +181,11 @@ class AnalyticsCache:
         thread, cache = self._parts()
         return thread.run(partial(cache.authorize, user, actor=actor, anew=anew))
 
+    def record(self, event: AuditEvent) -> None:
+        """See `warmcube.AnalyticsCache.record`."""
+        thread, cache = self._parts()
+        thread.run(partial(cache.record, event))
+
     def note(self, event: AuditEvent) -> None:
         """See `warmcube.AnalyticsCache.note`."""
         thread, cache = self._parts()
@@ -214,12 +221,27 @@ class AnalyticsCache:
         thread, cache = self._parts()
         return thread.run(partial(cache.query, query, grant))
 
+    def schema(self, datasource: int, grant: Grant) -> tuple[Schema, Grant]:
+        """See `warmcube.AnalyticsCache.schema`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.schema, datasource, grant))
+
+    def snapshot(self, datasource: int, grant: Grant) -> str | None:
+        """See `warmcube.AnalyticsCache.snapshot`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.snapshot, datasource, grant))
+
     def query_many(
-        self, queries: Sequence[Query], grant: Grant, *, purpose: Purpose = "read"
+        self,
+        queries: Sequence[Query],
+        grant: Grant,
+        *,
+        purpose: Purpose = "read",
+        most: int | None = None,
     ) -> list[Result | WarmcubeError]:
         """See `warmcube.AnalyticsCache.query_many`."""
         thread, cache = self._parts()
-        return thread.run(partial(cache.query_many, queries, grant, purpose=purpose))
+        return thread.run(partial(cache.query_many, queries, grant, purpose=purpose, most=most))
 
     def export_stream(
         self,
@@ -300,6 +322,11 @@ class AnalyticsCache:
         """See `warmcube.AnalyticsCache.health`."""
         thread, cache = self._parts()
         return thread.run(partial(cache.health, datasource))
+
+    def history(self, datasource: int, hours: int = FINE_HOURS) -> History:
+        """See `warmcube.AnalyticsCache.history`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.history, datasource, hours))
 
     def partition_rows(self, datasource: int) -> Mapping[tuple[str | None, str | None], int]:
         """See `warmcube.AnalyticsCache.partition_rows`."""

@@ -125,11 +125,12 @@ async def _show(running: Demo, report: WarmReport, port: int | None) -> int:
         say(f"{checked.queries} queries as {len(USERS)} users: every answer as SQL's, row for row.")
     say(f"Other commands can use these data: warmcube --config {running.configuration} stats")
     async with _serving(running, port) as url:
-        say(f"Open {url} in a browser, and sign in as any of these users:")
-        stdout().print(passwords_table(running.passwords, USERS))
-        say(f"The API answers on {url} too. What each user may see of one query:")
+        say(f"The API answers on {url}. What each user may see of one query:")
         for user, call in sample_calls(running.cache.settings, url):
             say(f"\n# {user}, {USERS[user]}\n{call}")
+        # Last, so that the long lines above don't push it off the screen.
+        say(f"\nOpen {url} in a browser, and sign in as any of these users:")
+        stdout().print(passwords_table(running.passwords, USERS))
         sys.stdout.flush()
         if sys.stdin.isatty() and sys.stdout.isatty():
             await prompt(running.cache)

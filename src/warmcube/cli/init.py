@@ -142,6 +142,10 @@ def _tell(proposal: Proposal, file: Path, access: Path | None, *, has_secret: bo
     say(f"Next: warmcube {option}warm 1")
     user = "USER" if access is None else "admin"
     say(f"Then: warmcube {option}query 1 --as {user}{_example(proposal)} --limit 10")
+    say(
+        f"Or in a browser: warmcube {option}dashboard new 1, warmcube {option}password {user}, "
+        f"and warmcube {option}serve"
+    )
 
 
 def _example(proposal: Proposal) -> str:

@@ -16,7 +16,10 @@ __all__ = ["ACCESS", "configuration", "write_new"]
 ACCESS: Final = """\
 # Who may see what. Users of this file: warmcube query … --as USER
 [roles]
-super_admin = ["analytics:read:all", "analytics:export:all", "cache:read:all", "cache:manage:all"]
+super_admin = [
+    "analytics:read:all", "analytics:export:all", "cache:read:all", "cache:manage:all",
+    "directory:read:all"
+]
 org_analyst = ["analytics:read:organization", "analytics:export:organization"]
 provider    = ["analytics:read:own"]
 
@@ -83,7 +86,9 @@ def configuration(
     for role, column in columns.items():
         remark = f"  # {_comment(remarks[role])}" if role in remarks else ""
         lines.append(f"{role} = {'false' if column is None else _text(column)}{remark}")
-    lines += ["", "[directory]", 'path = "access.toml"', ""]
+    lines += ["", "[directory]", 'path = "access.toml"']
+    lines += ["", "[auth.local]  # for `warmcube serve`: who may sign in, as `warmcube password` says"]
+    lines += ['path = "credentials.toml"', ""]
     return "\n".join(lines)
 
 

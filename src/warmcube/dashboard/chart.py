@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from warmcube.dashboard.assemble import Assembled, assemble
 from warmcube.dashboard.columns import type_word
-from warmcube.dashboard.definition import Chart
+from warmcube.dashboard.definition import Chart, MeasureSeries
 from warmcube.dashboard.origins import meta_of
 from warmcube.dashboard.plan import ChartPlan, Plan
 from warmcube.dashboard.rendered import RenderedChart
@@ -77,6 +77,26 @@ def render_chart(
         change=found.change,
         progress=found.progress,
         hidden=found.hidden,
-        notes=found.notes,
+        notes=(*found.notes, *_without_rows(planned, answers)),
         meta=meta_of(plan, results, took),
     )
+
+
+def _without_rows(planned: ChartPlan, answers: Sequence[Result | WarmcubeError]) -> tuple[str, ...]:
+    """Which measures a viewer who sees others has no row of: misspelt, perhaps, or not theirs."""
+    rows = [each.meta.rows_fetched if isinstance(each, Result) else 0 for each in answers]
+    if not any(rows):
+        return ()
+    named = {
+        _named(series, planned.chart): None
+        for series, places in zip(planned.chart.series, planned.current, strict=True)
+        if not any(rows[place] for place in places)
+    }
+    return tuple(
+        f"for these filters there are no rows of {name} that you may see" for name in named
+    )
+
+
+def _named(series: MeasureSeries, chart: Chart) -> str:
+    parts = (series.measure, series.frequency or chart.frequency)
+    return ", ".join(str(each) for each in parts if each is not None) or "this data source"

@@ -17,7 +17,7 @@ from warmcube.dashboard.document import plain
 from warmcube.errors import InvalidFilter, UnknownColumn
 from warmcube.model.request import NULL, Filter
 from warmcube.model.schema import Column, Datasource, Schema
-from warmcube.model.scope import All, Ids
+from warmcube.model.scope import ALL, All, Ids
 
 __all__ = ["describe_dashboard", "sees_conditions"]
 
@@ -169,11 +169,13 @@ class _Censor:
         if name is None or value is None:
             return value
         column = self._schema[name]
-        owner = next((of for of, name in self._names.items() if name == column.name), column.name)
-        allowed = self._ids.get(owner)
-        if allowed is None or isinstance(allowed, All):
+        named = [of for of, shown in self._names.items() if shown == column.name]
+        if not all(isinstance(self._ids.get(of, ALL), All) for of in named):
+            return None
+        allowed = self._ids.get(column.name, ALL)
+        if isinstance(allowed, All):
             return value
-        if owner != column.name or op not in _BY_VALUE:
+        if op not in _BY_VALUE:
             return None
         if isinstance(value, list | tuple | set | frozenset):
             return [each for each in value if _is_among(each, column, allowed)]

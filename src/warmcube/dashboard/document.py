@@ -39,6 +39,8 @@ Describe: TypeAlias = Callable[[WarmcubeError], Mapping[str, Any]]
 """Problem details of an error."""
 
 _EXACT_DOUBLE: Final = (1 << 53) - 1
+_WRITTEN_OUT: Final = 60
+"""Digits before or behind the point; 1e999999999, which anybody can send, would be a gigabyte."""
 
 
 def rendered_json(rendered: RenderedDashboard, describe: Describe) -> bytes:
@@ -216,7 +218,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return f"{value:f}" if abs(value.adjusted()) <= _WRITTEN_OUT else str(value)
     if isinstance(value, float | UUID):
         return str(value)
     return value

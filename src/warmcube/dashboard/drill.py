@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from warmcube.access.ids import show
-from warmcube.dashboard.definition import Chart, Dashboard, MeasureSeries
+from warmcube.dashboard.definition import Chart, Dashboard, Drill, MeasureSeries
 from warmcube.dashboard.plan import Axis, ChartPlan, DatesOf, Page, Plan, plan_charts
+from warmcube.dashboard.rendered import RenderedChart
 from warmcube.errors import InvalidQuery, WarmcubeError
 from warmcube.model.request import NULL, Filter, Order, Query
 from warmcube.query.wording import shown
 
-__all__ = ["MARK_FIELDS", "Mark", "mark_of", "rows_query"]
+__all__ = ["MARK_FIELDS", "Mark", "drills_within", "mark_of", "rows_query"]
+
+_Chart = TypeVar("_Chart", Chart, RenderedChart)
 
 MARK_FIELDS: Final = ("series", "period", "label", "split", "multiple", "order_by", "limit")
 _PLACES: Final = ("label", "split", "multiple")
@@ -158,4 +161,19 @@ def _series(chart: Chart, named: str | None) -> MeasureSeries:
     ids: Sequence[str] = [each.id for each in chart.series]
     raise InvalidQuery(
         f'chart "{chart.id}" has no series {show(named)}; its series are {", ".join(ids)}'
+    )
+
+
+def drills_within(charts: Iterable[_Chart], existing: Collection[str]) -> tuple[_Chart, ...]:
+    """The charts as they lead their viewer: to the rows where the dashboard doesn't exist for them.
+
+    Args:
+        charts: as they are defined.
+        existing: the ids of the dashboards that exist for the viewer.
+    """
+    return tuple(
+        chart
+        if chart.drill.dashboard is None or chart.drill.dashboard in existing
+        else replace(chart, drill=Drill())
+        for chart in charts
     )

@@ -19,14 +19,14 @@ from warmcube.access.ids import parse_id, show
 from warmcube.access.standing import KeyTypes, Purpose, Standing, stand
 from warmcube.dashboard.columns import column_named
 from warmcube.dashboard.rendered import Dropped, UniversalFilters
-from warmcube.errors import AccessDenied, InvalidQuery, MissingRole
+from warmcube.errors import AccessDenied, InvalidQuery, LimitExceeded, MissingRole
 from warmcube.model.request import NULL, Filter
 from warmcube.model.schema import ColumnType, Datasource, Schema
 from warmcube.model.scope import All, Ids
 from warmcube.query.values import parse_value
 from warmcube.query.wording import shown
 
-__all__ = ["Narrowed", "filters_of", "narrow_filters"]
+__all__ = ["Narrowed", "check_lengths", "filters_of", "narrow_filters"]
 
 _FIELDS: Final = (
     "preset",
@@ -134,6 +134,26 @@ def _where(value: Any) -> Mapping[str, tuple[Any, ...]]:
             if isinstance(each, list | Mapping):
                 raise _wrong(f"where.{column}", each, "plain values")
     return {column: tuple(values) for column, values in value.items()}
+
+
+def check_lengths(filters: UniversalFilters, most: int) -> None:
+    """That no list of filters is too long, whatever of it is dropped later.
+
+    Args:
+        filters: as a link or a page gives them.
+        most: ``[limits] list``.
+
+    Raises:
+        LimitExceeded: one is.
+    """
+    lists = {"practices": filters.practices, "providers": filters.providers}
+    lists |= {f"where.{column}": values for column, values in filters.where.items()}
+    for name, values in lists.items():
+        if values is not None and len(values) > most:
+            raise LimitExceeded(
+                f"filter {shown(name)} lists {len(values):,} values, more than [limits] list = "
+                f"{most:,}; ask for less at once"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ __all__ = ["KeptCharts"]
 
 BUDGET: Final = 200_000
 """Figures of charts, and rows of the answers that they were assembled of."""
+LEAST: Final = 30
+"""What a chart takes at least, however little it shows: as much memory as so many figures."""
 LARGEST_SHARE: Final = 8
 """No chart takes more than this part of the budget."""
 
@@ -62,8 +64,10 @@ class KeptCharts:
             self._kept.move_to_end(key)
             return known.assembled
         found = assemble(plan, tables)
-        size = sum(table.rows for table in tables.values()) + sum(
-            len(facet.labels) * (1 + len(facet.series)) for facet in found.facets
+        size = (
+            LEAST
+            + sum(table.rows for table in tables.values())
+            + sum(len(facet.labels) * (1 + len(facet.series)) for facet in found.facets)
         )
         if size * LARGEST_SHARE <= self._budget:
             self._kept[key] = _Kept(plan.chart, own, found, size)

@@ -9,7 +9,8 @@ from typing import Final
 from warmcube.dashboard.plan import Plan
 from warmcube.dashboard.rendered import RenderMeta
 from warmcube.errors import WarmcubeError
-from warmcube.query.result import Origin, Result
+from warmcube.model.origin import Origin
+from warmcube.query.result import Result
 
 __all__ = ["meta_of", "meta_of_page"]
 

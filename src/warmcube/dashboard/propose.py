@@ -25,6 +25,7 @@ _TILES: Final = 4
 _IN_TREND: Final = 2
 _FEW: Final = 12
 _MANY: Final = 2
+_LARGE: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ class _Charts:
         """All of them."""
         tiles = [*self.sums[: _TILES - 1], *self.levels[:1]] if self.levels else self.sums
         for each in tiles[:_TILES]:
-            yield from self.tile(each)
+            yield from self.tile(each, 12 // len(tiles[:_TILES]))
         for each in self.main:
             if self.roles.date is not None:
                 yield from self.trend(each)
@@ -127,14 +128,14 @@ class _Charts:
             yield from self.levels_by_date()
         yield from self.table()
 
-    def tile(self, measure: MeasureFacts) -> Iterator[str]:
+    def tile(self, measure: MeasureFacts, width: int) -> Iterator[str]:
         """A number, with its change."""
         yield from self.chart(_said(measure), "number", measure)
         if self.has_year_before():
             yield 'compare = "same_period_last_year"'
         elif self.roles.date is not None:
             yield '# compare = "same_period_last_year"  # once the data go back two years'
-        yield from ("width = 3", "height = 1")
+        yield from (f"width = {width}", "height = 1")
 
     def has_year_before(self) -> bool:
         """Whether there is a whole year to compare with: part of one would tell wrong."""
@@ -145,35 +146,38 @@ class _Charts:
         """What happened over time."""
         alike = [each for each in self.sums if look_of(each) == look_of(main)][:_IN_TREND]
         shown = alike if main in alike else [main]
-        title = " and ".join(_said(each) for each in shown)
-        yield from self.chart(f"{title} over time", "line", *shown)
-        yield from ('group_by = "date"', "width = 8", "height = 3")
+        yield from self.chart(f"{_all_of(shown)} over time", "line", *shown)
+        width = 8 if self.few() and not main.is_level else 12
+        yield from ('group_by = "date"', f"width = {width}", "height = 3")
+
+    def few(self) -> list[str]:
+        """Columns whose values are few enough to be told apart by colours."""
+        return [name for name, kinds in self.facts.kinds.items() if _MANY <= kinds <= _FEW]
 
     def kinds(self, main: MeasureFacts) -> Iterator[str]:
         """What it is made of."""
-        few = [name for name, kinds in self.facts.kinds.items() if _MANY <= kinds <= _FEW]
+        few = self.few()
         if few and not main.is_level:
             yield from self.chart(f"{_said(main)} by {few[0]}", "doughnut", main)
             yield from (f"group_by = {_text(few[0])}", 'sort = "-value"', "width = 4", "height = 3")
 
     def ranks(self, main: MeasureFacts) -> Iterator[str]:
         """Who has most of it; a click on a bar leads to the rows."""
-        for role in ("practice", "provider"):
-            if getattr(self.roles, role) is None:
-                continue
+        roles = [role for role in ("practice", "provider") if getattr(self.roles, role) is not None]
+        for role in roles:
             yield from self.chart(f"{_said(main)}, top {role}s", "horizontal_bar", main)
             yield from (f"group_by = {_text(role)}", 'sort = "-value"', "top = 10")
             if not main.is_level:
-                yield "other = true  # the rest, put together"
+                yield "# other = true  # the rest, put together; it may be far larger than these"
             if role == "provider" and not self.facts.repeats:
                 yield 'where = [["provider", "not_null"]]'
-            yield "height = 4"
+            yield from (f"width = {12 // len(roles)}", "height = 4")
 
     def levels_by_date(self) -> Iterator[str]:
         """Rates and the like, which are averaged."""
         alike = [each for each in self.levels if look_of(each) == look_of(self.levels[0])][:3]
-        yield from self.chart(" and ".join(_said(each) for each in alike), "line", *alike)
-        yield from ('group_by = "date"', "height = 3")
+        yield from self.chart(_all_of(alike), "line", *alike)
+        yield from ('group_by = "date"', "width = 12", "height = 3")
 
     def table(self) -> Iterator[str]:
         """Everything side by side."""
@@ -191,7 +195,7 @@ class _Charts:
             said = [] if each.name is None else [f"measure = {_text(each.name)}"]
             said = said or [f"name = {_text(_said(each))}"]
             aggregate = ['aggregate = "avg"'] if each.is_level else []
-            yield f"  {{ {', '.join([*said, *aggregate, f'format = {_text(look_of(each))}'])} }},"
+            yield f"  {{ {', '.join([*said, *aggregate, f'format = {_format(each)}'])} }},"
         yield from ("]", "width = 12", "height = 4")
 
     def chart(self, title: str, kind: str, *measures: MeasureFacts) -> Iterator[str]:
@@ -206,7 +210,7 @@ class _Charts:
             yield f"measures = {_list(names)}"
         if measures[0].is_level:
             yield 'aggregate = "avg"'
-        yield f"format = {_text(look_of(measures[0]))}"
+        yield f"format = {_format(measures[0])}"
 
     def opening(self, title: str, kind: str) -> Iterator[str]:
         """The fields that all charts have."""
@@ -225,6 +229,20 @@ class _Charts:
 def _said(measure: MeasureFacts) -> str:
     """What a title calls it."""
     return _plain(measure.name or "Value")
+
+
+def _all_of(measures: Sequence[MeasureFacts]) -> str:
+    """What a title calls several."""
+    *before, last = [_said(each) for each in measures]
+    return f"{', '.join(before)} and {last}" if before else last
+
+
+def _format(measure: MeasureFacts) -> str:
+    """How its numbers look; nobody reads the cents of millions."""
+    look = look_of(measure)
+    if look == "currency" and abs(measure.total) >= _LARGE:
+        return '{ kind = "currency", decimals = 0 }'
+    return _text(look)
 
 
 def _text(value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -21,8 +21,8 @@ from warmcube.dashboard.dates import resolve, time_zone
 from warmcube.dashboard.dates import today as viewers_today
 from warmcube.dashboard.definition import Chart, Dashboard
 from warmcube.dashboard.described import describe_dashboard, sees_conditions
-from warmcube.dashboard.drill import Mark, rows_query
-from warmcube.dashboard.filters import Narrowed, narrow_filters
+from warmcube.dashboard.drill import Mark, drills_within, rows_query
+from warmcube.dashboard.filters import Narrowed, check_lengths, narrow_filters
 from warmcube.dashboard.kept import KeptCharts
 from warmcube.dashboard.origins import meta_of_page
 from warmcube.dashboard.periods import compared_range
@@ -169,6 +169,9 @@ class Renderer:
             f"there is no dashboard {show(id)}; /api/dashboards lists those that you may see"
         )
 
+    async def _existing(self, grant: Grant) -> frozenset[str]:
+        return frozenset([each.id for each in await self.dashboards(grant)])
+
     async def render(
         self,
         dashboard: Dashboard,
@@ -209,7 +212,7 @@ class Renderer:
             dates=view.page.dates,
             filters=view.narrowed.filters,
             dropped=view.narrowed.dropped,
-            charts=rendered,
+            charts=drills_within(rendered, await self._existing(view.grant)),
             meta=meta_of_page(plan, answers, len(rendered), (time.perf_counter() - started) * 1000),
         )
 
@@ -223,6 +226,8 @@ class Renderer:
         schema, grant = await self._cache.schema(dashboard.datasource, grant)
         datasource = self._cache.settings.datasource(dashboard.datasource)
         organizations = self._cache.organizations(grant)
+        charts = drills_within(dashboard.charts, await self._existing(grant))
+        dashboard = replace(dashboard, charts=charts)
         return describe_dashboard(dashboard, grant, datasource, schema, organizations)
 
     async def rows(
@@ -263,6 +268,7 @@ class Renderer:
         purpose: Purpose = "read",
     ) -> _View:
         """What the viewer is to see of the data source, and which days are meant."""
+        check_lengths(filters, self._cache.settings.limits.list)
         schema, grant = await self._cache.schema(dashboard.datasource, grant)
         datasource = self._cache.settings.datasource(dashboard.datasource)
         narrowed = narrow_filters(filters, grant, datasource, schema, purpose)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from warmcube.dashboard.definition import ChartType, DateRange, Drill, Format
 from warmcube.errors import WarmcubeError
-from warmcube.query.result import Origin
+from warmcube.model.origin import Origin
 
 __all__ = [
     "Change",

@@ -19,6 +19,12 @@ __all__ = ["MOST_BYTES", "SUFFIXES", "Unreadable", "read_text"]
 MOST_BYTES: Final = 1 << 20
 SUFFIXES: Final = (".toml", ".yaml", ".yml")
 _DEEPEST: Final = 20
+_LONG_KEY: Final = re.compile(
+    r"""(?:^|[\[{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+)"""
+    rf"{{{_DEEPEST}}}",
+    re.MULTILINE | re.ASCII,
+)
+"""A dotted key of TOML of many parts: `tomllib` takes their square in time."""
 
 
 class Unreadable(Exception):
@@ -46,6 +52,10 @@ def read_text(content: bytes, suffix: str) -> Any:
 
 
 def _toml(text: str) -> Any:
+    found = _LONG_KEY.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.end()) + 1
+        raise Unreadable(f"isn't valid TOML: is nested too deeply to be read (line {line})")
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except (ValueError, ArithmeticError) as error:

@@ -16,8 +16,8 @@ from typing import Final, Protocol, Self
 
 from warmcube.errors import Damage, ExportBroken, StoreError
 from warmcube.model.columns import Table
+from warmcube.model.origin import Origin
 from warmcube.query.lookup import PointerMoved
-from warmcube.query.result import Origin
 from warmcube.query.streamform import StreamWriter
 
 __all__ = ["ExportStream", "StreamMeta", "Tables", "Watch"]

@@ -52,6 +52,9 @@ __all__ = ["ManyAnswerer"]
 TRIES: Final = 2
 """How often a transaction of the database is begun for one read."""
 
+AT_ONCE: Final = 100
+"""How many reads are judged before others may go on."""
+
 _SHARED: Final = ("lookup", "fetch", "decode")
 """Steps of a read that all its queries share."""
 
@@ -204,7 +207,8 @@ class ManyAnswerer(Answerer):
         except Unavailable as why:
             schema = None if live is None else live.manifest.schema
             if live is not None:
-                self._count_each(self._judge_many(requests, live.manifest.schema), live, b"miss")
+                judgements = await self._judge_many(requests, live.manifest.schema)
+                self._count_each(judgements, live, b"miss")
             try:
                 with ExitStack() as observed:
                     for _ in requests:
@@ -241,7 +245,7 @@ class ManyAnswerer(Answerer):
             the judgements, and what those are answered from that are the first of their kind.
         """
         datasource = requests[0].datasource
-        judgements = self._judge_many(requests, live.manifest.schema)
+        judgements = await self._judge_many(requests, live.manifest.schema)
         readings: dict[int, Reading | Resident] = {}
         missing: dict[int, Judged] = {}
         for number, judged in _first_of_kind(judgements).items():
@@ -273,13 +277,17 @@ class ManyAnswerer(Answerer):
                 readings[number] = await self._read_extent(each, datasource, live)
         return readings
 
-    def _judge_many(self, requests: Sequence[ReadRequest], schema: Schema) -> list[_Judgement]:
+    async def _judge_many(
+        self, requests: Sequence[ReadRequest], schema: Schema
+    ) -> list[_Judgement]:
         found: list[_Judgement] = []
         for request in requests:
             try:
                 found.append(self._judge(request, schema))
             except WarmcubeError as error:
                 found.append(error)
+            if len(found) % AT_ONCE == 0:
+                await asyncio.sleep(0)  # thousands take a second, in which others would wait
         return found
 
     async def _many_from_database(
@@ -321,7 +329,7 @@ class ManyAnswerer(Answerer):
         async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
             while True:
                 schema = read.schema
-                judgements = self._judge_many(requests, schema)
+                judgements = await self._judge_many(requests, schema)
                 rows = await _fetch_slices(read, judgements, datasource)
                 if read.schema == schema:  # no numeric has more digits than were known
                     break

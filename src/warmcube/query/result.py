@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from warmcube.model.columns import Table
+from warmcube.model.origin import Origin
 from warmcube.query.explain import Explanation
 from warmcube.query.judge import Judged
 from warmcube.query.numbers import MAX_PRECISION
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["Meta", "Origin", "Result"]
-
-Origin: TypeAlias = Literal["store", "resident", "database"]
+__all__ = ["Meta", "Result"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,7 +226,8 @@ async def test_every_chart_of_samples_and_a_first_one_shows_something(
     try:
         assert warmcube("dashboard", "new", "1").returncode == 0
         async with AnalyticsCache.from_config(demo_config) as cache:
-            renderer = Renderer(cache, open_library(cache.settings))
+            settings = cache.settings
+            renderer = Renderer(cache, open_library(settings), today=settings.dashboards.today)
             grant = await cache.authorize("root")
             dashboards = await renderer.dashboards(grant)
             rendered = [

@@ -8,7 +8,9 @@ from functools import partial
 import pytest
 from playwright.sync_api import Browser, Page
 from tests.support.browser import MISSING, Visits, chromium, chromium_path, shown
-from tests.support.site import Site, site_running
+from tests.support.site import ROWS, Site, site_running
+
+from warmcube.demo.generate import DEFAULT_ROWS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,9 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[Site]:
-    """The demo's pages, over 60,000 rows; tests leave it as they found it."""
-    with site_running() as running:
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The demo's pages; tests leave it as they found it.
+
+    Over 60,000 rows, which are soon there; pictures show what the demo shows.
+    """
+    is_kept = request.config.getoption("--keep-pictures")
+    with site_running(DEFAULT_ROWS if is_kept else ROWS) as running:
         yield running
 
 

@@ -84,7 +84,7 @@ def test_a_card_says_what_the_table_holds(page_as: Visits, site: Site) -> None:
 
 
 def test_a_warm_moves_its_bar(page_as: Visits, warm_again: None) -> None:
-    """Through values between 0 and 100 that never fall; then the card is fresh and says so."""
+    """Through values between 0 and 100 that never fall; then it is gone, and the job is listed."""
     page = page_as("root", "/admin")
     card(page)
     page.evaluate(
@@ -98,12 +98,20 @@ def test_a_warm_moves_its_bar(page_as: Visits, warm_again: None) -> None:
         }"""
     )
     before = page.locator("#jobs tbody tr").count()
-    warm(page)
-    seen = page.evaluate("window.seen")
-    assert seen == sorted(seen)
-    assert len({value for value in seen if 0 < value < 100}) >= 2, seen
-    expect(page.locator("[role=progressbar]")).to_have_count(0)
-    expect(page.locator("#jobs tbody tr")).to_have_count(min(before + 1, 50))
+    between: set[float] = set()
+    for more in range(1, 9):  # a table so small may be warm before the service has told much
+        page.evaluate("window.seen = []")
+        card(page).locator("[data-act=warm]").click()
+        page.get_by_role("dialog").locator("#ask-yes").click()
+        done = page.locator("#jobs tbody tr").filter(has_text="done")
+        expect(done).to_have_count(min(before + more, 50), timeout=60_000)
+        expect(page.locator("[role=progressbar]")).to_have_count(0)
+        seen = page.evaluate("window.seen")
+        assert seen == sorted(seen)
+        between |= {value for value in seen if 0 < value < 100}
+        if len(between) >= 2:
+            break
+    assert len(between) >= 2
     expect(page.locator("#jobs tbody tr").first).to_contain_text("root")
 
 

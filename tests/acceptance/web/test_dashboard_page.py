@@ -146,7 +146,10 @@ def test_a_link_shows_others_no_more_than_is_theirs(page_as: Visits, site: Site)
     expect(page.locator(".page-notices")).to_contain_text("no-such")
     opened(page, "/dashboards/practice?practices=101,103&organization=south")
     notices = page.locator(".page-notices .notice").all_text_contents()
-    assert [re.sub(r":.*", "", each) for each in notices] == ["Practice 103", "Organization south"]
+    assert [re.sub(r":.*", "", each) for each in notices] == [
+        *("Practice 103", "Organization south"),
+        "Nothing that you may see is in this selection",
+    ]
     opened(page, "/dashboards/practice?practices=101,103")
     exact = page.locator("[data-chart='visits'] .figure").get_attribute("data-exact")
     visits = (
@@ -217,6 +220,25 @@ def test_a_click_on_a_mark_leads_to_another_dashboard(page_as: Visits, site: Sit
     page.mouse.move(box["x"] + 5, box["y"] + box["height"] / 2)
     page.mouse.click(box["x"] + 5, box["y"] + box["height"] / 2)
     page.wait_for_url(f"**/dashboards/practice?practices={first}&where.region=Coast")
+
+
+def test_a_name_in_a_table_leads_there_too(page_as: Visits) -> None:
+    """As the bar of the same practice would."""
+    page = opened(page_as("root"), "/dashboards/executive")
+    row = page.locator("[data-chart='practices'] tbody tr").first
+    practice = row.get_attribute("data-key")
+    row.locator("th button").click()
+    page.wait_for_url(f"**/dashboards/practice?practices={practice}")
+
+
+def test_a_table_takes_the_place_of_its_picture(page_as: Visits) -> None:
+    """And no more room: what stands beside it and below stays where it is."""
+    page = opened(page_as("root"), "/dashboards/executive")
+    card = page.locator("[data-chart='payments-by-month']")
+    before = card.bounding_box()
+    card.get_by_role("button", name="Show as table").click()
+    expect(card.locator("tbody tr").first).to_be_visible()
+    assert card.bounding_box() == before
 
 
 def chosen_from_menu(page: Page, chart: str, item: str) -> None:
@@ -419,11 +441,11 @@ def test_it_prints_with_its_dates_and_without_tools(
 
 
 def test_pictures_for_the_docs(page_as: Visits, keep_picture: Callable[[Page, str], None]) -> None:
-    """The sample dashboards, as somebody sees them who opens them for the first time."""
-    for theme, name in (("light", "executive"), ("dark", "practice")):
+    """A sample dashboard, as somebody sees it who opens it for the first time."""
+    for theme in ("light", "dark"):
         page = opened(
-            page_as("root", width=1440, height=1080, theme=theme),  # type: ignore[arg-type]
-            f"/dashboards/{name}",
+            page_as("root", width=1440, height=810, theme=theme),
+            "/dashboards/executive",
         )
         assert (page.locator(".page-foot").text_content() or "").startswith("From cache, as of ")
-        keep_picture(page, name)
+        keep_picture(page, f"dashboard-{theme}")

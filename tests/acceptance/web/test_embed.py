@@ -156,10 +156,14 @@ def test_another_site_shows_it(
             for each in seen.requests:
                 assert token not in each.url.split("#")[0]
                 assert "referer" not in each.headers or token not in each.headers["referer"]
-            narrowed = f"{url}/embed/sample?practices=103&practices=110#token={token}"
-            portal.frame = narrowed
-            page.goto(f"{site}/narrowed")
-            assert figures(embedded(page), "by-practice") == {"103": expected["103"]}
+            for narrowed in ("practices=103&practices=110", "practices=103,110"):
+                portal.frame = f"{url}/embed/sample?{narrowed}#token={token}"
+                page.goto(f"{site}/narrowed")
+                assert figures(embedded(page), "by-practice") == {"103": expected["103"]}
+            portal.frame = f"{url}/embed/sample?practices=#token={token}"
+            page.goto(f"{site}/narrowed-to-none")
+            empty = embedded(page).locator("[data-chart=by-practice] .chart-empty")
+            empty.wait_for(timeout=WAIT)
             revoked = httpx.delete(f"{url}/api/embeds/{made['id']}", headers=as_user("ana"))
             assert revoked.status_code == 204
             page.goto(f"{site}/again")

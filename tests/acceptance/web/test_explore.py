@@ -106,7 +106,7 @@ def test_the_form_narrows(page_as: Visits, site: Site) -> None:
     shown = Shown(page)
     shown.state("ready")
     page.locator("#measure").get_by_role("button", name="Measure").click()
-    page.keyboard.type("paym")
+    page.get_by_role("combobox", name="Search measure").fill("paym")
     page.keyboard.press("Enter")
     expect(page.locator("#measure .chosen")).to_have_text("Payments")
     page.locator("#practices").get_by_role("button", name="Practices").click()
@@ -116,8 +116,8 @@ def test_the_form_narrows(page_as: Visits, site: Site) -> None:
         page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     expect(page.locator("#practices .chosen")).to_have_text("3 chosen")
-    page.get_by_label("From").fill("2025-03-01")
-    page.get_by_label("To").fill("2025-11-30")
+    page.get_by_label("From", exact=True).fill("2025-03-01")
+    page.get_by_label("To", exact=True).fill("2025-11-30")
     page.locator("#group-by-1").select_option("practice_uid")
     page.get_by_text("Conditions, order, limit").click()
     page.get_by_role("button", name="Add a condition").click()
@@ -250,7 +250,12 @@ def test_a_link_that_is_wrong(page_as: Visits) -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("{bad", "t JSON; it may have been cut off"), ("[1]", "no object of fields"), ("null", "no object"), ("", "JSON")],
+    [
+        ("{bad", "t JSON; it may have been cut off"),
+        ("[1]", "no object of fields"),
+        ("null", "no object"),
+        ("", "JSON"),
+    ],
 )
 def test_an_address_that_is_no_query(page_as: Visits, text: str, sentence: str) -> None:
     """It is said, and a new query is there instead."""
@@ -265,9 +270,7 @@ def test_a_link_that_the_form_cannot_show(page_as: Visits, site: Site) -> None:
     shape = {"datasource": 1, "measure": "Charges", "frequency": "Monthly", "aggregate": "sum"}
     where = [{"column": "region", "op": "neq", "value": "two\nlines"}]
     page = page_as("north", link({**shape, "where": where}))
-    ((total,),) = sql(
-        site, f"SELECT sum(measure_value) FROM {{table}} WHERE {CHARGES} AND {NORTH}"
-    )
+    ((total,),) = sql(site, f"SELECT sum(measure_value) FROM {{table}} WHERE {CHARGES} AND {NORTH}")
     assert Shown(page).rows() == [(str(total),)]
     expect(page.locator("#notice")).to_have_text(
         "The link asks for more than the form can show; the answer is to all of it."
@@ -309,7 +312,7 @@ def test_back_and_forward(page_as: Visits) -> None:
 
 
 def test_how_it_came_about(page_as: Visits, site: Site) -> None:
-    """From role to practices, to entries, rows and times; figures of the index are for operators."""
+    """From role to practices, to entries, rows and times; the index is for operators alone."""
     page = page_as("north", link({**BY_DATE, "practices": [101, 102]}))
     Shown(page).state("ready")
     links = page.locator(".chain li").all_inner_texts()
@@ -336,11 +339,11 @@ def test_how_it_came_about(page_as: Visits, site: Site) -> None:
     page = page_as("root", link(BY_DATE))
     Shown(page).state("ready")
     lookup = {
-        "from the store": "1 index set, that of everything among them, named 132 entries",
+        "from the store": "1 index set (that of the whole partition) named 132 entries",
         "resident": "The service has them in its memory, by practice and provider: 132 entries",
     }
-    story = page.locator(".story").inner_text()
-    assert lookup["resident" if "memory of the service" in story else "from the store"] in story
+    told = page.locator(".story").inner_text()
+    assert lookup["resident" if "memory of the service" in told else "from the store"] in told
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -370,6 +373,7 @@ def test_with_the_keyboard_alone(page_as: Visits) -> None:
     shown.state("ready")
     page.locator("#measure button").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Search measure")).to_be_focused()
     page.keyboard.type("refu")
     page.keyboard.press("Enter")
     expect(page.locator("#measure button").first).to_be_focused()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tests.support.dashboards import chart_of, dashboard_of, series_of
 from tests.support.recording import RecordingStore
 
 from warmcube import NULL, AccessDenied, Filter
-from warmcube.dashboard.definition import Comparison, Dashboard
+from warmcube.dashboard.definition import Calculation, Comparison, Dashboard, Drill
 from warmcube.dashboard.document import rendered_json
 from warmcube.dashboard.drill import Mark
 from warmcube.dashboard.render import GivenDashboards, Renderer
@@ -294,6 +296,28 @@ async def test_an_unknown_measure_is_empty_whoever_has_it(board: Board) -> None:
         assert (series.values, series.total) == ((), None)
 
 
+async def test_a_chart_that_divides_by_a_missing_measure_says_so(board: Board) -> None:
+    """In a sentence, with the rest of the page intact; nothing is said to whom sees no rows."""
+    ratio = Calculation(id="rate", name="Rate", function="ratio", of="charges", to="lost")
+    broken = chart_of(
+        "rate",
+        series=(series_of("charges"), series_of("lost", measure="Chargse", is_hidden=True)),
+        calculations=(ratio,),
+    )
+    renderer = renderer_of(board, dashboard_of(broken, chart_of("by-date")))
+    for user, has_rows in (("root", True), ("north", True), ("nobody", False)):
+        grant = await board.cache.authorize(user)
+        dashboard = (await renderer.dashboards(grant))[0]
+        first, second = (await renderer.render(dashboard, ALL_TIME, grant)).charts
+        notes = ("for these filters there are no rows of Chargse, Monthly that you may see",)
+        assert first.notes == (notes if has_rows else ())
+        assert (first.error, second.error, second.notes) == (None, None, ())
+        assert len(first.facets) == 1
+        by_id = {each.id: each for each in first.facets[0].series}
+        assert any(by_id["charges"].values) is has_rows
+        assert not any(by_id["rate"].values)
+
+
 async def test_dashboards_exist_for_their_roles_alone(board: Board) -> None:
     """For others it isn't there, in the words of one that isn't; nor where nothing may be read."""
     renderer = renderer_of(
@@ -318,6 +342,55 @@ async def test_dashboards_exist_for_their_roles_alone(board: Board) -> None:
         "north": ["all", "analysts"],
         "provider": ["all"],
     }
+
+
+@pytest.mark.parametrize("user", ["root", "north"])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        UniversalFilters(practices=tuple(range(10_001))),
+        UniversalFilters(providers=tuple(range(10_001))),
+        UniversalFilters(where={"region": tuple(map(str, range(10_001)))}),
+    ],
+)
+async def test_a_list_of_a_filter_is_bounded(
+    board: Board, user: str, filters: UniversalFilters
+) -> None:
+    """Whatever of it is dropped: each value would come back with a sentence of its own."""
+    with pytest.raises(LimitExceeded, match=r"lists 10,001 values, more than \[limits\] list"):
+        await board.dashboard(user, dashboard_of(chart_of()), filters)
+
+
+async def test_no_chart_leads_to_a_dashboard_that_doesnt_exist_for_its_viewer(
+    board: Board,
+) -> None:
+    """Neither its definition nor its figures name it: a click leads to the rows instead."""
+    leading = dashboard_of(
+        chart_of("to-admins", drill=Drill(dashboard="admins")),
+        chart_of("to-all", drill=Drill(dashboard="all")),
+        id="all",
+    )
+    renderer = renderer_of(board, leading, dashboard_of(id="admins", roles=("super_admin",)))
+    for user, targets in (("root", ["admins", "all"]), ("north", [None, "all"])):
+        grant = await board.cache.authorize(user)
+        described = await renderer.describe(leading, grant)
+        rendered = await renderer.render(leading, ALL_TIME, grant)
+        assert [each["drill"]["dashboard"] for each in described["charts"]] == targets
+        assert [each.drill.dashboard for each in rendered.charts] == targets
+
+
+async def test_a_column_that_names_several_is_shown_only_where_all_are(board: Board) -> None:
+    """That practices' names stand for regions too doesn't give them away."""
+    described = dashboard_of(
+        chart_of(where=(Filter("practice_name", "eq", "Practice F"),)),
+        names={"region": "practice_name", "practice": "practice_name"},
+    )
+    renderer = renderer_of(board, described)
+    shown = {}
+    for user in ("root", "north"):
+        document = await renderer.describe(described, await board.cache.authorize(user))
+        shown[user] = [each["value"] for each in document["charts"][0]["where"]]
+    assert shown == {"root": ["Practice F"], "north": [None]}
 
 
 async def test_a_definition_names_nobody_elses_practices(board: Board) -> None:
@@ -531,6 +604,41 @@ async def test_more_questions_than_one_read_may_have(
     monkeypatch.setattr("warmcube.dashboard.plan.MOST_QUERIES", 149)
     with pytest.raises(LimitExceeded, match="150 different questions"):
         await board.dashboard("north", many)
+
+
+async def test_others_go_on_while_a_large_dashboard_is_planned(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of questions aren't judged in one go."""
+    many = dashboard_of(
+        chart_of(
+            series=tuple(
+                series_of(f"s{place}", where=(Filter("measure_value", "gt", place),))
+                for place in range(350)
+            )
+        )
+    )
+    answerer, turns, seen = board.cache._parts.answerer, count(), []
+    judge = answerer._judge
+
+    def noted(request: Any, schema: Any) -> Any:
+        seen.append(now[0])
+        return judge(request, schema)
+
+    async def others() -> None:
+        while True:
+            now[0] = next(turns)
+            await asyncio.sleep(0)
+
+    now = [next(turns)]
+    monkeypatch.setattr(answerer, "_judge", noted)
+    task = asyncio.create_task(others())
+    try:
+        rendered = await board.dashboard("north", many)
+    finally:
+        task.cancel()
+    assert rendered.meta.queries == 350
+    assert max(Counter(seen).values()) == 100
 
 
 async def test_rights_that_go_while_a_page_is_read_end_it(

@@ -15,7 +15,7 @@ from warmcube.engine import AnalyticsCache as AsyncCache
 OWN = {"open", "close", "metrics"}
 """What only the synchronous class has: for code that can't use a with block, and an attribute."""
 
-HIDDEN = {"jobs", "observe_warm", "store"}
+HIDDEN = {"inspector", "jobs", "observe_warm", "oversight", "sampler", "store"}
 """What belongs to the loop, and can't be handed to other threads, or is for the service alone."""
 
 

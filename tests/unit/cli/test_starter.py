@@ -42,6 +42,7 @@ def test_what_is_written_loads(
     assert settings.datasource(1).table == table
     assert settings.datasource(1).roles == Roles(**columns)
     assert settings.sources["main"].url.get_secret_value() == "postgresql://user:p%40ss@host/db"
+    assert settings.has_sign_in
 
 
 def test_files_are_private_and_whole(tmp_path: Path) -> None:

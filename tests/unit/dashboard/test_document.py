@@ -222,3 +222,20 @@ def test_a_query_comes_back_from_its_document() -> None:
         order_by=["-x", Order("y", descending=True)],
         limit=5,
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        ("1E+60", "1" + "0" * 60),
+        ("-1.5E-60", "-0." + "0" * 59 + "15"),
+        ("1E+999999999", "1E+999999999"),
+        ("-2E-999999999", "-2E-999999999"),
+        ("0E-999999999", "0E-999999999"),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+    ],
+)
+def test_a_few_letters_never_become_a_gigabyte(number: str, written: str) -> None:
+    """What a request writes short is told short; figures of a table are written out."""
+    assert plain(Decimal(number)) == written

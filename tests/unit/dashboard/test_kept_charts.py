@@ -12,7 +12,7 @@ from tests.support.dashboards import chart_of, series_of
 
 from warmcube.dashboard.assemble import assemble
 from warmcube.dashboard.definition import DateRange
-from warmcube.dashboard.kept import KeptCharts
+from warmcube.dashboard.kept import LEAST, KeptCharts
 from warmcube.dashboard.plan import Axis, ChartPlan
 from warmcube.model.columns import ColumnData, Table
 from warmcube.model.schema import ColumnType, Kind
@@ -85,7 +85,8 @@ def test_equal_answers_that_arent_the_same_are_others() -> None:
 
 def test_the_budget_holds() -> None:
     """What wasn't asked for longest goes; what is too large isn't kept at all."""
-    kept = KeptCharts(budget=48)  # a chart of two labels has two rows and four figures
+    # A chart of two labels has two rows and four figures beside what each takes.
+    kept = KeptCharts(budget=8 * (LEAST + 6))
     tables = [answer(number, 2) for number in range(9)]
     for table in tables[:8]:
         kept.assemble(PLAN, {3: table})
@@ -95,6 +96,14 @@ def test_the_budget_holds() -> None:
     assert kept.assemble(PLAN, {3: tables[0]}) is first
     large = answer(1, 2, 3)
     assert kept.assemble(PLAN, {3: large}) is not kept.assemble(PLAN, {3: large})
+    assert len(kept) == 8
+
+
+def test_charts_without_rows_take_their_part_of_the_budget() -> None:
+    """Each holds an answer of its own, and filters that nothing passes are endless."""
+    kept = KeptCharts(budget=8 * LEAST)
+    for _ in range(20):
+        kept.assemble(PLAN, {3: answer()})
     assert len(kept) == 8
 
 

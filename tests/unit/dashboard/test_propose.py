@@ -114,6 +114,22 @@ def test_a_table_that_is_a_value_and_a_text() -> None:
     assert [each.type for each in found.charts] == ["number"]
 
 
+def test_it_looks_tidy() -> None:
+    """Rows of charts are full, and nobody reads the cents of millions."""
+    rates = [MeasureFacts(name=name, unit="percentage", most=90) for name in ("a", "b", "c")]
+    money = MeasureFacts(name="Charges", unit="currency", total=2e6)
+    small = MeasureFacts(name="Fees", unit="currency", total=900)
+    facts = Facts(datasource=FULL, frequency="M", measures=[money, small, *rates])
+    found = proposed(facts)
+    decimals = {each.title: each.format.decimals for each in found.charts[:2]}
+    assert decimals == {"Charges": 0, "Fees": None}
+    assert [(each.title, each.width) for each in found.charts if each.type == "line"] == [
+        ("Charges and Fees over time", 12),
+        ("a, b and c", 12),
+    ]
+    assert [each.width for each in found.charts if each.type == "number"] == [4, 4, 4]
+
+
 def test_rates_alone() -> None:
     """Nothing is added up, and nothing put together as others."""
     found = proposed(Facts(datasource=FULL, frequency="M", measures=MEASURES[3:]))

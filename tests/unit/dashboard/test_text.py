@@ -130,11 +130,20 @@ def test_yaml_that_could_mean_two_things_is_refused(text: str, said: str) -> Non
         ("{a: " * 30_000, ".yml"),
         ("a = " + "[" * 100_000, ".toml"),
         ("a = " + "{a = " * 100_000, ".toml"),
+        ("a." * 20_000 + "a = 1", ".toml"),
+        ("[" + "'a' . " * 20_000 + "a]", ".toml"),
+        ("x = {a = 1, " + '"a".' * 20_000 + "a = 1}", ".toml"),
     ],
 )
 def test_deep_nesting_is_an_error_and_no_crash(text: str, suffix: str) -> None:
     """However deep it is."""
     assert "nested too deeply to be read" in _wrong(text, suffix)
+
+
+def test_dots_in_texts_are_no_keys() -> None:
+    """Only what stands where a key does is taken for one."""
+    text = ".".join("abcdefghijklmnopqrstuvwxyz")
+    assert read_text(f"a.b = '{text}'  # {text}\n".encode(), ".toml") == {"a": {"b": text}}
 
 
 def test_what_is_no_toml_at_all() -> None:

@@ -13,11 +13,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_parser
 
 from warmcube.audit.reasons import DenialReason
+from warmcube.model.origin import Origin
 from warmcube.observe.declared import METRICS
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.observer import UNOBSERVED, MissReason
 from warmcube.observe.stats import Stats
-from warmcube.query.result import Origin
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference/metrics.md"
 

@@ -18,7 +18,7 @@ from warmcube.service.documents.shapes import (
 )
 from warmcube.service.forms import MEDIA_TYPES
 
-__all__ = ["DASHBOARD", "DASHBOARDS", "DATA", "FILTERS", "RENDER", "ROWS"]
+__all__ = ["DASHBOARD", "DASHBOARDS", "DATA", "FILTERS", "RENDER", "ROWS", "SNAPSHOT"]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _NAME: Final[Schema] = {"type": "string", "minLength": 1}
@@ -130,6 +130,15 @@ _CONDITION: Final = closed(
 )
 _OFFERED: Final = closed(column=_TEXT, names=_OPTIONAL, type=_TEXT)
 _NAMED: Final[Schema] = {"description": 'a measure or frequency; {"null": true} for rows without'}
+
+SNAPSHOT: Final = operation(
+    "Which snapshot a dashboard's figures would be of",
+    answers=json_answer(
+        "The snapshot's name, null where the database answers; another name is news.",
+        closed(snapshot=_OPTIONAL),
+    ),
+    problems_of=(401, 403, 404, 422, 503),
+)
 
 DASHBOARD: Final = operation(
     "What a dashboard defines, as far as the caller may see it",

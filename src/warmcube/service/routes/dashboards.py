@@ -19,7 +19,14 @@ from warmcube.errors import InvalidQuery, LimitExceeded, WarmcubeError
 from warmcube.query.wording import shown
 from warmcube.service.answers import json_response
 from warmcube.service.context import Caller, Service
-from warmcube.service.documents.dashboards import DASHBOARD, DASHBOARDS, DATA, RENDER, ROWS
+from warmcube.service.documents.dashboards import (
+    DASHBOARD,
+    DASHBOARDS,
+    DATA,
+    RENDER,
+    ROWS,
+    SNAPSHOT,
+)
 from warmcube.service.figure_files import figures_file, figures_form
 from warmcube.service.forms import FORM_FIELDS, encode, form_of
 from warmcube.service.problems import problem_of
@@ -60,6 +67,17 @@ def dashboard_routes(service: Service) -> APIRouter:
         found = await renderer.dashboard(dashboard, caller.grant)
         document = await renderer.describe(found, caller.grant)
         return await json_response(request, orjson.dumps(document))
+
+    @routes.get("/api/dashboards/{dashboard}/snapshot", **SNAPSHOT)
+    async def get_snapshot(
+        request: Request,
+        dashboard: str,
+        caller: Caller = Depends(service.caller),  # noqa: FAST002, B008
+    ) -> Response:
+        parameters(request)
+        found = await renderer.dashboard(dashboard, caller.grant)
+        snapshot = await service.cache.snapshot(found.datasource, caller.grant)
+        return await json_response(request, orjson.dumps({"snapshot": snapshot}))
 
     @routes.post(f"{_PATH}/render", **RENDER)
     async def post_render(

@@ -20,7 +20,6 @@ from warmcube.dashboard.document import rendered_json
 from warmcube.dashboard.filters import filters_of
 from warmcube.dashboard.rendered import UniversalFilters
 from warmcube.errors import InvalidQuery, Overloaded, SourceError, WarmcubeError
-from warmcube.service.answers import json_response
 from warmcube.service.context import Caller, Service
 from warmcube.service.pages import Site, Visit, page_route
 from warmcube.service.problems import problem_of
@@ -79,17 +78,6 @@ def dashboard_pages(site: Site) -> APIRouter:
             data=_inline(orjson.dumps(data)),
             rendered=_inline(rendered),
         )
-
-    @routes.get("/dashboards/{dashboard}/snapshot")
-    async def get_snapshot(
-        request: Request,
-        dashboard: str,
-        visit: Visit = Depends(site.visit),  # noqa: FAST002, B008 - likewise
-    ) -> Response:
-        grant = visit.caller.grant
-        found = await service.renderer.dashboard(dashboard, grant)
-        snapshot = await service.cache.snapshot(found.datasource, grant)
-        return await json_response(request, orjson.dumps({"snapshot": snapshot}))
 
     return routes
 

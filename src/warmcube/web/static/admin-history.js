@@ -92,7 +92,7 @@ export function openHistory(data) {
     else byId("plots").replaceChildren(nothing(data));
     const last = points.at(-1);
     byId("history-note").textContent = last
-      ? `${count(points.length)} samples; the last one of ${moment(last.at)}. One is taken a minute.`
+      ? `${points.length === 1 ? "1 sample" : `${count(points.length)} samples`}; the last one of ${moment(last.at)}. One is taken a minute.`
       : "";
     byId("history-rows").replaceChildren(tableOf(points));
   }

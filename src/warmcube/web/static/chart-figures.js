@@ -55,8 +55,10 @@ function change(chart, series) {
   if (before === null || difference === null) {
     return element("p.change", {}, element("span.muted", {}, `Nothing to compare with (${against})`));
   }
-  const sign = Math.sign(Number(difference));
-  const [name, word] = { 1: ["up", "more than"], "-1": ["down", "less than"], 0: ["level", "as much as"] }[sign];
+  const much = size(difference, share, series.format);
+  // A change that rounding leaves nothing of is none to whoever reads it.
+  const sign = /[1-9]/.test(much) ? Math.sign(Number(difference)) : 0;
+  const [name, word] = { 1: ["up", "more than"], "-1": ["down", "less than"], 0: ["level", Number(difference) === 0 ? "as much as" : "about as much as"] }[sign];
   return element(
     "p.change",
     { title: `${signed(difference, series.format)} against ${against}` },
@@ -64,7 +66,7 @@ function change(chart, series) {
       `span.badge.${name}`,
       { "data-exact": share, "data-difference": difference },
       icon(name, 14),
-      sign === 0 ? word : `${size(difference, share, series.format)} ${word}`,
+      sign === 0 ? word : `${much} ${word}`,
     ),
     element("span", { "data-exact": before }, formatted(before, series.format)),
     element("span.muted", {}, against),

@@ -48,7 +48,9 @@ function row(chart, { facet, label, at, all, byId, isFaceted, choose }) {
   if (isFaceted) cells.push(element("th", { scope: "row" }, facet.title ?? ""));
   if (chart.column) {
     const text = labelText(label, chart, true, unitOf(chart));
-    cells.push(element("th", { scope: "row" }, text));
+    const isLink = choose && chart.drill?.dashboard && !label.is_other;
+    const pick = () => choose({ ...at, series: null });
+    cells.push(element("th", { scope: "row" }, isLink ? element("button.figure", { type: "button", onclick: pick }, text) : text));
   }
   for (const { id } of all) {
     const series = byId.get(id);

@@ -2,6 +2,7 @@
 
 import { json, pageData, post, sentence } from "./api.js";
 import { ChartCard, originText, took } from "./chart-card.js";
+import { isEmpty } from "./chart-model.js";
 import { RowsDialog, isRest, targetOf } from "./drill.js";
 import { element, icon } from "./dom.js";
 import { FilterBar } from "./filter-bar.js";
@@ -153,6 +154,7 @@ function show(why) {
   bar?.set(rendered);
   bar?.name().then(showPrinted);
   showDropped();
+  showNothing();
   showFreshness();
   showFoot();
   main.dataset.state = "ready";
@@ -187,6 +189,13 @@ function showDropped() {
     const [name, without] = all.length > 1 ? [`${names[filter] ?? filter}s`, "them"] : [names[filter] ?? filter, "it"];
     notice(`${name} ${shown.join(", ")}${rest}: not yours to see, and left out; this is without ${without}`, "warn");
   }
+}
+
+/** Where no chart has a figure: say so once, and what could be done about it. */
+function showNothing() {
+  if (!rendered.charts.every((chart) => !chart.error && isEmpty(chart))) return;
+  const isNarrowed = addressOf(here, filters) !== here;
+  notice(isNarrowed ? "Nothing that you may see is in this selection: widen it, or reset it" : "There is nothing here that you may see", "info");
 }
 
 function grouped(all) {
@@ -245,7 +254,7 @@ function watch() {
     clearTimeout(timer);
     if (document.hidden) return;
     try {
-      const { snapshot } = await json(`${here}/snapshot`);
+      const { snapshot } = await json(`/api${here}/snapshot`);
       if (rendered && snapshot !== rendered.meta.snapshot && snapshot !== null && !asking) await refresh("news");
     } catch {
       // The next look, or whatever somebody does on the page, will tell.

@@ -9,10 +9,9 @@ import { tableOf } from "./chart-table.js";
 import { ChartView } from "./charts.js";
 import { element } from "./dom.js";
 import { count, moment } from "./format.js";
+import { filtersOf, timeZone } from "./view-state.js";
 
 const REFRESH = 60_000;
-const LISTS = new Set(["practices", "providers"]);
-const PLAIN = new Set(["preset", "start", "end", "organization"]);
 const OVER = new Set([401, 403]);
 
 const main = document.getElementById("main");
@@ -32,16 +31,9 @@ function token() {
   return new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
 }
 
-/** What the address narrows the dashboard by. */
+/** What the address narrows the dashboard by, beside the page's time zone. */
 function filters() {
-  const found = { time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone };
-  const where = {};
-  for (const [name, value] of new URLSearchParams(location.search)) {
-    if (LISTS.has(name)) (found[name] ??= []).push(value);
-    else if (PLAIN.has(name)) found[name] = value;
-    else if (name.startsWith("where.")) (where[name.slice("where.".length)] ??= []).push(value);
-  }
-  return Object.keys(where).length > 0 ? { ...found, where } : found;
+  return { ...filtersOf(location.search), time_zone: timeZone() };
 }
 
 async function load() {

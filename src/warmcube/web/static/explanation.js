@@ -93,7 +93,7 @@ function lookup(explained) {
     const there = members === 1 ? "1 entry" : `${count(members)} entries`;
     return said(`The service has them in its memory, by practice and provider: ${there} in the scope, and nothing had to be fetched. Nothing outside of the scope was touched.`);
   }
-  const index = sets === null ? "The index" : `${plural(sets, "index set")}${isWhole ? ", that of everything among them," : ""}`;
+  const index = sets === null ? "The index" : `${plural(sets, "index set")}${isWhole ? " (that of the whole partition)" : ""}`;
   const named = `${index} named ${members === 1 ? "1 entry" : `${count(members)} entries`} in the scope`;
   const fetched = entries === 0 ? "none had to be fetched" : `${entries === members ? "all" : count(entries)} of them were fetched, ${bytes(explained.bytes_fetched)}`;
   const how = trips === null ? "" : `, in ${plural(trips, "trip")} to the store`;

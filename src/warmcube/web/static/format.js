@@ -14,11 +14,16 @@ function numbers(options) {
 }
 
 function style(format) {
-  if (format.kind === "percent") return { style: "percent" };
+  if (isRate(format)) return { style: "percent" };
   if (format.kind === "currency" && /^[A-Z]{3}$/.test(format.currency ?? "")) {
     return { style: "currency", currency: format.currency };
   }
   return {};
+}
+
+/** Whether a number is shown as so many percent; `of_hundred` is one that is so many already. */
+function isRate(format) {
+  return format.kind === "percent" || format.kind === "of_hundred";
 }
 
 function decimals(format) {
@@ -27,13 +32,13 @@ function decimals(format) {
     return { minimumFractionDigits: given, maximumFractionDigits: given };
   }
   if (format.kind === "count") return { maximumFractionDigits: 0 };
-  if (format.kind === "percent" || format.kind === "of_hundred") return { maximumFractionDigits: 1 };
+  if (isRate(format)) return { minimumFractionDigits: 1, maximumFractionDigits: 1 };
   return format.kind === "currency" ? {} : { maximumFractionDigits: 2 };
 }
 
-/** What follows a number whose format has no sign of its own. */
-function unit(format) {
-  return format.kind === "of_hundred" ? "\u202f%" : "";
+/** The text of what is to be formatted: the style of percent takes hundredths. */
+function scaled(text, format) {
+  return format.kind === "of_hundred" ? `${text}e-2` : text;
 }
 
 function isPlain(text) {
@@ -49,7 +54,7 @@ function isPlain(text) {
 export function formatted(text, format) {
   if (text === null || text === undefined) return NOTHING;
   if (!isPlain(text)) return text; // NaN and infinity
-  return numbers({ ...style(format), ...decimals(format) }).format(text) + unit(format);
+  return numbers({ ...style(format), ...decimals(format) }).format(scaled(text, format));
 }
 
 /** A number with its sign, also where it is positive. */
@@ -57,18 +62,19 @@ export function signed(text, format) {
   if (text === null || text === undefined) return NOTHING;
   if (!isPlain(text)) return text;
   const options = { ...style(format), ...decimals(format), signDisplay: "exceptZero" };
-  return numbers(options).format(text) + unit(format);
+  return numbers(options).format(scaled(text, format));
 }
 
 /** A number in few characters, for an axis. */
 export function short(number, format, step) {
   const options = { ...style(format), notation: "compact", maximumFractionDigits: 2 };
-  if (format.kind === "percent") {
-    const digits = step > 0 ? Math.max(0, Math.min(6, Math.ceil(-Math.log10(step * 100) - 1e-9))) : 0;
-    return numbers({ style: "percent", maximumFractionDigits: digits }).format(number);
+  if (isRate(format)) {
+    const [share, apart] = format.kind === "percent" ? [number, step * 100] : [number / 100, step];
+    const digits = apart > 0 ? Math.max(0, Math.min(6, Math.ceil(-Math.log10(apart) - 1e-9))) : 0;
+    return numbers({ style: "percent", maximumFractionDigits: digits }).format(share);
   }
   if (format.kind === "currency") options.minimumFractionDigits = 0;
-  return numbers(options).format(number) + unit(format);
+  return numbers(options).format(number);
 }
 
 /** A share of one as percent. */
