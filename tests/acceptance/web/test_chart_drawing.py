@@ -407,6 +407,20 @@ def test_markup_from_the_database_to_the_page(page_as: Visits, marked: None) -> 
     assert flaws(page) == []
 
 
+def clicked(page: Page, card: Locator) -> dict[str, Any]:
+    """Click on the second bar of the first trace; which rows are asked for."""
+    answer: dict[str, Any] = {"schema": [], "columns": {}, "meta": {}}
+    page.route("**/rows", lambda route: route.fulfill(json=answer))
+    box = card.locator(".barlayer .trace").first.locator(".point path").nth(1).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    with page.expect_request("**/rows") as asked:
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    sent = asked.value.post_data_json
+    assert sent is not None
+    return {name: sent[name] for name in ("label", "split", "series", "period") if name in sent}
+
+
 @pytest.mark.parametrize(
     ("labels", "told", "keys", "wanted"),
     [
@@ -422,14 +436,24 @@ def test_rows_behind_the_compared_period(
     compared = series_json(["3", "4"], "A year before", id="charges.comparison", **more)
     chart = chart_json("bar", facet_json(labels, series_json(["1", "2"]), compared), **told)
     card = drawn(page, chart)
-    answer: dict[str, Any] = {"schema": [], "columns": {}, "meta": {}}
-    page.route("**/rows", lambda route: route.fulfill(json=answer))
-    box = card.locator(".barlayer .trace").first.locator(".point path").nth(1).bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    with page.expect_request("**/rows") as asked:
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    sent = asked.value.post_data_json
-    assert sent is not None
-    assert sent["label"] == {"key": wanted}
-    assert (sent["series"], sent["period"]) == ("charges", "compared")
+    assert clicked(page, card) == {
+        "label": {"key": wanted},
+        "series": "charges",
+        "period": "compared",
+    }
+
+
+def test_rows_behind_a_calculation_in_the_compared_period(page: Page) -> None:
+    """A calculation has none of its own: they are the chart's, of its label, split and period."""
+    rate = series_json(["1", "2"], "Rate: Bay", kind="calculation", id="rate/Bay", split="Bay")
+    more = {"kind": "comparison", "of": "rate/Bay", "keys": ["2024-01-01", "2024-02-01"]}
+    compared = series_json(
+        ["3", "4"], "A year before", id="rate/Bay.comparison", split="Bay", **more
+    )
+    labels = ["2025-01-01", "2025-02-01"]
+    card = drawn(page, chart_json("bar", facet_json(labels, rate, compared), **DATES))
+    assert clicked(page, card) == {
+        "label": {"key": "2024-02-01"},
+        "split": {"key": "Bay"},
+        "period": "compared",
+    }

@@ -444,3 +444,36 @@ async def test_series_with_one_frequency_tell_the_step(board: Board) -> None:
     chart = chart_of(series=series, frequency=None, missing="gap")
     facet = only(await board.chart("root", chart))
     assert keys_of(facet) == [date(2023, month, 1) for month in (1, 2, 3, 4)]
+
+
+async def test_a_column_of_seven_hundred_values_splits_into_as_many(
+    tmp_path: Path, redis_url: str, postgres_db: str
+) -> None:
+    """Each is a series with SQL's numbers; of those of one sum the smaller values are the top."""
+    execute(
+        postgres_db,
+        "CREATE SCHEMA ih",
+        "CREATE TABLE ih.facts (measure text, practice_uid integer, provider_uid integer, "
+        "frequency text, date_index date, measure_value numeric(9,2))",
+        "INSERT INTO ih.facts SELECT 'Charges', 101, 1 + i % 700, 'Monthly', "
+        "DATE '2024-01-01' + (i % 3) * 31, (i % 5) / 4.0 FROM generate_series(0, 2099) i",
+    )
+    async with make_cache(tmp_path, redis_url, postgres_db) as cache:
+        board = Board(cache, postgres_db)
+        facet = only(await board.chart("root", chart_of(split_by="provider")))
+        expected: dict[int, dict[date, Decimal]] = {}
+        for key, day, value in board.select(
+            "provider_uid, date_index, sum(measure_value)", "root", rest="GROUP BY 1, 2"
+        ):
+            expected.setdefault(key, {})[day] = value
+        assert [each.split for each in facet.series] == list(range(1, 701))
+        for each in facet.series:
+            own = expected[each.split]
+            assert list(each.values) == [own.get(day) for day in keys_of(facet)]
+            assert each.total == sum(own.values())
+        top = only(await board.chart("root", chart_of(split_by="provider", top=40, other="rest")))
+        ranked = "GROUP BY 1 ORDER BY sum(measure_value) DESC, 1 LIMIT 40"
+        shown = sorted(key for (key,) in board.select("provider_uid", "root", rest=ranked))
+        assert [each.split for each in top.series] == [*shown, None]
+        rest = f"measure = 'Charges' AND provider_uid NOT IN ({', '.join(map(str, shown))})"
+        assert [(top.series[-1].total,)] == board.select("sum(measure_value)", "root", rest)

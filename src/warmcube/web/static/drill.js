@@ -24,12 +24,12 @@ export function fieldsOf(chart, mark) {
   const { series } = mark;
   const isCompared = series?.kind === "comparison";
   const fields = {};
-  const measure = series?.kind === "measure" ? series.id : isCompared ? series.of : null;
-  if (measure) fields.series = measure.split("/")[0];
+  const own = isCompared ? facet.series.find((each) => each.id === series.of) : series;
+  if (own?.kind === "measure") fields.series = own.id.split("/")[0];
   if (isCompared) fields.period = "compared";
   // Two periods have dates of their own; any other label is the same in both.
   if (chart.column) fields.label = { key: isCompared && series.keys ? series.keys[mark.place] : label.key };
-  if (series && series.id.includes("/") && series.kind !== "calculation") fields.split = { key: series.split };
+  if (series && series.id.includes("/")) fields.split = { key: series.split };
   if (facet.title !== null && facet.title !== undefined) fields.multiple = { key: facet.key };
   return fields;
 }
