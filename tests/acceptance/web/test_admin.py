@@ -334,8 +334,15 @@ def test_everything_is_reached_by_keyboard(page_as: Visits) -> None:
     expect(refresh).to_be_focused()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (390, "dark"),
+        (1280, "light"),
+        pytest.param(390, "light", marks=pytest.mark.long),
+        pytest.param(1280, "dark", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("tab", ["cache", "entries", "users"])
 def test_every_tab_fits_and_is_for_everybody(
     page_as: Visits, tab: str, width: int, theme: Any, keep_picture: Callable[[Page, str], None]

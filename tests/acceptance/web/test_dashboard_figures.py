@@ -125,8 +125,15 @@ def test_a_filter_in_the_address_holds_in_sql(
                 )
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (390, "dark"),
+        (1440, "light"),
+        pytest.param(390, "light", marks=pytest.mark.long),
+        pytest.param(1440, "dark", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize(
     ("user", "board"), [("root", "executive"), ("north", "practice"), ("provider", "provider")]
 )

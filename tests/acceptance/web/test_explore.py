@@ -346,8 +346,17 @@ def test_how_it_came_about(page_as: Visits, site: Site) -> None:
     assert lookup["resident" if "memory of the service" in told else "from the store"] in told
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 768, 1920])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (390, "dark"),
+        (768, "light"),
+        pytest.param(1920, "dark", marks=pytest.mark.long),
+        pytest.param(390, "light", marks=pytest.mark.long),
+        pytest.param(768, "dark", marks=pytest.mark.long),
+        pytest.param(1920, "light", marks=pytest.mark.long),
+    ],
+)
 def test_it_is_for_everybody(
     page_as: Visits, keep_picture: Callable[[Page, str], None], theme: str, width: int
 ) -> None:
