@@ -31,6 +31,7 @@ __all__ = [
     "settings_of",
     "shown",
     "sums",
+    "sums_in",
 ]
 
 ACCESS = """
@@ -200,6 +201,11 @@ async def shown(
     """The sums that a viewer is shown, by practice."""
     answered = await look(client, token, filters)
     assert answered.status_code == 200, answered.text
+    return sums_in(answered)
+
+
+def sums_in(answered: httpx.Response) -> dict[str | None, str]:
+    """The sums of a good answer, by practice."""
     (chart,) = (each for each in answered.json()["charts"] if each["id"] == "by-practice")
     (facet,) = chart["facets"]
     keys = [None if each["key"] is None else str(each["key"]) for each in facet["labels"]]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Final
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from warmcube.errors import InvalidQuery, WarmcubeError
 from warmcube.model.request import Query
@@ -65,10 +66,26 @@ async def download(service: Service, caller: Caller, query: Query, form: FileFor
         "Content-Disposition": f'attachment; filename="answer.{_ENDINGS[form.format]}"',
         META_HEADER: file_header(stream.meta),
     }
-    return StreamingResponse(_pieces(stream), media_type=MEDIA_TYPES[form.format], headers=headers)
+    return _Download(_pieces(stream), media_type=MEDIA_TYPES[form.format], headers=headers)
 
 
-async def _pieces(stream: ExportStream) -> AsyncIterator[bytes]:
+class _Download(StreamingResponse):
+    """A response that ends what it takes its bytes from, however it ends itself.
+
+    One that is cut off while it waits for whoever takes the bytes would leave that to the garbage
+    collector: perhaps after what the bytes are read from, and the audit, are closed.
+    """
+
+    body_iterator: AsyncGenerator[bytes, None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.body_iterator.aclose()
+
+
+async def _pieces(stream: ExportStream) -> AsyncGenerator[bytes, None]:
     """The bytes; what breaks off is never ended, so that nobody takes a part for the whole."""
     async with stream:
         try:
