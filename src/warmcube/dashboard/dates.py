@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from warmcube.dashboard.definition import DateRange
 from warmcube.errors import InvalidQuery
 
-__all__ = ["PRESETS", "WEEKDAYS", "add_months", "is_preset", "resolve", "time_zone", "today"]
+__all__ = ["PRESETS", "WEEKDAYS", "add_months", "resolve", "time_zone", "today"]
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """The days on which a week may start; their position is `date.weekday`'s."""
@@ -103,11 +103,6 @@ PRESETS: Final[Mapping[str, Callable[[date, int], _Days]]] = MappingProxyType(
 "last N days" end today, which is one of them; this week, month, quarter and year go to their last
 day; "full" months end before this one. ``all`` has no bounds.
 """
-
-
-def is_preset(name: object) -> bool:
-    """Whether a name is a preset's."""
-    return isinstance(name, str) and name in PRESETS
 
 
 def time_zone(name: str) -> ZoneInfo:

@@ -18,7 +18,7 @@ from warmcube.warm.report import Progress, ProgressCallback, WarmReport
 
 __all__ = ["Recorder"]
 
-PACE_SECONDS: Final = 0.25
+PACE_SECONDS: Final = 0.1
 """Between two writes, at least."""
 
 _END_SECONDS: Final = 10.0

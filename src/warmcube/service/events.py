@@ -23,7 +23,7 @@ from warmcube.jobs.ledger import Ledger
 
 __all__ = ["EventStream", "job_events", "parse_last_id"]
 
-POLL_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 0.1
 QUIET_SECONDS: Final = 15.0
 """After so long without news a comment is sent, so that nothing on the way takes it for dead."""
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Frame, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, Request
 from starlette.applications import Starlette
 from starlette.requests import Request as Asked
 from starlette.responses import HTMLResponse, Response
@@ -27,7 +25,6 @@ from warmcube.config import Settings
 from warmcube.dashboard.render import GivenDashboards
 from warmcube.service.app import create_app
 
-CHROMIUM = Path("/usr/bin/chromium")
 WAIT = 20_000
 
 
@@ -36,19 +33,6 @@ def facts(postgres_module_db: str) -> str:
     """A database with the table."""
     execute(postgres_module_db, TABLE)
     return postgres_module_db
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The browser."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}; install Debian's chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
-        yield opened
-        opened.close()
 
 
 class Portal:

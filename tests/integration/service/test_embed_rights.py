@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from tests.support.audit import read_lines
 from tests.support.directories import change as change_tables
-from tests.support.directories import fill, use_database
+from tests.support.directories import fill, least_seconds, use_database
 from tests.support.embeds import (
     ACCESS,
     ASKED,
@@ -36,8 +36,10 @@ from tests.support.services import open_client
 from warmcube.config import load
 from warmcube.dashboard.render import GivenDashboards
 
-WITHIN = 10.0
+PROMISED = 1.5
 """Seconds in which a change has to be seen: one, and a look that had begun."""
+WITHIN = 10.0
+"""Seconds that are waited for a change at most, on a machine that is shared."""
 ANA = 'id = "ana"\nroles = ["embedder"]\norganizations = ["north"]\n'
 
 Change = Callable[[str, str], None]
@@ -124,16 +126,22 @@ async def test_a_right_that_is_gone_ends_it(
 async def test_a_right_that_comes_back_counts_again(
     client: httpx.AsyncClient, change: Change, facts: str
 ) -> None:
-    """While the token lasts: its rights are those that its minter has now."""
+    """While the token lasts its rights are those of its minter; gone, they end in a second or so."""
     made = await mint(client, filters=YEAR)
     inactive = ANA + "active = false\n"
+
+    async def again() -> None:
+        change(inactive, ANA)
+        async with asyncio.timeout(WITHIN):
+            while True:
+                if (await look(client, made["token"])).status_code == 200:
+                    break
+                await asyncio.sleep(0.01)
+        assert await shown(client, made["token"]) == sums(facts, NORTH)
+        change(ANA, inactive)
+
     change(ANA, inactive)
-    await becomes(403, client, made["token"])
-    change(inactive, ANA)
-    async with asyncio.timeout(WITHIN):
-        while (await look(client, made["token"])).status_code != 200:  # noqa: ASYNC110 - a file's
-            await asyncio.sleep(0.01)
-    assert await shown(client, made["token"]) == sums(facts, NORTH)
+    assert await least_seconds(lambda: becomes(403, client, made["token"]), again) < PROMISED
 
 
 async def test_rows_follow_the_organizations(

@@ -8,7 +8,7 @@ const ROUND = new Set(["pie", "doughnut"]);
 const TEMPORAL = { date: "date", timestamp: "instant", timestamptz: "instant" };
 
 /** The word for a value that is a label. */
-export function labelOf(value) {
+function labelOf(value) {
   return value === null ? "(none)" : String(value);
 }
 

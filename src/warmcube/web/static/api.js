@@ -81,7 +81,7 @@ export function post(path, body, options = {}) {
 }
 
 /** To the sign-in page, and then back to this one. */
-export function signInAgain() {
+function signInAgain() {
   const here = location.pathname + location.search;
   location.assign(`/sign-in?next=${encodeURIComponent(here)}`);
 }

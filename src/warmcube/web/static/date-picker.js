@@ -12,7 +12,7 @@ const GROUPS = [
 ];
 
 /** A preset in words. */
-export function presetText(preset) {
+function presetText(preset) {
   const words = NAMES[preset] ?? preset.replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -17,7 +17,7 @@ const NUMERIC = /^(smallint|integer|bigint|numeric|real|double|int|float)/;
  * @param {object} chart rendered
  * @param {{facet: number, place: number, series: object | null} | null} mark null for the whole chart
  */
-export function fieldsOf(chart, mark) {
+function fieldsOf(chart, mark) {
   if (!mark) return {};
   const facet = chart.facets[mark.facet];
   const label = facet.labels[mark.place];
@@ -181,7 +181,7 @@ function cell(value, { type }) {
 }
 
 /** A mark in words. */
-export function wordsOf(chart, mark) {
+function wordsOf(chart, mark) {
   const facet = chart.facets[mark.facet];
   const label = facet.labels[mark.place];
   const parts = [facet.title, mark.series?.name, chart.column ? labelText(label, chart) : null];
