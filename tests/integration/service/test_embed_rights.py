@@ -126,7 +126,7 @@ async def test_a_right_that_is_gone_ends_it(
 async def test_a_right_that_comes_back_counts_again(
     client: httpx.AsyncClient, change: Change, facts: str
 ) -> None:
-    """While the token lasts its rights are those of its minter; gone, they end in a second or so."""
+    """While it lasts its rights are those of its minter; gone, they end in a second or so."""
     made = await mint(client, filters=YEAR)
     inactive = ANA + "active = false\n"
 
