@@ -156,7 +156,7 @@ def read_cells(
     numbers = [_by_cell(table, axes) for table in tables]
     if len(tables) > 1:
         first, counts = numbers
-        make = _of_averages if next(reversed(tables[0].columns)).startswith("avg") else _of_sums
+        make = _of_averages if tuple(tables[0].columns)[-1].startswith("avg") else _of_sums
         return {cell: unite(aggregate, make(each, counts[cell])) for cell, each in first.items()}
     (found,) = numbers
     return {cell: unite(aggregate, [Amount(n) for n in each]) for cell, each in found.items()}
@@ -176,7 +176,7 @@ def _of_averages(averages: Iterable[Any], counts: Iterable[Any]) -> list[Amount]
 def _by_cell(table: Table, axes: tuple[Values, Values, Values]) -> dict[Cell, list[Any]]:
     """The numbers of an answer; those of one cell, whose names differ, in a stable order."""
     keys = [axis.read(table) for axis in axes]
-    name = next(reversed(table.columns))
+    name = tuple(table.columns)[-1]
     found: dict[Cell, list[Any]] = {}
     for cell, number in zip(map(Cell, *keys), _numbers(table.columns[name]), strict=True):
         found.setdefault(cell, []).append(number)

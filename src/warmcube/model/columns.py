@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from warmcube.model.schema import ColumnType
 
-__all__ = ["Array", "ColumnData", "Table"]
+__all__ = ["Array", "ColumnData", "LazyColumns", "Table"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -47,16 +47,61 @@ class ColumnData:
             self.dictionary,
         )
 
+    def first(self, rows: int) -> ColumnData:
+        """The first so many rows."""
+        valid = None if self.valid is None else self.valid[:rows]
+        return ColumnData(self.type, self.values[:rows], valid, self.dictionary)
+
+
+class LazyColumns(Mapping[str, ColumnData]):
+    """Columns by name, each made when somebody first asks for it.
+
+    Most answers have more columns than their asker looks at.
+
+    Args:
+        names: of the columns, in order.
+        make: makes one; it can't fail, since whoever asks has the answer by then. May be called
+            twice for one column where two threads ask at once.
+    """
+
+    __slots__ = ("_made", "_make", "_names")
+
+    def __init__(self, names: Iterable[str], make: Callable[[str], ColumnData]) -> None:
+        self._names = dict.fromkeys(names)
+        self._make = make
+        self._made: dict[str, ColumnData] = {}
+
+    def __getitem__(self, name: str) -> ColumnData:
+        made = self._made.get(name)
+        if made is None:
+            if name not in self._names:
+                raise KeyError(name)
+            made = self._made.setdefault(name, self._make(name))
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """Named columns of one length; `rows` counts even where there are no columns."""
 
-    columns: dict[str, ColumnData]
+    columns: Mapping[str, ColumnData]
     rows: int
 
     def take(self, rows: Array) -> Table:
         """The rows at these positions, or those where a mask is True."""
-        taken = {name: column.take(rows) for name, column in self.columns.items()}
         length = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
-        return Table(taken, length)
+        columns = self.columns
+        return Table(LazyColumns(columns, lambda name: columns[name].take(rows)), length)
+
+    def select(self, names: Iterable[str]) -> Table:
+        """Some of its columns; none of them is made for that."""
+        return Table(LazyColumns(names, self.columns.__getitem__), self.rows)

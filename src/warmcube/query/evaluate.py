@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from warmcube.errors import LimitExceeded
-from warmcube.model.columns import ColumnData, Table
+from warmcube.model.columns import ColumnData, LazyColumns, Table
 from warmcube.query.aggregate import aggregate_groups
 from warmcube.query.conditions import Mask, matching_rows
 from warmcube.query.grouping import group_rows
@@ -32,8 +32,7 @@ def evaluate(table: Table, prepared: PreparedQuery) -> Table:
     """
     mask = matching_rows(table, prepared.conditions)
     if prepared.aggregate is None:
-        wanted = {name: table.columns[name] for name in prepared.output.names}
-        answer = _selected(Table(wanted, table.rows), mask)
+        answer = _selected(table.select(prepared.output.names), mask)
     else:
         answer = _aggregated(table, mask, prepared, prepared.aggregate)
     _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
@@ -54,7 +53,7 @@ def _aggregated(
     names = dict.fromkeys(prepared.group_by)
     if aggregate.column is not None:
         names[aggregate.column] = None
-    rows = _selected(Table({name: table.columns[name] for name in names}, table.rows), mask)
+    rows = _selected(table.select(names), mask)
     groups = group_rows([rows.columns[name] for name in prepared.group_by], rows.rows)
     _check("groups", len(groups), prepared.limits.groups)
     answer: dict[str, ColumnData] = {
@@ -84,13 +83,4 @@ def _check(what: str, count: int, allowed: int) -> None:
 
 
 def _first(table: Table, rows: int) -> Table:
-    columns = {
-        name: ColumnData(
-            column.type,
-            column.values[:rows],
-            None if column.valid is None else column.valid[:rows],
-            column.dictionary,
-        )
-        for name, column in table.columns.items()
-    }
-    return Table(columns, rows)
+    return Table(LazyColumns(table.columns, lambda name: table.columns[name].first(rows)), rows)

@@ -297,8 +297,8 @@ def _pick(
     found = known[key]
     if not found.members:
         return replace(whole, table=rowless(live.manifest.schema, need.columns))
-    columns = {n: column for n, column in found.table.columns.items() if n in need.columns}
-    return replace(found, table=Table(columns, found.table.rows))
+    wanted = [name for name in found.table.columns if name in need.columns]
+    return replace(found, table=found.table.select(wanted))
 
 
 def _own(
