@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from xxhash import xxh3_64_digest
 
 from warmcube.entry.layout import Field, Layout, TextStorage, storage_dtype
-from warmcube.entry.seal import Seal, unseal
+from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
 from warmcube.model.columns import Array, ColumnData
 from warmcube.model.schema import ColumnType, Kind
@@ -34,7 +34,9 @@ __all__ = [
     "id_code",
     "no_rows",
     "open_entries",
+    "open_prepared",
     "pack_header",
+    "prove_codes",
 ]
 
 HEADER: Final = np.dtype(
@@ -63,11 +65,12 @@ def pack_header(practice_code: int, provider_code: int, rows: int) -> bytes:
 
 @dataclass(frozen=True)
 class Block:
-    """The proven records of several entries, joined.
+    """The proven records of several entries.
 
     Attributes:
         layout: of the records.
-        records: structured array, one per row.
+        records: structured array, one per row; of two dimensions, entries and their rows, where
+            all entries have as many rows: then they still lie apart, and nothing was copied.
         rows_of: how many rows each entry has, in the order of the entries.
         texts: per entry, what lies behind its records; empty where the layout has no such column.
     """
@@ -76,6 +79,15 @@ class Block:
     records: Array
     rows_of: Array
     texts: Sequence[memoryview]
+
+    @property
+    def rows(self) -> int:
+        """How many there are in all."""
+        return self.records.size
+
+    def raw(self, position: int) -> Array:
+        """A column as it is stored, one value per row."""
+        return np.ascontiguousarray(self.records[f"c{position}"]).reshape(-1)
 
 
 def open_entries(
@@ -98,34 +110,100 @@ def open_entries(
     Raises:
         Damage: if one is missing, altered, cut, or another entry's.
     """
-    bodies = [
-        unseal(using, key, value, "an entry") for key, value in zip(keys, values, strict=True)
-    ]
-    size, width = HEADER.itemsize, layout.width
-    heads = b"".join([body[:size] for body in bodies])
-    if len(heads) != size * len(bodies):
-        raise Damage("an entry is shorter than its header")
-    headers = np.frombuffer(heads, HEADER)
+    return open_prepared(using.prepare(keys), values, codes, layout, using)
+
+
+def open_prepared(
+    prepared: Sequence[Any],
+    values: Sequence[bytes | None],
+    codes: Array,
+    layout: Layout,
+    using: Seal,
+) -> Block:
+    """The same, with what `Seal.prepare` makes of the keys."""
+    try:
+        joined = b"".join(cast("Sequence[bytes]", values))
+    except TypeError:
+        raise Damage("an entry is missing") from None
+    count, head = len(values), using.size + HEADER.itemsize
+    lengths = np.fromiter(map(len, cast("Sequence[bytes]", values)), np.int64, count)
+    stops = np.cumsum(lengths)
+    starts = stops - lengths
+    first, last = starts.tolist(), stops.tolist()
+    headers = _proven_headers(prepared, joined, lengths, (first, last), using)
     if not (
         np.array_equal(headers["practice"], codes[:, 0])
         and np.array_equal(headers["provider"], codes[:, 1])
     ):
         raise Damage("an entry is somebody else's")
     rows_of = headers["rows"].astype(np.int64)
-    lengths = [len(body) - size for body in bodies]
-    ends = rows_of * width
+    bodies = rows_of * layout.width
+    whole = memoryview(joined)
     if layout.behind:
-        if np.any(ends > lengths):
+        if np.any(bodies > lengths - head):
             raise Damage("an entry is shorter than its rows")
-        stopping = list(zip(bodies, (ends + size).tolist(), strict=True))
-        records = b"".join([body[size:stop] for body, stop in stopping])
-        texts = [body[stop:] for body, stop in stopping]
+        ends = (starts + head + bodies).tolist()
+        texts = [whole[end:stop] for end, stop in zip(ends, last, strict=True)]
     else:
-        if not np.array_equal(lengths, ends):
+        if not np.array_equal(bodies, lengths - head):
             raise Damage("an entry isn't as long as its rows")
-        records = b"".join([body[size:] for body in bodies])
-        texts = []
+        if count and lengths.min() == lengths.max():
+            shape, strides = (count, int(rows_of[0])), (int(lengths[0]), layout.width)
+            apart: Array = np.ndarray(shape, layout.dtype, joined, head, strides)
+            return Block(layout, apart, rows_of, [])
+        ends, texts = last, []
+    records = b"".join([whole[start + head : end] for start, end in zip(first, ends, strict=True)])
     return Block(layout, np.frombuffer(records, layout.dtype), rows_of, texts)
+
+
+def _proven_headers(
+    prepared: Sequence[Any],
+    joined: bytes,
+    lengths: Array,
+    bounds: tuple[Sequence[int], Sequence[int]],
+    using: Seal,
+) -> Array:
+    """The headers of values that lie behind one another, whose seals are right.
+
+    Raises:
+        Damage: one isn't, or a value is too short.
+    """
+    size, least = using.size, using.size + HEADER.itemsize
+    whole = memoryview(joined)
+    seals = using.of_each(
+        prepared, [whole[start + size : stop] for start, stop in zip(*bounds, strict=True)]
+    )
+    is_short = len(lengths) > 0 and lengths.min() < least
+    if is_short:
+        given = b"".join(
+            [joined[start : min(start + size, stop)] for start, stop in zip(*bounds, strict=True)]
+        )
+        heads = np.zeros((0, least), np.uint8)
+    else:
+        heads = np.frombuffer(b"".join([joined[at : at + least] for at in bounds[0]]), np.uint8)
+        heads = heads.reshape(-1, least)
+        given = heads[:, :size].tobytes()
+    if given != seals:
+        raise Damage(f"an entry fails its {using.name}")
+    if is_short:
+        raise Damage("an entry is shorter than its header")
+    return np.frombuffer(heads[:, size:].tobytes(), HEADER)
+
+
+def prove_codes(block: Block, position: int, length: int) -> None:
+    """That each text of a column lies in its dictionary.
+
+    Args:
+        block: from `open_entries`.
+        position: of a dictionary column in the layout.
+        length: of its dictionary.
+
+    Raises:
+        Damage: one doesn't.
+    """
+    if block.rows and block.records[f"c{position}"].max() >= max(length, 1):
+        name = block.layout.fields[position].name
+        raise Damage(f"a text of column {name!r} lies outside its dictionary")
 
 
 def decode_column(
@@ -142,24 +220,23 @@ def decode_column(
         Damage: if a text lies outside its dictionary or its entry, or isn't UTF-8.
     """
     column: Field = block.layout.fields[position]
-    raw = block.records[f"c{position}"]
+    raw = block.raw(position)
     valid = None
     bit = block.layout.bits.get(column.name)
     if bit is not None:
-        valid = (block.records["valid"][:, bit // 8] >> (bit % 8) & 1).astype(np.bool_)
+        marks = block.records["valid"][..., bit // 8].reshape(-1)
+        valid = (marks >> (bit % 8) & 1).astype(np.bool_)
         if valid.all():
             valid = None
     if column.text is TextStorage.DICTIONARY:
         values = dictionary(column.name)
-        codes = raw.astype(np.int64)
-        if len(codes) and codes.max() >= max(len(values), 1):
-            raise Damage(f"a text of column {column.name!r} lies outside its dictionary")
-        return ColumnData(column.type, codes, valid, values)
+        prove_codes(block, position, len(values))
+        return ColumnData(column.type, raw.astype(np.int64), valid, values)
     if column.text is TextStorage.BEHIND:
         return _decode_texts(block, position, raw.astype(np.int64), valid)
     if column.type.is_wide:
         return ColumnData(column.type, _wide_integers(raw), valid)
-    return ColumnData(column.type, np.ascontiguousarray(raw), valid)
+    return ColumnData(column.type, raw, valid)
 
 
 def _wide_integers(raw: Array) -> Array:
