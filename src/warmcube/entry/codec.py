@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final, cast
 
 import numpy as np
@@ -110,84 +111,106 @@ def open_entries(
     Raises:
         Damage: if one is missing, altered, cut, or another entry's.
     """
-    return open_prepared(using.prepare(keys), values, codes, layout, using)
+    return open_prepared(using.prepare(keys), values, codes.astype("<i8").tobytes(), layout, using)
 
 
 def open_prepared(
     prepared: Sequence[Any],
     values: Sequence[bytes | None],
-    codes: Array,
+    codes: bytes,
     layout: Layout,
     using: Seal,
 ) -> Block:
-    """The same, with what `Seal.prepare` makes of the keys."""
+    """The same, with what `Seal.prepare` makes of the keys, and with the codes as bytes."""
     try:
         joined = b"".join(cast("Sequence[bytes]", values))
     except TypeError:
         raise Damage("an entry is missing") from None
-    count, head = len(values), using.size + HEADER.itemsize
-    lengths = np.fromiter(map(len, cast("Sequence[bytes]", values)), np.int64, count)
-    stops = np.cumsum(lengths)
-    starts = stops - lengths
-    first, last = starts.tolist(), stops.tolist()
-    headers = _proven_headers(prepared, joined, lengths, (first, last), using)
-    if not (
-        np.array_equal(headers["practice"], codes[:, 0])
-        and np.array_equal(headers["provider"], codes[:, 1])
-    ):
-        raise Damage("an entry is somebody else's")
-    rows_of = headers["rows"].astype(np.int64)
-    bodies = rows_of * layout.width
-    whole = memoryview(joined)
-    if layout.behind:
-        if np.any(bodies > lengths - head):
-            raise Damage("an entry is shorter than its rows")
-        ends = (starts + head + bodies).tolist()
-        texts = [whole[end:stop] for end, stop in zip(ends, last, strict=True)]
+    lengths = [len(value) for value in cast("Sequence[bytes]", values)]
+    head = using.size + HEADER.itemsize
+    if lengths and lengths[0] >= head and lengths.count(lengths[0]) == len(lengths):
+        starts: Sequence[int] = range(0, len(joined), lengths[0])
     else:
-        if not np.array_equal(bodies, lengths - head):
-            raise Damage("an entry isn't as long as its rows")
-        if count and lengths.min() == lengths.max():
-            shape, strides = (count, int(rows_of[0])), (int(lengths[0]), layout.width)
-            apart: Array = np.ndarray(shape, layout.dtype, joined, head, strides)
-            return Block(layout, apart, rows_of, [])
-        ends, texts = last, []
-    records = b"".join([whole[start + head : end] for start, end in zip(first, ends, strict=True)])
+        starts = list(accumulate(lengths, initial=0))[:-1]
+    heads = _proven_heads(prepared, joined, starts, lengths, using)
+    if heads[:, using.size : using.size + 16].tobytes() != codes:
+        raise Damage("an entry is somebody else's")
+    counts = heads[:, using.size + 16 : using.size + 20].tobytes()
+    if isinstance(starts, range) and not layout.behind:
+        return _even(joined, counts, lengths, head, layout)
+    rows_of = np.frombuffer(counts, "<u4").astype(np.int64)
+    bodies = (rows_of * layout.width).tolist()
+    ends = [start + head + body for start, body in zip(starts, bodies, strict=True)]
+    stops = [start + length for start, length in zip(starts, lengths, strict=True)]
+    whole = memoryview(joined)
+    texts = []
+    if layout.behind:
+        if any(end > stop for end, stop in zip(ends, stops, strict=True)):
+            raise Damage("an entry is shorter than its rows")
+        texts = [whole[end:stop] for end, stop in zip(ends, stops, strict=True)]
+    elif ends != stops:
+        raise Damage("an entry isn't as long as its rows")
+    records = b"".join([whole[start + head : end] for start, end in zip(starts, ends, strict=True)])
     return Block(layout, np.frombuffer(records, layout.dtype), rows_of, texts)
 
 
-def _proven_headers(
+def _proven_heads(
     prepared: Sequence[Any],
     joined: bytes,
-    lengths: Array,
-    bounds: tuple[Sequence[int], Sequence[int]],
+    starts: Sequence[int],
+    lengths: Sequence[int],
     using: Seal,
 ) -> Array:
-    """The headers of values that lie behind one another, whose seals are right.
+    """Seals and headers of values that lie behind one another, as a matrix of bytes.
+
+    Args:
+        prepared: of their seals.
+        joined: the values.
+        starts: where each begins; a range where all are of one length.
+        lengths: theirs.
+        using: the seal.
 
     Raises:
-        Damage: one isn't, or a value is too short.
+        Damage: a seal isn't right, or a value is too short.
     """
     size, least = using.size, using.size + HEADER.itemsize
     whole = memoryview(joined)
-    seals = using.of_each(
-        prepared, [whole[start + size : stop] for start, stop in zip(*bounds, strict=True)]
-    )
-    is_short = len(lengths) > 0 and lengths.min() < least
-    if is_short:
-        given = b"".join(
-            [joined[start : min(start + size, stop)] for start, stop in zip(*bounds, strict=True)]
-        )
-        heads = np.zeros((0, least), np.uint8)
-    else:
-        heads = np.frombuffer(b"".join([joined[at : at + least] for at in bounds[0]]), np.uint8)
-        heads = heads.reshape(-1, least)
-        given = heads[:, :size].tobytes()
-    if given != seals:
-        raise Damage(f"an entry fails its {using.name}")
-    if is_short:
+    spans = zip(starts, lengths, strict=True)
+    seals = using.of_each(prepared, [whole[at + size : at + length] for at, length in spans])
+    if isinstance(starts, range):
+        heads = np.frombuffer(joined, np.uint8).reshape(len(lengths), -1)
+    elif lengths and min(lengths) < least:
+        spans = zip(starts, lengths, strict=True)
+        if b"".join([whole[at : at + min(size, length)] for at, length in spans]) != seals:
+            raise Damage(f"an entry fails its {using.name}")
         raise Damage("an entry is shorter than its header")
-    return np.frombuffer(heads[:, size:].tobytes(), HEADER)
+    else:
+        found = b"".join([joined[at : at + least] for at in starts])
+        heads = np.frombuffer(found, np.uint8).reshape(-1, least)
+    if heads[:, :size].tobytes() != seals:
+        raise Damage(f"an entry fails its {using.name}")
+    return heads
+
+
+def _even(joined: bytes, counts: bytes, lengths: Sequence[int], head: int, layout: Layout) -> Block:
+    """Records that lie evenly apart, and stay where they are.
+
+    Args:
+        joined: the values, all of one length.
+        counts: the number of rows in each header.
+        lengths: of the values.
+        head: bytes before the records of each.
+        layout: of the records.
+
+    Raises:
+        Damage: an entry isn't as long as its rows.
+    """
+    length, number = lengths[0], len(lengths)
+    rows = (length - head) // layout.width
+    if head + rows * layout.width != length or counts != rows.to_bytes(4, "little") * number:
+        raise Damage("an entry isn't as long as its rows")
+    records: Array = np.ndarray((number, rows), layout.dtype, joined, head, (length, layout.width))
+    return Block(layout, records, np.full(number, rows), [])
 
 
 def prove_codes(block: Block, position: int, length: int) -> None:

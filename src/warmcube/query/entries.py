@@ -64,11 +64,6 @@ class Entries:
         )
 
     @property
-    def owners(self) -> Array:
-        """The codes, shape (entries, 2)."""
-        return np.frombuffer(self.codes, "<i8").reshape(-1, 2)
-
-    @property
     def size(self) -> int:
         """About how many bytes of memory it takes."""
         return len(self.wire) + sum(map(len, self.keys)) + ENTRY_BYTES * len(self.keys)

@@ -220,7 +220,7 @@ def prove(
     pieces = found.pieces
     entries = pieces[0] if len(pieces) == 1 else Entries.join(pieces)
     layout = live.manifest.layouts[found.target.partition.layout]
-    block = open_prepared(entries.prepared, values, entries.owners, layout, using)
+    block = open_prepared(entries.prepared, values, entries.codes, layout, using)
     return block, list(entries.members)
 
 
