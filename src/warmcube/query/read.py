@@ -36,8 +36,9 @@ __all__ = ["Reading", "StoreReader", "beside", "decode", "prove", "rowless"]
 
 T = TypeVar("T")
 
-LARGE_BYTES: Final = 1_000_000
-"""From so many bytes on, decoding leaves the event loop."""
+LARGE_BYTES: Final = 4 << 20
+"""From so many bytes on, decoding leaves the event loop, which else stands still for a millisecond
+or two; with less, handing it to a thread and back costs more than the work."""
 
 
 @dataclass(slots=True)
