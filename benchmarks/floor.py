@@ -5,11 +5,12 @@ No proof, no decoding, no access rules, on the cache's own adapter and event loo
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 from benchmarks.data import Shape
-from benchmarks.questions import FREQUENCY, Question
-from benchmarks.setting import DATASOURCE
+from benchmarks.questions import Question
+from benchmarks.setting import DATASOURCE, Setting
 from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, parse_member
 from warmcube.store.api import Command, Store
 
@@ -27,33 +28,44 @@ class BareFloor:
 
     Args:
         store: an adapter on the warmed store.
+        setting: where what lies in it.
+        datasource: which one is read.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, setting: Setting, datasource: int = DATASOURCE) -> None:
         self._store = store
-        self._partitions: dict[int, PartitionKeys] = {}
+        self._namespace = setting.namespace
+        self._datasource = datasource
+        self._partitions: dict[tuple[int, str], PartitionKeys] = {}
 
     async def prepare(self, shape: Shape) -> None:
         """Write the plain sets."""
-        keys = Keys("", DATASOURCE)
+        keys = Keys(self._namespace, self._datasource)
         (current,) = await self._store.run([(b"GET", keys.current)])
-        for measure in range(shape.measures):
-            name = PartitionName(f"Measure {measure}", FREQUENCY)
+        for measure, frequency in product(range(shape.measures), shape.frequencies):
+            name = PartitionName(f"Measure {measure}", frequency)
             own = keys.partition(name, current.decode())
-            self._partitions[measure] = own
+            self._partitions[measure, frequency] = own
             (members,) = await self._store.run([(b"SMEMBERS", own.all)])
             commands: list[Command] = [
-                (b"SADD", self._plain_set(measure, int(parse_member(member).practice or 0)), member)
+                (
+                    b"SADD",
+                    self._plain_set(measure, frequency, int(parse_member(member).practice or 0)),
+                    member,
+                )
                 for member in members
             ]
             await self._store.run(commands)
 
     async def read(self, question: Question) -> list[bytes]:
         """The values of the entries."""
-        own = self._partitions[question.measure]
+        own = self._partitions[question.measure, question.frequency]
         sets = [own.all]
         if question.practices is not None:
-            sets = [self._plain_set(question.measure, each) for each in question.practices]
+            sets = [
+                self._plain_set(question.measure, question.frequency, each)
+                for each in question.practices
+            ]
         (members,) = await self._store.run([(b"SUNION", *sets)])
         entries = [own.entry(member) for member in members]
         replies = await self._store.run(
@@ -61,6 +73,6 @@ class BareFloor:
         )
         return [value for reply in replies for value in reply]
 
-    @staticmethod
-    def _plain_set(measure: int, practice: int) -> bytes:
-        return b"bench:%d:%d" % (measure, practice)
+    def _plain_set(self, measure: int, frequency: str, practice: int) -> bytes:
+        text = f"{self._namespace}bench:{self._datasource}:{measure}:{frequency}:{practice}"
+        return text.encode()
