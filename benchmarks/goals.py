@@ -142,7 +142,7 @@ class Ratios:
         self._found[name] = Ratio(value=rounded, of=of, conditions=conditions or {}, note=note)
 
     def as_json(self) -> dict[str, Any]:
-        """``ratios`` by name, and ``goals`` with what belongs to each; in the order of the goals."""
+        """``ratios`` by name, and ``goals`` with what belongs to each, in their order."""
         found = {name: self._found[name] for name in GOALS if name in self._found}
         return {
             "ratios": {name: ratio.value for name, ratio in found.items()},

@@ -1,4 +1,4 @@
-"""warmcube as a contestant: `cache.query` in full, until date and value are in the caller's hands."""
+"""warmcube as a contestant: all of `cache.query`, until date and value are in one's hands."""
 
 from __future__ import annotations
 
