@@ -25,18 +25,23 @@ class Question:
     Attributes:
         measure: its number.
         practices: which; None for all of them.
+        provider: one alone; None for all of the practices.
+        frequency: its name.
     """
 
     measure: int
     practices: tuple[int, ...] | None
+    provider: int | None = None
+    frequency: str = FREQUENCY
 
     def query(self, *, sums: bool) -> Query:
         """The rows, or their sums by date."""
         return Query(
             datasource=DATASOURCE,
             measure=f"Measure {self.measure}",
-            frequency=FREQUENCY,
+            frequency=self.frequency,
             practices=self.practices,
+            providers=None if self.provider is None else (self.provider,),
             group_by=["date_index"] if sums else [],
             aggregate="sum" if sums else None,
         )
