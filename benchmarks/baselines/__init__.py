@@ -1,0 +1,1 @@
+"""What warmcube is measured against, each as well as those who use it would write it."""
