@@ -5,6 +5,8 @@ No proof, no decoding, no access rules, on the cache's own adapter and event loo
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import product
 from typing import Final
 
@@ -13,8 +15,9 @@ from benchmarks.questions import Question
 from benchmarks.setting import DATASOURCE, Setting
 from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, parse_member
 from warmcube.store.api import Command, Store
+from warmcube.store.connect import open_store
 
-__all__ = ["BareFloor"]
+__all__ = ["BareFloor", "open_bare_floor"]
 
 CHUNK: Final = 1000
 """Keys in one MGET, as many as the cache asks for."""
@@ -57,8 +60,12 @@ class BareFloor:
             ]
             await self._store.run(commands)
 
-    async def read(self, question: Question) -> list[bytes]:
+    async def rows(self, question: Question) -> list[bytes]:
         """The values of the entries."""
+        return await self.fetch(await self.keys(question))
+
+    async def keys(self, question: Question) -> list[bytes]:
+        """The keys of the entries."""
         own = self._partitions[question.measure, question.frequency]
         sets = [own.all]
         if question.practices is not None:
@@ -67,12 +74,29 @@ class BareFloor:
                 for each in question.practices
             ]
         (members,) = await self._store.run([(b"SUNION", *sets)])
-        entries = [own.entry(member) for member in members]
+        return [own.entry(member) for member in members]
+
+    async def fetch(self, keys: Sequence[bytes]) -> list[bytes]:
+        """What lies under keys."""
         replies = await self._store.run(
-            [(b"MGET", *entries[at : at + CHUNK]) for at in range(0, len(entries), CHUNK)]
+            [(b"MGET", *keys[at : at + CHUNK]) for at in range(0, len(keys), CHUNK)]
         )
         return [value for reply in replies for value in reply]
 
     def _plain_set(self, measure: int, frequency: str, practice: int) -> bytes:
         text = f"{self._namespace}bench:{self._datasource}:{measure}:{frequency}:{practice}"
         return text.encode()
+
+
+@asynccontextmanager
+async def open_bare_floor(
+    setting: Setting, shape: Shape, datasource: int = DATASOURCE
+) -> AsyncIterator[BareFloor]:
+    """A floor on an adapter of its own, its sets written."""
+    store = open_store(setting.redis_url)
+    try:
+        floor = BareFloor(store, setting, datasource)
+        await floor.prepare(shape)
+        yield floor
+    finally:
+        await store.close()
