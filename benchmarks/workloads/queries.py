@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
+from benchmarks.baselines.api import Place
+from benchmarks.baselines.floor import BareFloor, open_floor
 from benchmarks.bench import Bench
-from benchmarks.floor import BareFloor
 from benchmarks.measure import Summary, in_turns
 from benchmarks.ours import Ours, WrongTier, open_ours
 from benchmarks.postgres import DirectPostgres
 from benchmarks.questions import SIZES, Question, questions
 from benchmarks.truth import Truth, WrongAnswer, open_truth
-from warmcube.store.connect import open_store
 
 __all__ = ["measure"]
 
@@ -145,10 +145,6 @@ def _by_round(
 
 @asynccontextmanager
 async def _bare_floor(bench: Bench) -> AsyncIterator[BareFloor]:
-    store = open_store(bench.setting.redis_url)
-    try:
-        floor = BareFloor(store, bench.setting)
+    async with open_floor(Place.of(bench.setting)) as floor:
         await floor.prepare(bench.shape)
         yield floor
-    finally:
-        await store.close()
