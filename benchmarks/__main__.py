@@ -26,7 +26,17 @@ from benchmarks.memory import used_bytes
 from benchmarks.report import show
 from benchmarks.service import service_main
 from benchmarks.setting import open_setting
-from benchmarks.workloads import memory, queries, seals, warms
+from benchmarks.workloads import (
+    dashboard,
+    everything,
+    invalidates,
+    memory,
+    queries,
+    scale,
+    seals,
+    throughput,
+    warms,
+)
 from warmcube import WarmcubeError
 
 COLUMNS: Final = 13
@@ -35,9 +45,14 @@ CANCELLED: Final = "57014"
 
 WORKLOADS: Final = {
     "queries": queries.measure,
+    "everything": everything.measure,
+    "dashboard_many": dashboard.measure,
+    "throughput": throughput.measure,
     "warm": warms.measure,
     "memory": memory.measure,
     "seals": seals.measure,
+    "invalidate": invalidates.measure,
+    "scale": scale.measure,
 }
 
 
@@ -146,6 +161,8 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         tell("warming")
         warms.warm_once(setting)  # also brings the table into Postgres's memory
         for name in sorted(wanted, key=list(WORKLOADS).index):
+            if name == "scale" and options.quick:
+                continue
             runner.run(WORKLOADS[name](bench))
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),

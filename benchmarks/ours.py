@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
+from benchmarks.baselines.api import Answer
 from benchmarks.questions import Question
 from benchmarks.setting import USER
-from benchmarks.truth import EPOCH
 from warmcube import AnalyticsCache
 from warmcube.access.grant import Grant
 from warmcube.model.origin import Origin
 from warmcube.query.result import Result
 
-__all__ = ["Ours", "open_ours"]
+__all__ = ["Ours", "WrongTier", "open_ours"]
+
+
+class WrongTier(RuntimeError):
+    """Somebody else answered than was to be measured."""
 
 
 class Ours:
@@ -32,34 +35,54 @@ class Ours:
         self.grant = grant
         self.origin = origin
 
-    async def rows(self, question: Question) -> tuple[Any, Any]:
+    @property
+    def name(self) -> str:
+        """As figures are called by."""
+        return self.origin
+
+    async def rows(self, question: Question) -> Answer:
         """Date and value of each row, as arrays."""
-        return self._taken(await self.cache.query(question.query(sums=False), self.grant))
+        return self.taken(await self.cache.query(question.query(sums=False), self.grant))
 
-    async def sums(self, question: Question) -> tuple[Any, Any]:
+    async def sums(self, question: Question) -> Answer:
         """The same of each date."""
-        return self._taken(await self.cache.query(question.query(sums=True), self.grant))
+        return self.taken(await self.cache.query(question.query(sums=True), self.grant))
 
-    def _taken(self, result: Result) -> tuple[Any, Any]:
+    def taken(self, result: Result) -> Answer:
+        """Date and value out of a result.
+
+        Raises:
+            WrongTier: another one answered.
+        """
         if result.meta.origin != self.origin:
             raise WrongTier(f"the {result.meta.origin} answered, not the {self.origin}")
         columns = result.table.columns
         value = "sum" if "sum" in columns else "measure_value"
         return columns["date_index"].values, columns[value].values
 
-    async def pairs(self, question: Question, *, sums: bool) -> list[tuple[int, int]]:
-        """The answer as days since 1970-01-01 and hundredths; isn't timed."""
-        result = await self.cache.query(question.query(sums=sums), self.grant)
-        if result.meta.origin != self.origin:
-            raise WrongTier(f"the {result.meta.origin} answered, not the {self.origin}")
-        value = "sum" if sums else "measure_value"
-        return [
-            (row["date_index"].toordinal() - EPOCH, int(row[value] * 100)) for row in result.rows()
-        ]
+    def pairs(self, answer: Answer) -> list[tuple[int, int]]:
+        """Days since 1970-01-01 and hundredths."""
+        days, cents = answer
+        return [(int(day), int(each)) for day, each in zip(days, cents, strict=True)]
 
+    async def heat(self, asked: Sequence[Question]) -> bool:
+        """Ask until the process has what is asked for.
 
-class WrongTier(RuntimeError):
-    """Somebody else answered than was to be measured."""
+        Args:
+            asked: questions of what shall be hot, none of which is asked again.
+
+        Returns:
+            whether it has, at the last of them.
+        """
+        is_hot = False
+        for question in asked:
+            try:
+                await self.rows(question)
+            except WrongTier:
+                is_hot = False
+            else:
+                is_hot = True
+        return is_hot
 
 
 @asynccontextmanager

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, Final
 
 from benchmarks.baselines.api import Place
-from benchmarks.baselines.floor import BareFloor, open_floor
+from benchmarks.baselines.floor import BareFloor, open_bare_floor
 from benchmarks.bench import Bench
 from benchmarks.measure import Summary, in_turns
-from benchmarks.ours import Ours, WrongTier, open_ours
+from benchmarks.ours import Ours, open_ours
 from benchmarks.postgres import DirectPostgres
 from benchmarks.questions import SIZES, Question, questions
 from benchmarks.truth import Truth, WrongAnswer, open_truth
@@ -33,7 +33,9 @@ async def measure(bench: Bench) -> None:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_ours(bench.setting.config, "store"))
         resident = await stack.enter_async_context(open_ours(bench.setting.resident, "resident"))
-        floor = await stack.enter_async_context(_bare_floor(bench))
+        floor = await stack.enter_async_context(
+            open_bare_floor(Place.of(bench.setting), bench.shape)
+        )
         postgres = stack.enter_context(DirectPostgres(bench.setting))
         postgres.prepare()
         truth = stack.enter_context(open_truth(bench.setting))
@@ -46,7 +48,7 @@ async def measure(bench: Bench) -> None:
                 continue
             bench.tell(f"queries of {entries:,} entries")
             await contest.check(truth, asked[:CHECKED], entries)
-            is_hot = await contest.heat(asked[-HEATING:])
+            is_hot = await resident.heat(asked[-HEATING:])
             for form, half in (("rows", 0), ("sums", rounds + UNMEASURED)):
                 part = asked[half : half + rounds + UNMEASURED]
                 times = await in_turns(contest.of(form, part, is_hot=is_hot), rounds, UNMEASURED)
@@ -100,7 +102,7 @@ class _Contest:
             return self._postgres.ask(question, sums=is_sums)
 
         contestants: dict[str, Callable[[Question], Awaitable[object]]] = {
-            "floor": self._floor.read,
+            "floor": self._floor.rows,
             "store": self._store.sums if is_sums else self._store.rows,
             "postgres": postgres,
         }
@@ -115,36 +117,18 @@ class _Contest:
             WrongAnswer: somebody's answer is wrong.
         """
         for question in asked:
-            values = await self._floor.read(question)
+            values = await self._floor.rows(question)
             if len(values) != entries or None in values:
                 raise WrongAnswer(f"the floor read {len(values)} entries of {entries}")
             for sums in (False, True):
-                found = await self._store.pairs(question, sums=sums)
-                truth.check("the store", question, found, sums=sums)
+                answer = await (self._store.sums if sums else self._store.rows)(question)
+                truth.check("the store", question, self._store.pairs(answer), sums=sums)
                 table = self._postgres.ask(question, sums=sums)
                 pairs = list(zip(table["day"].to_pylist(), table["cents"].to_pylist(), strict=True))
                 truth.check("Postgres", question, pairs, sums=sums)
-
-    async def heat(self, asked: Sequence[Question]) -> bool:
-        """Ask until the process has what is asked for; whether it has."""
-        for question in asked:
-            try:
-                await self._resident.rows(question)
-            except WrongTier:
-                is_hot = False
-            else:
-                is_hot = True
-        return is_hot
 
 
 def _by_round(
     ask: Callable[[Question], Awaitable[object]], asked: Sequence[Question]
 ) -> Callable[[int], Awaitable[object]]:
     return lambda number: ask(asked[number])
-
-
-@asynccontextmanager
-async def _bare_floor(bench: Bench) -> AsyncIterator[BareFloor]:
-    async with open_floor(Place.of(bench.setting)) as floor:
-        await floor.prepare(bench.shape)
-        yield floor

@@ -11,7 +11,7 @@ import pytest
 from adbc_driver_postgresql import dbapi
 from benchmarks.baselines import BASELINES, Baseline, Opener, Place
 from benchmarks.baselines.copying import READERS
-from benchmarks.baselines.floor import BareFloor, open_floor, open_plain_floor
+from benchmarks.baselines.floor import BareFloor, open_bare_floor, open_plain_floor
 from benchmarks.baselines.postgres import Form, open_postgres
 from benchmarks.baselines.result_cache import open_result_cache
 from benchmarks.baselines.v2_json import open_v2_json
@@ -212,11 +212,9 @@ async def warmed(place: Place) -> AsyncIterator[tuple[BareFloor, ...]]:
         await cache.warm(place.datasource)
     async with AsyncExitStack() as stack:
         floors = [
-            await stack.enter_async_context(opened(place))
-            for opened in (open_floor, open_plain_floor)
+            await stack.enter_async_context(opened(place, SHAPE))
+            for opened in (open_bare_floor, open_plain_floor)
         ]
-        for floor in floors:
-            await floor.prepare(SHAPE)
         yield tuple(floors)
 
 
@@ -226,7 +224,7 @@ async def test_floors_read_the_entries_of_each_question(warmed: tuple[BareFloor,
     frequencies |= {"all practices by name": 36, "everything of a measure": 36}
     frequencies |= {"another frequency": 6, "everything of another frequency": 36}
     for name, question in QUESTIONS.items():
-        one, other = [sorted(await floor.read(question)) for floor in warmed]
+        one, other = [sorted(await floor.rows(question)) for floor in warmed]
         assert one == other
         assert len(set(one)) == frequencies[name]
         assert None not in one
@@ -238,7 +236,7 @@ async def test_one_get_has_the_same_bytes(warmed: tuple[BareFloor, ...]) -> None
     for floor in warmed:
         await floor.join(question)
         joined = await floor.read_joined(question)
-        assert len(joined) == sum(map(len, await floor.read(question)))
+        assert len(joined) == sum(map(len, await floor.rows(question)))
 
 
 async def test_floors_clear_their_sets(warmed: tuple[BareFloor, ...], place: Place) -> None:
