@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, Final
 
+from benchmarks.baselines.api import Place
+from benchmarks.baselines.floor import BareFloor, open_bare_floor
 from benchmarks.bench import Bench
-from benchmarks.floor import BareFloor, open_bare_floor
 from benchmarks.measure import Summary, in_turns
 from benchmarks.ours import Ours, open_ours
 from benchmarks.postgres import DirectPostgres
@@ -32,7 +33,9 @@ async def measure(bench: Bench) -> None:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_ours(bench.setting.config, "store"))
         resident = await stack.enter_async_context(open_ours(bench.setting.resident, "resident"))
-        floor = await stack.enter_async_context(open_bare_floor(bench.setting, bench.shape))
+        floor = await stack.enter_async_context(
+            open_bare_floor(Place.of(bench.setting), bench.shape)
+        )
         postgres = stack.enter_context(DirectPostgres(bench.setting))
         postgres.prepare()
         truth = stack.enter_context(open_truth(bench.setting))

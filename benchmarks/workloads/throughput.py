@@ -7,9 +7,10 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, Final
 
+from benchmarks.baselines.api import Place
+from benchmarks.baselines.floor import open_bare_floor
 from benchmarks.bench import Bench
 from benchmarks.bursts import bursts_in_turns
-from benchmarks.floor import open_bare_floor
 from benchmarks.ours import Ours, open_ours
 from benchmarks.questions import Question, questions
 from benchmarks.setting import CALLERS
@@ -35,7 +36,9 @@ async def measure(bench: Bench) -> None:
             resident = await stack.enter_async_context(
                 open_ours(bench.setting.resident, "resident")
             )
-            floor = await stack.enter_async_context(open_bare_floor(bench.setting, bench.shape))
+            floor = await stack.enter_async_context(
+                open_bare_floor(Place.of(bench.setting), bench.shape)
+            )
             what = {
                 "floor": _ask(floor.rows, asked[:-HEATING]),
                 "store": _ask_as_callers(await _callers(store), asked[:-HEATING]),
