@@ -76,7 +76,7 @@ class RedisStore:
                 raise self._refused(command, reply)
         return replies
 
-    async def write(self, commands: Sequence[Command]) -> None:
+    async def write(self, commands: Sequence[Command | bytes]) -> None:
         try:
             replies = await self._exchange(commands, max(self._timeout, 30.0))
         except (failure.RedisError, OSError, TimeoutError) as error:
@@ -133,7 +133,7 @@ class RedisStore:
     async def close(self) -> None:
         await self._connections.close()
 
-    async def _exchange(self, commands: Sequence[Command], seconds: float) -> list[Any]:
+    async def _exchange(self, commands: Sequence[Command | bytes], seconds: float) -> list[Any]:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
@@ -164,7 +164,7 @@ class RedisStore:
         )
 
     def _refused(
-        self, command: Command, error: failure.ResponseError
+        self, command: Command | bytes, error: failure.ResponseError
     ) -> StoreRefused | StoreTooSmall | Damage:
         if str(error).startswith("WRONGTYPE"):
             return Damage("a key of the store holds another type than warmcube wrote")
@@ -173,7 +173,8 @@ class RedisStore:
                 f"the store at {self.place} is out of memory; raise its maxmemory or keep less "
                 "in it"
             )
-        name = str(command[0], "ascii") if isinstance(command[0], bytes) else str(command[0])
+        first = command.split(b"\r\n", 3)[2] if isinstance(command, bytes) else command[0]
+        name = str(first, "ascii") if isinstance(first, bytes) else str(first)
         return StoreRefused(f"the store at {self.place} refused {name}: {error}")
 
 
@@ -184,10 +185,13 @@ async def _reply(connection: AbstractConnection) -> Any:
         return error
 
 
-def _pack(commands: Sequence[Command]) -> bytes:
+def _pack(commands: Sequence[Command | bytes]) -> bytes:
     """Commands in the Redis serialization protocol (RESP2 arrays of bulk strings)."""
     parts: list[bytes] = []
     for command in commands:
+        if isinstance(command, bytes):
+            parts.append(command)
+            continue
         parts.append(b"*%d\r\n" % len(command))
         for word in command:
             raw = word if isinstance(word, bytes) else b"%d" % word
