@@ -269,7 +269,7 @@ class _Cut:
         self.texts = texts
         self.practices = practices
         self.providers = providers
-        self.data = memoryview(records.view(np.uint8).reshape(-1))
+        self.data: memoryview = records.view(np.uint8).reshape(-1).data
         heads = order[starts]
         bounds = np.append(starts, len(order))
         practice_at, provider_at = practices.position[heads], providers.position[heads]
