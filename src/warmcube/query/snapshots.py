@@ -132,9 +132,7 @@ class Snapshots:
         """
         ages, asked = self._ages, self._clock()
         if live.checked + ages.pointer > asked:
-            if live.checked + ages.pointer / 2 <= asked and self._failure(datasource) is None:
-                self._check(datasource)  # so that nobody has to wait for it
-            return self._is_known(datasource, live)
+            return self.is_live_at_once(datasource, live)
         while live.checked < asked and live.checked + ages.pointer <= self._clock():
             if not self._is_known(datasource, live):
                 return False
@@ -146,6 +144,15 @@ class Snapshots:
                 if live.checked + ages.unchecked <= self._clock():
                     raise StoreError(str(trouble))
                 break
+        return self._is_known(datasource, live)
+
+    def is_live_at_once(self, datasource: Datasource, live: LiveSnapshot) -> bool:
+        """Whether a snapshot may be taken for the live one without asking; `is_live` asks."""
+        pointer, now = self._ages.pointer, self._clock()
+        if live.checked + pointer <= now:
+            return False
+        if live.checked + pointer / 2 <= now and self._failure(datasource) is None:
+            self._check(datasource)  # so that nobody has to wait for it
         return self._is_known(datasource, live)
 
     async def close(self) -> None:
