@@ -128,10 +128,11 @@ async def test_nothing_is_left_behind(opener: Opener, place: Place) -> None:
     assert tables == [("whole",)]
 
 
+@pytest.mark.parametrize("is_tuned", [False, True])
 @pytest.mark.parametrize("form", Form)
-async def test_postgres_reads_its_index_alone(form: Form, place: Place) -> None:
+async def test_postgres_reads_its_index_alone(form: Form, is_tuned: bool, place: Place) -> None:
     """Every scan is index-only and visits no row of the table, or Postgres isn't at its best."""
-    async with open_postgres(place, form) as postgres:
+    async with open_postgres(place, form, is_tuned=is_tuned) as postgres:
         await postgres.warm()
         for question in QUESTIONS.values():
             scans = await postgres.plans(question)
