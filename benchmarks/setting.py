@@ -146,13 +146,15 @@ class Setting:
 
 @contextmanager
 def open_setting(
-    redis_url: str | None = None, postgres_url: str | None = None
+    redis_url: str | None = None, postgres_url: str | None = None, *, namespace: str | None = None
 ) -> Iterator[Setting]:
     """Servers of its own, in a temporary folder, or others; nothing is left on either in the end.
 
     Args:
         redis_url: of one that is there already; None to start one.
         postgres_url: likewise.
+        namespace: what all keys begin with; None for nothing on a server of its own, and for
+            something that nobody else has on another one.
     """
     with ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="warmcube-bench-"))
@@ -160,12 +162,13 @@ def open_setting(
         folder.chmod(0o711)  # as root, Postgres runs as somebody else and must reach its data
         (folder / "access.toml").write_text(_access(), encoding="utf-8")
         own = secrets.token_hex(4)
-        namespace = "" if redis_url is None else f"warmcube-bench-{own}:"
+        if namespace is None:
+            namespace = "" if redis_url is None else f"warmcube-bench-{own}:"
         schema = f"warmcube_bench_{own}"
         owns_servers = redis_url is None and postgres_url is None
         if redis_url is None:
             redis_url = stack.enter_context(EmbeddedRedis(folder / "redis")).url
-        else:
+        elif namespace:
             stack.callback(_remove_keys, redis_url, namespace)
         if postgres_url is None:
             postgres_url = stack.enter_context(EmbeddedPostgres(folder / "postgres")).url
