@@ -7,19 +7,26 @@ that form into one that can be compared with others; it is for checks, and isn't
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, Protocol, Self, TypeAlias
 
-from benchmarks.data import TABLE
+from benchmarks.data import FREQUENCIES
 from benchmarks.questions import Question
+from benchmarks.setting import DATASOURCE, Setting
 
-__all__ = ["Answer", "Baseline", "Opener", "Place", "opened"]
+__all__ = ["CODES", "Answer", "Baseline", "Opener", "Place"]
 
 Answer: TypeAlias = Any
 """Dates and values in a baseline's own form."""
+
+CODES: Final[Mapping[str, int]] = MappingProxyType(
+    {frequency: code for code, frequency in enumerate(FREQUENCIES)}
+)
+"""The number of each frequency, where a baseline keeps numbers in place of names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +37,34 @@ class Place:
         redis_url: of a Redis; ``unix://`` or ``redis://``.
         postgres_url: of the database with the table.
         folder: for files; exists.
-        table: with its schema, both of plain lower-case letters and underscores. What a baseline
-            derives from it is made beside it, under names that begin with the table's.
+        table: as ``schema.table``. What a baseline derives from it is made beside it, under names
+            that begin with the table's.
         prefix: what every key in Redis begins with.
+        datasource: the id of the table.
     """
 
     redis_url: str
     postgres_url: str
     folder: Path
-    table: str = TABLE
+    table: str
     prefix: str = ""
+    datasource: int = DATASOURCE
+
+    @classmethod
+    def of(cls, setting: Setting, datasource: int = DATASOURCE) -> Self:
+        """The place of one table."""
+        return cls(
+            redis_url=setting.redis_url,
+            postgres_url=setting.postgres_url,
+            folder=setting.folder,
+            table=setting.table(datasource),
+            prefix=setting.namespace,
+            datasource=datasource,
+        )
 
 
 class Baseline(Protocol):
-    """One way to answer questions.
+    """One way to answer questions about one table.
 
     Attributes:
         name: as figures are called by.
@@ -71,19 +92,6 @@ class Baseline(Protocol):
         """Remove what `warm` made."""
         ...
 
-    async def close(self) -> None:
-        """Close connections; what `warm` made stays."""
-        ...
-
 
 Opener: TypeAlias = Callable[[Place], AbstractAsyncContextManager[Baseline]]
-"""Connects a baseline, and closes it in the end; has to be warmed unless it was before."""
-
-
-@asynccontextmanager
-async def opened(baseline: Baseline) -> AsyncIterator[Baseline]:
-    """Close a baseline in the end."""
-    try:
-        yield baseline
-    finally:
-        await baseline.close()
+"""Connects a baseline, and disconnects it in the end; what `Baseline.warm` made stays."""

@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Final
 
+from benchmarks.baselines import Place
+from benchmarks.baselines.floor import open_floor
 from benchmarks.bench import Bench
 from benchmarks.data import EVERYTHING, load
-from benchmarks.floor import open_bare_floor
 from benchmarks.measure import in_turns
 from benchmarks.ours import open_ours
 from benchmarks.questions import LIMIT, Question
@@ -37,8 +38,9 @@ async def measure(bench: Bench) -> None:
         store = await stack.enter_async_context(open_ours(setting.config, "store"))
         resident = await stack.enter_async_context(open_ours(setting.resident, "resident"))
         floor = await stack.enter_async_context(
-            open_bare_floor(setting, EVERYTHING, EVERYTHING_DATASOURCE)
+            open_floor(Place.of(setting, EVERYTHING_DATASOURCE))
         )
+        await floor.prepare(EVERYTHING)
         truth = stack.enter_context(open_truth(setting))
         truth.check("store", asked[0], store.pairs(await store.sums(asked[0])), sums=True)
         bench.tell("everything of one measure")
@@ -46,7 +48,7 @@ async def measure(bench: Bench) -> None:
         keys = await floor.keys(asked[0])
         what = {
             "fetch": lambda _: floor.fetch(keys),
-            "floor": lambda number: floor.rows(asked[number]),
+            "floor": lambda number: floor.read(asked[number]),
             "store": lambda number: store.sums(asked[number]),
         }
         if is_hot:
