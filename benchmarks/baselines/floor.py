@@ -24,7 +24,7 @@ from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, parse_member
 from warmcube.store.api import Store
 from warmcube.store.connect import open_store
 
-__all__ = ["BareFloor", "open_floor", "open_plain_floor"]
+__all__ = ["BareFloor", "open_bare_floor", "open_plain_floor"]
 
 CHUNK: Final = 1000
 """Keys in one MGET, as many as the cache asks for."""
@@ -44,8 +44,6 @@ class Client(Protocol):
     async def get(self, key: bytes) -> bytes:
         """The value of one key."""
         ...
-
-    async def close(self) -> None: ...
 
 
 class BareFloor:
@@ -87,9 +85,13 @@ class BareFloor:
             await self._store.run([(b"SADD", each, *sets[each]) for each in sets])
             await self._store.run([(b"SADD", self._own + b"keys", *sets)])
 
-    async def read(self, question: Question) -> list[bytes]:
+    async def rows(self, question: Question) -> list[bytes]:
         """The values of the entries."""
+<<<<<<< HEAD
         return await self.fetch(await self.keys(question))
+=======
+        return await self._client.values(await self.keys(question))
+>>>>>>> base
 
     async def keys(self, question: Question) -> list[bytes]:
         """The keys of the entries."""
@@ -98,7 +100,11 @@ class BareFloor:
         return [own.entry(member) for member in members]
 
     async def fetch(self, keys: Sequence[bytes]) -> list[bytes]:
+<<<<<<< HEAD
         """What lies under keys, without looking them up."""
+=======
+        """What lies under keys."""
+>>>>>>> base
         return await self._client.values(keys)
 
     async def join(self, question: Question) -> None:
@@ -106,7 +112,7 @@ class BareFloor:
         key = self._joined(question)
         await self._store.run(
             [
-                (b"SET", key, b"".join(await self.read(question))),
+                (b"SET", key, b"".join(await self.rows(question))),
                 (b"SADD", self._own + b"keys", key),
             ]
         )
@@ -162,9 +168,6 @@ class _OwnClient:
         (value,) = await self._store.run([(b"GET", key)])
         return bytes(value)
 
-    async def close(self) -> None:
-        await self._store.close()
-
 
 class _PlainClient:
     """redis-py's asyncio client, as its documentation shows it."""
@@ -193,21 +196,25 @@ class _PlainClient:
 
 
 @asynccontextmanager
-async def open_floor(place: Place) -> AsyncIterator[BareFloor]:
-    """The floor on the cache's own adapter: what counts."""
+async def open_bare_floor(place: Place, shape: Shape) -> AsyncIterator[BareFloor]:
+    """The floor on the cache's own adapter, its sets written: what counts."""
     store = open_store(place.redis_url)
     try:
-        yield BareFloor("floor", _OwnClient(store), store, place)
+        floor = BareFloor("floor", _OwnClient(store), store, place)
+        await floor.prepare(shape)
+        yield floor
     finally:
         await store.close()
 
 
 @asynccontextmanager
-async def open_plain_floor(place: Place) -> AsyncIterator[BareFloor]:
-    """The floor on redis-py's plain asyncio client."""
+async def open_plain_floor(place: Place, shape: Shape) -> AsyncIterator[BareFloor]:
+    """The floor on redis-py's plain asyncio client, its sets written."""
     store, client = open_store(place.redis_url), _PlainClient(place.redis_url)
     try:
-        yield BareFloor("floor_redis_py", client, store, place)
+        floor = BareFloor("floor_redis_py", client, store, place)
+        await floor.prepare(shape)
+        yield floor
     finally:
         await client.close()
         await store.close()

@@ -6,8 +6,13 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Final
 
+<<<<<<< HEAD
 from benchmarks.baselines import Place
 from benchmarks.baselines.floor import open_floor
+=======
+from benchmarks.baselines.api import Place
+from benchmarks.baselines.floor import open_bare_floor
+>>>>>>> base
 from benchmarks.bench import Bench
 from benchmarks.data import EVERYTHING, load
 from benchmarks.measure import in_turns
@@ -38,7 +43,11 @@ async def measure(bench: Bench) -> None:
         store = await stack.enter_async_context(open_ours(setting.config, "store"))
         resident = await stack.enter_async_context(open_ours(setting.resident, "resident"))
         floor = await stack.enter_async_context(
+<<<<<<< HEAD
             open_floor(Place.of(setting, EVERYTHING_DATASOURCE))
+=======
+            open_bare_floor(Place.of(setting, EVERYTHING_DATASOURCE), EVERYTHING)
+>>>>>>> base
         )
         await floor.prepare(EVERYTHING)
         truth = stack.enter_context(open_truth(setting))

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, Final, Literal, TypeAlias
 
+<<<<<<< HEAD
 from benchmarks.baselines import Baseline
 from benchmarks.baselines.floor import BareFloor
 from benchmarks.bench import Bench
@@ -19,6 +20,11 @@ from benchmarks.field import (
     open_floors,
     open_tiers,
 )
+=======
+from benchmarks.baselines.api import Place
+from benchmarks.baselines.floor import BareFloor, open_bare_floor
+from benchmarks.bench import Bench
+>>>>>>> base
 from benchmarks.measure import Summary, in_turns
 from benchmarks.ours import Ours
 from benchmarks.questions import SIZES, Question, questions
@@ -46,10 +52,20 @@ async def measure(bench: Bench) -> None:
     """Measure, after everybody's answers were checked."""
     found: dict[str, dict[str, Any]] = {"rows": {}, "sums": {}}
     async with AsyncExitStack() as stack:
+<<<<<<< HEAD
         baselines = await open_baselines(bench, stack, ("postgres", "duckdb", *SLOW))
         contest = _Contest(
             bench, *await open_floors(bench, stack), *await open_tiers(bench, stack), baselines
         )
+=======
+        store = await stack.enter_async_context(open_ours(bench.setting.config, "store"))
+        resident = await stack.enter_async_context(open_ours(bench.setting.resident, "resident"))
+        floor = await stack.enter_async_context(
+            open_bare_floor(Place.of(bench.setting), bench.shape)
+        )
+        postgres = stack.enter_context(DirectPostgres(bench.setting))
+        postgres.prepare()
+>>>>>>> base
         truth = stack.enter_context(open_truth(bench.setting))
         for entries in (ONE_PROVIDER, *SIZES):
             rounds = bench.effort.queries
@@ -165,5 +181,12 @@ class _Contest:
         return times
 
 
+<<<<<<< HEAD
 def _ask(contestant: Baseline | Ours, form: Form) -> Ask:
     return contestant.sums if form == "sums" else contestant.rows
+=======
+def _by_round(
+    ask: Callable[[Question], Awaitable[object]], asked: Sequence[Question]
+) -> Callable[[int], Awaitable[object]]:
+    return lambda number: ask(asked[number])
+>>>>>>> base
