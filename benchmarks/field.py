@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from benchmarks.baselines import BASELINES, Baseline, Place
-from benchmarks.baselines.floor import BareFloor, open_floor, open_plain_floor
+from benchmarks.baselines.floor import BareFloor, open_bare_floor, open_plain_floor
 from benchmarks.bench import Bench
 from benchmarks.measure import Summary
 from benchmarks.ours import Ours, open_ours
@@ -18,8 +18,18 @@ __all__ = ["Ask", "by_round", "check", "fastest", "open_baselines", "open_floors
 
 Ask: TypeAlias = Callable[[Question], Awaitable[object]]
 
-IN_PROCESS = "duckdb_table"
+IN_PROCESS: Final = "duckdb_table"
 """Gone when it is closed: made each time."""
+
+FORMS: Final = {
+    "postgres": ("postgres_numeric", "postgres_int8"),
+    "postgres_tuned": ("postgres_int8_tuned", "postgres_arrays_tuned"),
+    "duckdb": ("duckdb_table", "duckdb_parquet"),
+}
+"""What figures are called by, of baselines that have several forms."""
+
+_TABLE_OF: Final = dict.fromkeys(("postgres_int8_tuned", "postgres_arrays_tuned"), "postgres_int8")
+"""All forms of integers are of one table."""
 
 
 async def open_baselines(
@@ -34,8 +44,7 @@ async def open_baselines(
         for opener in BASELINES[name]:
             baseline = await stack.enter_async_context(opener(Place.of(bench.setting)))
             found[baseline.name] = baseline
-            # Both forms of integers are of one table.
-            made = baseline.name.replace("postgres_arrays", "postgres_int8")
+            made = _TABLE_OF.get(baseline.name, baseline.name)
             if made not in bench.made or made == IN_PROCESS:
                 bench.tell(f"preparing {baseline.name}")
                 await baseline.warm()
@@ -46,13 +55,10 @@ async def open_baselines(
 async def open_floors(bench: Bench, stack: AsyncExitStack) -> tuple[BareFloor, BareFloor]:
     """The floor on our own adapter, and on redis-py's client."""
     place = Place.of(bench.setting)
-    floors = (
-        await stack.enter_async_context(open_floor(place)),
-        await stack.enter_async_context(open_plain_floor(place)),
+    return (
+        await stack.enter_async_context(open_bare_floor(place, bench.shape)),
+        await stack.enter_async_context(open_plain_floor(place, bench.shape)),
     )
-    for floor in floors:
-        await floor.prepare(bench.shape)
-    return floors
 
 
 async def open_tiers(bench: Bench, stack: AsyncExitStack) -> tuple[Ours, Ours]:
@@ -84,6 +90,6 @@ def by_round(ask: Ask, asked: Sequence[Question]) -> Callable[[int], Awaitable[o
 
 
 def fastest(times: Mapping[str, Summary], name: str) -> str | None:
-    """The form of a baseline that took the least, as its author would pick it."""
-    forms = [each for each in times if each == name or each.startswith(f"{name}_")]
+    """The form of a baseline that took the least, as a sceptic would pick it."""
+    forms = [each for each in times if each in FORMS.get(name, (name,))]
     return min(forms, key=lambda form: times[form].p50, default=None)

@@ -87,11 +87,7 @@ class BareFloor:
 
     async def rows(self, question: Question) -> list[bytes]:
         """The values of the entries."""
-<<<<<<< HEAD
-        return await self.fetch(await self.keys(question))
-=======
         return await self._client.values(await self.keys(question))
->>>>>>> base
 
     async def keys(self, question: Question) -> list[bytes]:
         """The keys of the entries."""
@@ -100,11 +96,7 @@ class BareFloor:
         return [own.entry(member) for member in members]
 
     async def fetch(self, keys: Sequence[bytes]) -> list[bytes]:
-<<<<<<< HEAD
-        """What lies under keys, without looking them up."""
-=======
         """What lies under keys."""
->>>>>>> base
         return await self._client.values(keys)
 
     async def join(self, question: Question) -> None:

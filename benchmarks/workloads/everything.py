@@ -6,13 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Final
 
-<<<<<<< HEAD
 from benchmarks.baselines import Place
-from benchmarks.baselines.floor import open_floor
-=======
-from benchmarks.baselines.api import Place
 from benchmarks.baselines.floor import open_bare_floor
->>>>>>> base
 from benchmarks.bench import Bench
 from benchmarks.data import EVERYTHING, load
 from benchmarks.measure import in_turns
@@ -43,13 +38,8 @@ async def measure(bench: Bench) -> None:
         store = await stack.enter_async_context(open_ours(setting.config, "store"))
         resident = await stack.enter_async_context(open_ours(setting.resident, "resident"))
         floor = await stack.enter_async_context(
-<<<<<<< HEAD
-            open_floor(Place.of(setting, EVERYTHING_DATASOURCE))
-=======
             open_bare_floor(Place.of(setting, EVERYTHING_DATASOURCE), EVERYTHING)
->>>>>>> base
         )
-        await floor.prepare(EVERYTHING)
         truth = stack.enter_context(open_truth(setting))
         truth.check("store", asked[0], store.pairs(await store.sums(asked[0])), sums=True)
         bench.tell("everything of one measure")
@@ -57,7 +47,7 @@ async def measure(bench: Bench) -> None:
         keys = await floor.keys(asked[0])
         what = {
             "fetch": lambda _: floor.fetch(keys),
-            "floor": lambda number: floor.read(asked[number]),
+            "floor": lambda number: floor.rows(asked[number]),
             "store": lambda number: store.sums(asked[number]),
         }
         if is_hot:

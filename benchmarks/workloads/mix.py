@@ -86,8 +86,8 @@ async def measure(bench: Bench) -> None:
     origins: dict[str, Counter[str]] = {"store": Counter(), "resident": Counter()}
     hits = asked_of_results = 0
     async with AsyncExitStack() as stack:
-        forms = await open_baselines(bench, stack, ["postgres"])
-        postgres = forms["postgres_arrays"]
+        forms = await open_baselines(bench, stack, ["postgres_tuned"])
+        postgres = forms["postgres_arrays_tuned"]
         results = await stack.enter_async_context(open_result_cache(Place.of(bench.setting)))
         what: dict[str, Callable[[Asked], Awaitable[object]]] = {
             tier: await _ours(stack, config, origins[tier])

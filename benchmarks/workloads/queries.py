@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any, Final, Literal, TypeAlias
 
-<<<<<<< HEAD
 from benchmarks.baselines import Baseline
 from benchmarks.baselines.floor import BareFloor
 from benchmarks.bench import Bench
@@ -20,11 +19,6 @@ from benchmarks.field import (
     open_floors,
     open_tiers,
 )
-=======
-from benchmarks.baselines.api import Place
-from benchmarks.baselines.floor import BareFloor, open_bare_floor
-from benchmarks.bench import Bench
->>>>>>> base
 from benchmarks.measure import Summary, in_turns
 from benchmarks.ours import Ours
 from benchmarks.questions import SIZES, Question, questions
@@ -52,20 +46,12 @@ async def measure(bench: Bench) -> None:
     """Measure, after everybody's answers were checked."""
     found: dict[str, dict[str, Any]] = {"rows": {}, "sums": {}}
     async with AsyncExitStack() as stack:
-<<<<<<< HEAD
-        baselines = await open_baselines(bench, stack, ("postgres", "duckdb", *SLOW))
+        baselines = await open_baselines(
+            bench, stack, ("postgres", "postgres_tuned", "duckdb", *SLOW)
+        )
         contest = _Contest(
             bench, *await open_floors(bench, stack), *await open_tiers(bench, stack), baselines
         )
-=======
-        store = await stack.enter_async_context(open_ours(bench.setting.config, "store"))
-        resident = await stack.enter_async_context(open_ours(bench.setting.resident, "resident"))
-        floor = await stack.enter_async_context(
-            open_bare_floor(Place.of(bench.setting), bench.shape)
-        )
-        postgres = stack.enter_context(DirectPostgres(bench.setting))
-        postgres.prepare()
->>>>>>> base
         truth = stack.enter_context(open_truth(bench.setting))
         for entries in (ONE_PROVIDER, *SIZES):
             rounds = bench.effort.queries
@@ -93,7 +79,11 @@ def _judge(bench: Bench, form: str, entries: int, times: Mapping[str, Summary]) 
             bench.ratios.put(name, None, {}, note=f"{below if forms[0] else above} took no part")
             return
         one, other = ((f"{form} p50 ms", times[form].p50) for form in forms if form)
-        bench.ratios.divide(name, one, other)
+        tuned = fastest(times, "postgres_tuned")
+        note = ""
+        if above == "postgres" and tuned is not None:
+            note = f"with {tuned}: {times[tuned].p50 / other[1]:.3g}"
+        bench.ratios.divide(name, one, other, note=note)
 
     if form == "rows" and entries in SIZES:
         divide(f"store_{entries}_vs_floor", "store", "floor")
@@ -147,7 +137,7 @@ class _Contest:
         """
         self._is_hot = await self._resident.heat(heating)
         for floor in self._floors:
-            values = await floor.read(heating[0])
+            values = await floor.rows(heating[0])
             if len(values) != entries or None in values:
                 raise WrongAnswer(f"the floor read {len(values)} entries of {entries}")
             for measure in range(self._bench.shape.measures):
@@ -159,7 +149,7 @@ class _Contest:
         """Everybody who is fast in turns; then each of the slow, in turns with the store."""
         rounds, every = self._bench.effort.queries, self._bench.effort.slow_every
         fast: dict[str, Ask] = {
-            **{floor.name: floor.read for floor in self._floors},
+            **{floor.name: floor.rows for floor in self._floors},
             "store": _ask(self._store, form),
         }
         if entries != ONE_PROVIDER:
@@ -168,7 +158,7 @@ class _Contest:
             fast["resident"] = _ask(self._resident, form)
         for name, baseline in self._baselines.items():
             # Of sums, both forms of integers are the same question.
-            if name not in SLOW and (form, name) != ("sums", "postgres_arrays"):
+            if name not in SLOW and (form, name) != ("sums", "postgres_arrays_tuned"):
                 fast[name] = _ask(baseline, form)
         turns = {name: by_round(ask, asked) for name, ask in fast.items()}
         times = await in_turns(turns, rounds, UNMEASURED)
@@ -181,12 +171,5 @@ class _Contest:
         return times
 
 
-<<<<<<< HEAD
 def _ask(contestant: Baseline | Ours, form: Form) -> Ask:
     return contestant.sums if form == "sums" else contestant.rows
-=======
-def _by_round(
-    ask: Callable[[Question], Awaitable[object]], asked: Sequence[Question]
-) -> Callable[[int], Awaitable[object]]:
-    return lambda number: ask(asked[number])
->>>>>>> base

@@ -38,7 +38,7 @@ async def measure(bench: Bench) -> None:
             continue
         asked, heating = asked[:-HEATING], asked[-HEATING:]
         async with AsyncExitStack() as stack:
-            await open_baselines(bench, stack, ["postgres"])
+            await open_baselines(bench, stack, ["postgres_tuned"])
             connections, form = await _tuned(bench, asked)
             postgres = await stack.enter_async_context(
                 open_postgres(Place.of(bench.setting), form, connections)
@@ -46,8 +46,8 @@ async def measure(bench: Bench) -> None:
             floor, plain_floor = await open_floors(bench, stack)
             store, resident = await open_tiers(bench, stack)
             what = {
-                "floor": _ask(floor.read, asked),
-                "floor_redis_py": _ask(plain_floor.read, asked),
+                "floor": _ask(floor.rows, asked),
+                "floor_redis_py": _ask(plain_floor.rows, asked),
                 "store": _ask_as_callers(await _callers(store), asked),
                 "postgres": _ask(postgres.rows, asked),
             }
@@ -56,13 +56,16 @@ async def measure(bench: Bench) -> None:
             bench.tell(f"{len(CALLERS)} at a time, {entries} entries each")
             bursts = await bursts_in_turns(what, at_a_time=len(CALLERS), calls=calls, rounds=rounds)
         found[str(entries)] = {name: asdict(each) for name, each in bursts.items()}
-        found[str(entries)]["postgres"]["pool"] = {"connections": connections, "form": form.value}
+        found[str(entries)]["postgres_tuned"]["pool"] = {
+            "connections": connections,
+            "form": form.value,
+        }
         if entries == GOAL_SIZE:
             rates = {name: (f"{name} a second", each.per_second) for name, each in bursts.items()}
             bench.ratios.divide("qps_100_vs_floor", rates["store"], rates["floor"])
             if "resident" in rates:
                 bench.ratios.divide(
-                    "qps_resident_vs_postgres", rates["resident"], rates["postgres"]
+                    "qps_resident_vs_postgres", rates["resident"], rates["postgres_tuned"]
                 )
             else:
                 note = "resident took no part"
