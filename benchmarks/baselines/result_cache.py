@@ -63,7 +63,7 @@ class ResultCache:
     async def warm(self) -> None:
         """Prepare the database, and forget all results: there is nothing to fill them with."""
         await self._postgres.warm()
-        await self._forget()
+        await self.forget()
 
     async def rows(self, question: Question) -> Answer:
         """Two arrays."""
@@ -80,10 +80,11 @@ class ResultCache:
 
     async def clear(self) -> None:
         """Remove the results, and what the database was given."""
-        await self._forget()
+        await self.forget()
         await self._postgres.clear()
 
-    async def _forget(self) -> None:
+    async def forget(self) -> None:
+        """Remove the results."""
         await self._cache.delete_match(self._prefix + "*")
 
     async def _asked(self, question: Question, *, sums: bool) -> Answer:
