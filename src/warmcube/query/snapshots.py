@@ -6,13 +6,14 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from warmcube.entry.dictionary import unpack_chunks
 from warmcube.entry.keys import Keys, Version
-from warmcube.entry.manifest import Manifest, answers_for, unpack_manifest
+from warmcube.entry.layout import TextStorage
+from warmcube.entry.manifest import Manifest, Partition, answers_for, unpack_manifest
 from warmcube.entry.seal import Seal, unseal
 from warmcube.errors import Damage, StoreError
 from warmcube.model.schema import Datasource
@@ -82,6 +83,7 @@ class Snapshots:
         self._seal = seal
         self._clock = clock
         self._ages = ages
+        self._keys: dict[int, Keys] = {}
         self._live: dict[int, LiveSnapshot] = {}
         self._forgotten: Counter[int] = Counter()
         self._checks: dict[int, asyncio.Task[StoreError | None]] = {}
@@ -90,7 +92,10 @@ class Snapshots:
 
     def keys(self, datasource: int) -> Keys:
         """The keys of a data source."""
-        return Keys(self._namespace, datasource)
+        found = self._keys.get(datasource)
+        if found is None:
+            found = self._keys[datasource] = Keys(self._namespace, datasource)
+        return found
 
     def known(self, datasource: Datasource) -> LiveSnapshot | None:
         """The snapshot that was live when last asked, while it may be served."""
@@ -275,3 +280,24 @@ class Snapshots:
         values = unpack_chunks(chunks, dictionary.length, dictionary.digest)
         live.dictionaries[column] = values
         return values
+
+    async def dictionaries(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        partition: Partition,
+        columns: Collection[str],
+    ) -> None:
+        """Have in `live` the dictionaries of some columns of a partition.
+
+        Raises:
+            Damage: one isn't whole.
+            StoreError: the store.
+        """
+        for column in live.manifest.layouts[partition.layout].fields:
+            if (
+                column.text is TextStorage.DICTIONARY
+                and column.name in columns
+                and column.name not in live.dictionaries
+            ):
+                await self.dictionary(datasource, live, column.name)
