@@ -18,6 +18,7 @@ from warmcube.config import Settings
 from warmcube.errors import ConfigError
 from warmcube.readiness import Part
 from warmcube.service.allocator import keep_freed_memory
+from warmcube.service.pauses import avoid_pauses
 from warmcube.service.server.listening import bound, is_loopback, url_of
 from warmcube.service.server.supervisor import Life, Supervisor
 from warmcube.service.server.worker import Server
@@ -100,6 +101,7 @@ async def _work(
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_reader(life.supervisor, stop)  # it is gone: nobody would end us
     async with app.router.lifespan_context(app), server.on(listening) as serving:
+        avoid_pauses()
         life.tell_ready()
         if tells:
             _tell(await app.state.service.cache.readiness.parts())
