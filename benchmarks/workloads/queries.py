@@ -20,7 +20,7 @@ from benchmarks.field import (
     open_tiers,
 )
 from benchmarks.measure import Summary, in_turns
-from benchmarks.ours import Ours
+from benchmarks.ours import Ours, open_ours
 from benchmarks.questions import SIZES, Question, questions
 from benchmarks.truth import WrongAnswer, open_truth
 
@@ -50,7 +50,11 @@ async def measure(bench: Bench) -> None:
             bench, stack, ("postgres", "postgres_tuned", "duckdb", *SLOW)
         )
         contest = _Contest(
-            bench, *await open_floors(bench, stack), *await open_tiers(bench, stack), baselines
+            bench,
+            *await open_floors(bench, stack),
+            *await open_tiers(bench, stack),
+            await stack.enter_async_context(open_ours(bench.setting.uncached, "database")),
+            baselines,
         )
         truth = stack.enter_context(open_truth(bench.setting))
         for entries in (ONE_PROVIDER, *SIZES):
@@ -114,12 +118,14 @@ class _Contest:
         plain_floor: BareFloor,
         store: Ours,
         resident: Ours,
+        fallback: Ours,
         baselines: Mapping[str, Baseline],
     ) -> None:
         self._bench = bench
         self._floors = (floor, plain_floor)
         self._store = store
         self._resident = resident
+        self._fallback = fallback
         self._baselines = baselines
         self._is_hot = False
 
@@ -162,9 +168,10 @@ class _Contest:
                 fast[name] = _ask(baseline, form)
         turns = {name: by_round(ask, asked) for name, ask in fast.items()}
         times = await in_turns(turns, rounds, UNMEASURED)
-        for name in SLOW:
+        slow = {name: self._baselines[name] for name in SLOW} | {"database": self._fallback}
+        for name, contestant in slow.items():
             turns = {
-                name: by_round(_ask(self._baselines[name], form), asked),
+                name: by_round(_ask(contestant, form), asked),
                 f"store_beside_{name}": by_round(_ask(self._store, form), asked),
             }
             times |= await in_turns(turns, rounds // every, unmeasured=2)
