@@ -20,7 +20,7 @@ from benchmarks.field import (
     open_tiers,
 )
 from benchmarks.measure import Summary, in_turns
-from benchmarks.ours import Ours, open_ours
+from benchmarks.ours import MOST_STRAYS, Ours, open_ours
 from benchmarks.questions import SIZES, Question, questions
 from benchmarks.truth import WrongAnswer, open_truth
 
@@ -35,8 +35,8 @@ UNMEASURED: Final = 10
 CHECKED: Final = 3
 """Questions of each size of which everybody's answer is compared with SQL."""
 
-HEATING: Final = 200
-"""Questions after which a partition is expected to be hot."""
+HEATING: Final = 60
+"""Questions to make the partitions hot with."""
 
 SLOW: Final = ("v1", "v2_json")
 """Measured beside the store alone, in fewer rounds: they'd hold up all others."""
@@ -72,11 +72,15 @@ async def measure(bench: Bench) -> None:
             for form, part in parts.items():
                 times = await contest.of(form, entries, part)
                 found[form][str(entries)] = {name: asdict(each) for name, each in times.items()}
-                _judge(bench, form, entries, times)
+                _judge(bench, form, entries, times, contest.strays)
     bench.figures["queries"] = found
 
 
-def _judge(bench: Bench, form: str, entries: int, times: Mapping[str, Summary]) -> None:
+def _judge(
+    bench: Bench, form: str, entries: int, times: Mapping[str, Summary], strays: float
+) -> None:
+    is_resident = {"the process answered": strays <= MOST_STRAYS}
+
     def divide(name: str, above: str, below: str) -> None:
         forms = fastest(times, above), fastest(times, below)
         if forms[0] is None or forms[1] is None:
@@ -87,7 +91,8 @@ def _judge(bench: Bench, form: str, entries: int, times: Mapping[str, Summary]) 
         note = ""
         if above == "postgres" and tuned is not None:
             note = f"with {tuned}: {times[tuned].p50 / other[1]:.3g}"
-        bench.ratios.divide(name, one, other, note=note)
+        conditions = is_resident if "resident" in forms else {}
+        bench.ratios.divide(name, one, other, conditions=conditions, note=note)
 
     if form == "rows" and entries in SIZES:
         divide(f"store_{entries}_vs_floor", "store", "floor")
@@ -135,6 +140,11 @@ class _Contest:
         tiers = [self._store, self._resident] if self._is_hot else [self._store]
         return [*tiers, *self._baselines.values()]
 
+    @property
+    def strays(self) -> float:
+        """The share of the last questions to the resident tier that another one answered."""
+        return self._resident.strays / max(1, self._resident.asked)
+
     async def begin(self, entries: int, heating: Sequence[Question]) -> None:
         """What is done before a size is measured.
 
@@ -167,6 +177,7 @@ class _Contest:
             if name not in SLOW and (form, name) != ("sums", "postgres_arrays_tuned"):
                 fast[name] = _ask(baseline, form)
         turns = {name: by_round(ask, asked) for name, ask in fast.items()}
+        self._resident.forget_counts()
         times = await in_turns(turns, rounds, UNMEASURED)
         slow = {name: self._baselines[name] for name in SLOW} | {"database": self._fallback}
         for name, contestant in slow.items():
