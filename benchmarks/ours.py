@@ -26,6 +26,9 @@ MOST_STRAYS: Final = 0.01
 """Share of the questions to the resident tier that another one may answer: where a check of the
 snapshot fell due."""
 
+GRANT_SECONDS: Final = 10.0
+"""How long a grant is used; it holds longer."""
+
 PATIENCE: Final = 20.0
 """Seconds that hot partitions are waited for."""
 
@@ -49,7 +52,8 @@ class Ours:
 
     def __init__(self, cache: AnalyticsCache, grant: Grant, origin: Origin) -> None:
         self.cache = cache
-        self.grant = grant
+        self._grant = grant
+        self._since = time.monotonic()
         self.origin = origin
         self.asked = 0
         self.strays = 0
@@ -59,13 +63,21 @@ class Ours:
         """As figures are called by."""
         return self.origin
 
+    async def grant(self) -> Grant:
+        """What the user may see; decided anew now and then, since grants end."""
+        now = time.monotonic()
+        if now - self._since > GRANT_SECONDS:
+            self._grant = await self.cache.authorize(self._grant.user.id)
+            self._since = now
+        return self._grant
+
     async def rows(self, question: Question) -> Answer:
         """Date and value of each row, as arrays."""
-        return self.taken(await self.cache.query(question.query(sums=False), self.grant))
+        return self.taken(await self.cache.query(question.query(sums=False), await self.grant()))
 
     async def sums(self, question: Question) -> Answer:
         """The same of each date."""
-        return self.taken(await self.cache.query(question.query(sums=True), self.grant))
+        return self.taken(await self.cache.query(question.query(sums=True), await self.grant()))
 
     def taken(self, result: Result) -> Answer:
         """Date and value out of a result.
