@@ -52,7 +52,7 @@ SELECT substr(measure, 9)::smallint AS measure, code::smallint AS frequency, pra
 FROM {table} JOIN (VALUES {codes}) AS codes (named, code) ON named = frequency
 ORDER BY 1, 2, 3, 4, 5;
 CREATE INDEX ON {name} (measure, frequency, practice_uid) INCLUDE (day, value);
-CREATE INDEX ON {name} (measure, frequency, provider_uid) INCLUDE (day, value);
+CREATE INDEX ON {name} (measure, frequency, provider_uid) INCLUDE (practice_uid, day, value);
 """
 
 
@@ -163,20 +163,23 @@ _EXAMPLES: Final = (
     Question(0, tuple(range(100, 200))),
     Question(0, None),
     Question(0, None, provider=10000),
+    Question(0, (100, 101), provider=10000),
 )
 """One question of each form."""
 
 
 def _where(question: Question) -> tuple[str, list[Any]]:
-    of: list[Any] = [question.measure, CODES[question.frequency]]
-    where = "measure = $1 AND frequency = $2"
+    conditions = ["measure = $1", "frequency = $2"]
+    arguments: list[Any] = [question.measure, CODES[question.frequency]]
     if question.provider is not None:
-        return where + " AND provider_uid = $3", [*of, question.provider]
-    if question.practices is None:
-        return where, of
-    if len(question.practices) == 1:
-        return where + " AND practice_uid = $3", [*of, question.practices[0]]
-    return where + " AND practice_uid = ANY($3)", [*of, question.practices]
+        arguments.append(question.provider)
+        conditions.append(f"provider_uid = ${len(arguments)}")
+    if question.practices is not None:
+        # Of one practice alone, "= ANY" costs more to look up.
+        is_one = len(question.practices) == 1
+        arguments.append(question.practices[0] if is_one else question.practices)
+        conditions.append(f"practice_uid = {'' if is_one else 'ANY'}(${len(arguments)})")
+    return " AND ".join(conditions), arguments
 
 
 def _literals(arguments: Sequence[Any]) -> str:

@@ -29,6 +29,12 @@ __all__ = ["ResultCache", "open_result_cache"]
 
 LIFE: Final = "4h"
 
+PATIENCE: Final = 60
+"""Seconds that it waits for Redis."""
+
+CONNECTIONS_TO_REDIS: Final = 128
+"""As many as ever ask at a time, and more."""
+
 _KEY: Final = "{question.measure}:{question.frequency}:{practices:hash}:{question.provider}:{sums}"
 
 
@@ -114,7 +120,14 @@ async def open_result_cache(
     """
     cache = Cache()
     # The address by itself: cashews knows redis:// and rediss:// only, its client also unix://.
-    cache.setup("redis://", address=place.redis_url, suppress=False, max_connections=128)
+    # Nothing suppressed, and patient: else what goes wrong, or long, would look like a miss.
+    cache.setup(
+        "redis://",
+        address=place.redis_url,
+        suppress=False,
+        socket_timeout=PATIENCE,
+        max_connections=CONNECTIONS_TO_REDIS,
+    )
     async with open_postgres(place, Form.ARRAYS, connections) as postgres:
         try:
             yield ResultCache(cache, postgres, place)
