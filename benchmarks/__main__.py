@@ -47,12 +47,12 @@ INTERRUPTED: Final = 130
 CANCELLED: Final = "57014"
 
 WORKLOADS: Final = {
+    "warm": warms.measure,
     "queries": queries.measure,
     "everything": everything.measure,
     "dashboard_many": dashboard.measure,
     "throughput": throughput.measure,
     "mix": mix.measure,
-    "warm": warms.measure,
     "memory": memory.measure,
     "seals": seals.measure,
     "invalidate": invalidates.measure,

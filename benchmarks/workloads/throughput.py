@@ -85,7 +85,7 @@ async def _tuned(bench: Bench, asked: Sequence[Question]) -> tuple[int, Form]:
             )
             what[f"{connections} {form.value}"] = _ask(postgres.rows, asked)
         bursts = await bursts_in_turns(
-            what, at_a_time=len(CALLERS), calls=bench.effort.burst // 4, rounds=2
+            what, at_a_time=len(CALLERS), calls=bench.effort.burst // 8, rounds=3
         )
     best = max(bursts, key=lambda name: bursts[name].per_second).split()
     return int(best[0]), Form(best[1])
