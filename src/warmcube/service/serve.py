@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from warmcube.config import Settings
 from warmcube.errors import ConfigError
 from warmcube.readiness import Part
+from warmcube.service.allocator import keep_freed_memory
 from warmcube.service.pauses import avoid_pauses
 from warmcube.service.server.listening import bound, is_loopback, url_of
 from warmcube.service.server.supervisor import Life, Supervisor
@@ -63,6 +64,7 @@ def serve(settings: Settings, build: Build, announce: Callable[[str], None]) -> 
             for other in sockets:
                 if other is not sockets[number]:
                     other.close()
+            keep_freed_memory()
             with asyncio.Runner(loop_factory=event_loop()) as runner:
                 runner.run(_work(settings, build, sockets[number], life, tells=number == 0))
 
