@@ -37,8 +37,8 @@ __all__ = ["Reading", "StoreReader", "beside", "decode", "prove", "rowless"]
 T = TypeVar("T")
 
 LARGE_BYTES: Final = 4 << 20
-"""From so many bytes on, decoding leaves the event loop, which else stands still for a millisecond
-or two; with less, handing it to a thread and back costs more than the work."""
+"""From so many bytes on, decoding leaves the event loop, which would stand still for longer than a
+millisecond or two; the hop to a thread and back isn't free either."""
 
 
 @dataclass(slots=True)
