@@ -32,7 +32,7 @@ from warmcube.oversight import Oversight
 from warmcube.query.exporter import Exporter
 from warmcube.query.inspector import Inspector
 from warmcube.query.snapshots import Ages, Snapshots
-from warmcube.query.together import TogetherReader
+from warmcube.query.sums_reader import SumsReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.store.api import Store
@@ -148,7 +148,7 @@ class Wiring:
             sources,
             authoriser,
             snapshots,
-            TogetherReader(store, snapshots, seal),
+            SumsReader(store, snapshots, seal, with_sums=cache.practice_sums),
             usage,
             trail,
             answer_settings(settings, processes=self._processes, observer=observer),

@@ -25,7 +25,9 @@ _HALF_BITS: Final = 32
 _LOW_HALF: Final = (1 << _HALF_BITS) - 1
 
 
-def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> ColumnData:
+def aggregate_groups(
+    table: Table, groups: Groups, aggregation: Aggregation, counts: Array | None = None
+) -> ColumnData:
     """One value for each group.
 
     Args:
@@ -33,16 +35,18 @@ def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> 
         groups: of the table's rows.
         aggregation: what to compute; NULLs are skipped, and a group of nothing else has the
             count 0 and every other aggregate NULL.
+        counts: how many values each row stands for; None for one each.
 
     Raises:
         UnsupportedValue: a sum that its result type can't hold.
     """
     if aggregation.column is None:
-        return _count(groups.of_rows, len(groups), aggregation)
+        return _count(groups.of_rows, len(groups), aggregation, counts)
     column, of_rows = table.columns[aggregation.column], groups.of_rows
     if column.valid is not None:
         of_rows = of_rows[column.valid]
-    count = _count(of_rows, len(groups), aggregation)
+        counts = None if counts is None else counts[column.valid]
+    count = _count(of_rows, len(groups), aggregation, counts)
     if aggregation.function == "count":
         return count
     if column.valid is not None:
@@ -59,7 +63,11 @@ def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> 
     )
 
 
-def _count(of_rows: Array, groups: int, aggregation: Aggregation) -> ColumnData:
+def _count(
+    of_rows: Array, groups: int, aggregation: Aggregation, counts: Array | None
+) -> ColumnData:
+    if counts is not None:
+        return ColumnData(aggregation.type, _added(counts, of_rows, groups))
     return ColumnData(aggregation.type, np.bincount(of_rows, minlength=groups).astype(np.int64))
 
 

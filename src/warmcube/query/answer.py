@@ -15,7 +15,7 @@ from warmcube.audit.trail import Trail
 from warmcube.directory.authoriser import Authoriser
 from warmcube.errors import AccessDenied, Damage, StoreError, UnknownDatasource
 from warmcube.fallback.database import DatabaseRead, open_read
-from warmcube.model.columns import Table
+from warmcube.model.columns import Array, Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.observer import MissReason
 from warmcube.observe.usage import Usage
@@ -295,7 +295,7 @@ class Answerer:
         if prepared.extent is Extent.IDS:
             (column,) = prepared.columns
             return await self._reader.read_ids(datasource, live, judged.partition, scope, column)
-        return await self._reader.read(datasource, live, judged.partition, scope, prepared.columns)
+        return await self._reader.read_query(datasource, live, judged.partition, scope, prepared)
 
     def _judge(self, request: ReadRequest, schema: Schema) -> Judged:
         return judge(
@@ -323,6 +323,7 @@ class Answerer:
         )
         explanation = explain_answer(judged, meta)
         explanation.members = resident.origins.members
+        explanation.sums = resident.origins.sums
         if request.sees_figures:
             explanation.index_sets = explanation.trips = 0
             explanation.whole_partition = False
@@ -333,11 +334,11 @@ class Answerer:
         self, request: ReadRequest, judged: Judged, reading: Reading, live: LiveSnapshot
     ) -> Answered:
         timings, manifest = reading.timings, live.manifest
-        table = await self._evaluate(reading.table, judged.prepared, timings)
+        table = await self._evaluate(reading.table, judged.prepared, timings, reading.counts)
         resident = self.residents.put(
             resident_key(judged, live),
             table,
-            Origins(reading.members, reading.entries, reading.rows),
+            Origins(reading.members, reading.entries, reading.rows, reading.sums),
             live.dictionaries.values(),
         )
         timings["total"] = (time.perf_counter() - request.started) * 1000
@@ -355,6 +356,7 @@ class Answerer:
         explanation = explain_answer(judged, meta)
         explanation.members = reading.members
         explanation.bytes_fetched = reading.bytes
+        explanation.sums = reading.sums
         if request.sees_figures:
             explanation.index_sets = reading.sets
             explanation.whole_partition = reading.whole
@@ -407,12 +409,17 @@ class Answerer:
         return Answered(request, read.schema, judged, Result(table, meta, explanation, judged))
 
     @staticmethod
-    async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
+    async def _evaluate(
+        table: Table,
+        prepared: PreparedQuery,
+        timings: dict[str, float],
+        counts: Array | None = None,
+    ) -> Table:
         started = time.perf_counter()
         if table.rows > LARGE:
-            answer = await asyncio.to_thread(evaluate, table, prepared)
+            answer = await asyncio.to_thread(evaluate, table, prepared, counts)
         else:
-            answer = evaluate(table, prepared)
+            answer = evaluate(table, prepared, counts)
         timings["evaluate"] = (time.perf_counter() - started) * 1000
         return answer
 

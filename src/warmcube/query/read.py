@@ -26,12 +26,13 @@ from warmcube.entry.codec import (
 from warmcube.entry.keys import Keys, Member, PartitionName
 from warmcube.entry.manifest import Manifest, Partition
 from warmcube.entry.seal import Seal
-from warmcube.model.columns import ColumnData, Table
+from warmcube.model.columns import Array, ColumnData, Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
 from warmcube.query.inventory import KeyRole, find_ids, find_partitions
 from warmcube.query.lookup import Target, check_pointer, fetch_entries, look_up
 from warmcube.query.plan import plan_lookup
+from warmcube.query.prepared import PreparedQuery
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.store.api import Store
 
@@ -57,6 +58,8 @@ class Reading:
         bytes: of the fetched values.
         whole: whether the partition's whole set was read.
         timings: milliseconds by step.
+        counts: how many values each row of `table` stands for; None where it is one row each.
+        sums: how many of the fetched were practice-level sums.
     """
 
     table: Table
@@ -68,6 +71,8 @@ class Reading:
     bytes: int = 0
     whole: bool = False
     timings: dict[str, float] = field(default_factory=dict)
+    counts: Array | None = None
+    sums: int = 0
 
 
 class StoreReader:
@@ -145,6 +150,17 @@ class StoreReader:
             whole=target.plan.whole,
             timings=timings,
         )
+
+    async def read_query(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        name: PartitionName,
+        scope: Scope,
+        prepared: PreparedQuery,
+    ) -> Reading:
+        """What a query is answered from; see `read`."""
+        return await self.read(datasource, live, name, scope, prepared.columns)
 
     async def read_ids(
         self,

@@ -30,6 +30,7 @@ from warmcube.query.lookup import (
     unpack_counts,
 )
 from warmcube.query.plan import LONG_SET, prove_whole
+from warmcube.query.prepared import PreparedQuery
 from warmcube.query.read import Reading, StoreReader, beside, codes_of, decode, rowless, target_of
 from warmcube.query.scan import StoreScan
 from warmcube.query.snapshots import LiveSnapshot
@@ -48,11 +49,13 @@ class Need:
         partition: where they are.
         scope: which of its practices and providers; may be empty.
         columns: which columns.
+        prepared: the query; None where rows are needed, whatever for.
     """
 
     partition: PartitionName
     scope: Scope
     columns: Collection[str]
+    prepared: PreparedQuery | None = None
 
 
 def unite(needs: Iterable[Need]) -> dict[PartitionName, Need]:

@@ -111,10 +111,11 @@ async def keys_of(store: Store, keys: Keys, item: MasterItem) -> AsyncIterator[l
             async for members in _set_members(store, partition.all):
                 yield [partition.entry(member) for member in members]
                 owners = {owner for member in members for owner in _owners(member)}
-                sets = [partition.set(owner) for owner in owners]
-                for at in range(0, len(sets), CHUNK):
-                    yield sets[at : at + CHUNK]
-            yield [partition.counts]
+                others = [partition.set(owner) for owner in owners]
+                others += [partition.sums(owner) for owner in owners if owner.startswith(b"p:")]
+                for at in range(0, len(others), CHUNK):
+                    yield others[at : at + CHUNK]
+            yield [partition.whole_sums, partition.counts]
             yield [partition.all]
         case Chunks(column, version, chunks):
             numbers = range(chunks)

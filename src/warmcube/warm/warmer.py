@@ -52,6 +52,7 @@ class WarmSettings:
         allow_eviction: whether a server that may evict the live snapshot is acceptable.
         folder: for the spill file; None for the system's.
         lease_seconds: how long a dead warmer keeps others out.
+        with_sums: whether practice-level sums are written.
     """
 
     ttl: int = 14_400
@@ -61,6 +62,7 @@ class WarmSettings:
     allow_eviction: bool = False
     folder: Path | None = None
     lease_seconds: float = LEASE_SECONDS
+    with_sums: bool = True
 
 
 class Warmer:
@@ -160,6 +162,7 @@ class _Run:
                 serve_until,
                 self._seal,
                 self._settings.batch_size,
+                self._settings.with_sums,
             )
             self._progress.enter(Phase.WRITING)
             await self._write(gathered, target, int(as_of.timestamp() * 1000))

@@ -1,0 +1,183 @@
+"""Answering from practice-level sums where they tell all, and from entries where they don't."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from warmcube.entry.keys import PartitionName
+from warmcube.entry.seal import Seal
+from warmcube.model.schema import Datasource
+from warmcube.model.scope import Scope
+from warmcube.query.prepared import PreparedQuery
+from warmcube.query.read import Reading, target_of
+from warmcube.query.snapshots import LiveSnapshot, Snapshots
+from warmcube.query.sums import SumsPlan, join_rows, pick, plan_sums, sums_table
+from warmcube.query.sums_fetch import KnownPractices, SumsOf, fetch_sums
+from warmcube.query.together import Need, TogetherReader
+from warmcube.store.api import Store
+
+__all__ = ["SumsReader"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What sums tell of a query, and what they don't.
+
+    Attributes:
+        plan: what was wanted.
+        reading: what they tell.
+        lacking: the rows that have to be read for the rest; None where nothing is left.
+    """
+
+    plan: SumsPlan
+    reading: Reading
+    lacking: Scope | None
+
+
+class SumsReader(TogetherReader):
+    """Reads from the store tier, practice-level sums where they answer a query.
+
+    Args:
+        store: the store.
+        snapshots: what is known of live snapshots.
+        seal: what values bear.
+        with_sums: whether sums are read at all.
+    """
+
+    def __init__(
+        self, store: Store, snapshots: Snapshots, seal: Seal, *, with_sums: bool = True
+    ) -> None:
+        super().__init__(store, snapshots, seal)
+        self._with_sums = with_sums
+        self._known = KnownPractices()
+
+    async def read_query(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        name: PartitionName,
+        scope: Scope,
+        prepared: PreparedQuery,
+    ) -> Reading:
+        plan = self._plan(live, datasource, name, scope, prepared)
+        if plan is None:
+            return await self.read(datasource, live, name, scope, prepared.columns)
+        (answer,) = await self._read_sums(datasource, live, [plan])
+        if answer.lacking is None:
+            return answer.reading
+        rows = await self.read(datasource, live, name, answer.lacking, prepared.columns)
+        return _joined(answer, rows)
+
+    async def read_together(
+        self, datasource: Datasource, live: LiveSnapshot, needs: Sequence[Need]
+    ) -> list[Reading]:
+        plans: dict[int, SumsPlan] = {}
+        for number, need in enumerate(needs):
+            if need.prepared is not None:
+                plan = self._plan(live, datasource, need.partition, need.scope, need.prepared)
+                if plan is not None:
+                    plans[number] = plan
+        if not plans:
+            return await super().read_together(datasource, live, needs)
+        found = await self._read_sums(datasource, live, list(plans.values()))
+        answers = dict(zip(plans, found, strict=True))
+        left = _left(needs, answers)
+        rows: dict[int, Reading] = {}
+        if left:
+            more = await super().read_together(datasource, live, list(left.values()))
+            rows = dict(zip(left, more, strict=True))
+        return [_given(answers.get(number), rows.get(number)) for number in range(len(needs))]
+
+    def _plan(
+        self,
+        live: LiveSnapshot,
+        datasource: Datasource,
+        name: PartitionName,
+        scope: Scope,
+        prepared: PreparedQuery,
+    ) -> SumsPlan | None:
+        if not self._with_sums or prepared.aggregate is None:
+            return None
+        target = target_of(self._snapshots.keys(datasource.id), live.manifest, name, scope)
+        if target is None:
+            return None
+        return plan_sums(prepared, scope, name, target, live.manifest)
+
+    async def _read_sums(
+        self, datasource: Datasource, live: LiveSnapshot, plans: Sequence[SumsPlan]
+    ) -> list[_Answer]:
+        started = time.perf_counter()
+        keys, manifest = self._snapshots.keys(datasource.id), live.manifest
+        fetched = await fetch_sums(self._store, keys, manifest, plans, self._seal, self._known)
+        done = time.perf_counter()
+        timings = {"fetch": (done - started) * 1000}
+        answers = [
+            _answer(plan, of, datasource, live) for plan, of in zip(plans, fetched.of, strict=True)
+        ]
+        timings["decode"] = (time.perf_counter() - done) * 1000
+        for answer in answers:
+            answer.reading.trips = fetched.trips
+            answer.reading.sets = fetched.sets
+            answer.reading.timings = dict(timings)
+        return answers
+
+
+def _answer(plan: SumsPlan, of: SumsOf, datasource: Datasource, live: LiveSnapshot) -> _Answer:
+    schema = live.manifest.schema
+    block = of.block if of.places is None else pick(of.block, of.places)
+    table, counts = sums_table(plan, block, of.practices, schema, datasource.roles)
+    reading = Reading(
+        table,
+        members=of.members,
+        entries=len(block.rows_of),
+        rows=table.rows,
+        bytes=of.bytes,
+        whole=plan.whole,
+        counts=counts,
+        sums=len(block.rows_of),
+    )
+    return _Answer(plan, reading, of.lacking)
+
+
+def _left(needs: Sequence[Need], answers: Mapping[int, _Answer]) -> dict[int, Need]:
+    """What has to be read as rows."""
+    left: dict[int, Need] = {}
+    for number, need in enumerate(needs):
+        answer = answers.get(number)
+        if answer is None:
+            left[number] = need
+        elif answer.lacking is not None:
+            left[number] = replace(need, scope=answer.lacking)
+    return left
+
+
+def _given(answer: _Answer | None, rows: Reading | None) -> Reading:
+    if answer is not None:
+        return answer.reading if rows is None else _joined(answer, rows)
+    if rows is None:
+        raise AssertionError
+    return rows
+
+
+def _joined(answer: _Answer, rows: Reading) -> Reading:
+    """What sums and rows tell together."""
+    sums = answer.reading
+    timings = {step: sums.timings.get(step, 0) + ms for step, ms in rows.timings.items()}
+    if not sums.entries:
+        return replace(rows, trips=sums.trips + rows.trips, timings=sums.timings | timings)
+    table, counts = join_rows(answer.plan, sums.table, sums.counts, rows.table)
+    return Reading(
+        table,
+        members=sums.members + rows.members,
+        entries=sums.entries + rows.entries,
+        rows=sums.rows + rows.rows,
+        sets=sums.sets + rows.sets,
+        trips=sums.trips + rows.trips,
+        bytes=sums.bytes + rows.bytes,
+        whole=sums.whole or rows.whole,
+        timings=sums.timings | timings,
+        counts=counts,
+        sums=sums.sums,
+    )
