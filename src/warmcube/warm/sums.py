@@ -1,8 +1,8 @@
 """From sorted rows to practice-level sums: what they are, and where they pay. Pure.
 
 A practice has sums where its entries are at least two and the sums take at most half as many
-records, so that they cost little beside the entries. Both follow from its own rows, so that whoever sees those learns nothing of others' by how
-an answer was made.
+records, so that they cost little beside the entries. Both follow from its own rows, so that whoever
+sees those learns nothing of others' by how an answer was made.
 """
 
 from __future__ import annotations
