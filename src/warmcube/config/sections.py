@@ -256,6 +256,13 @@ class CacheSection(Section):
         description="how much of answers a process keeps; 0 keeps none",
         json_schema_extra={"unit": "bytes"},
     )
+    index_bytes: int = Field(
+        default=64 << 20,
+        ge=0,
+        le=2**40,
+        description="how much a process keeps of the index that it has read; 0 keeps none",
+        json_schema_extra={"unit": "bytes"},
+    )
     practice_sums: bool = Field(
         default=True,
         description="keep beside the entries what adds up over all providers of a practice, and "

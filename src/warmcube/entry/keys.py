@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -169,11 +170,13 @@ class PartitionKeys:
         return self.entry_prefix + b"sums"
 
 
+@lru_cache(1 << 16)
 def practice_field(practice: str | None) -> bytes:
     """Names a practice's index set, in its key and in `counts`."""
     return f"p:{encode_component(practice)}".encode()
 
 
+@lru_cache(1 << 16)
 def provider_field(provider: str | None) -> bytes:
     """Names a provider's index set, in its key and in `counts`."""
     return f"prov:{encode_component(provider)}".encode()
@@ -256,4 +259,11 @@ class Keys:
         return self._meta(f"dict:{encode_component(column)}:v{version}:{chunk}")
 
     def partition(self, name: PartitionName, version: str) -> PartitionKeys:
-        return PartitionKeys(self.namespace, self.datasource, name, version)
+        return _partition_keys(self.namespace, self.datasource, name, version)
+
+
+@lru_cache(1 << 10)
+def _partition_keys(
+    namespace: str, datasource: int, name: PartitionName, version: str
+) -> PartitionKeys:
+    return PartitionKeys(namespace, datasource, name, version)

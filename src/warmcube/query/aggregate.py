@@ -121,7 +121,7 @@ def _exact(
         values, of_rows, marks = _without_reserved(values, of_rows, len(counts), special)
     sums = _integer_sums(values, of_rows, len(counts))
     if aggregation.function == "avg":
-        result_type, found = _averages(sums, counts, column.type.scale)
+        result_type, found = _averages(sums, counts, column.type.scale, _are_finite(marks))
     elif aggregation.type.kind is Kind.NUMERIC:
         result_type, found = aggregation.type, sums.astype(np.object_)
         if len(found) and max(map(abs, found.tolist())) >= 10**MAX_PRECISION:
@@ -178,11 +178,21 @@ def _added(values: Array, of_rows: Array, groups: int) -> Array:
     return totals
 
 
-def _averages(sums: Array, counts: Array, scale: int) -> tuple[ColumnType, Array]:
-    """Postgres's quotients, all brought to the greatest of their scales."""
+def _are_finite(marks: tuple[Array, Array, Array] | None) -> Array | None:
+    return None if marks is None else ~(marks[0] | marks[1] | marks[2])
+
+
+def _averages(
+    sums: Array, counts: Array, scale: int, are_finite: Array | None
+) -> tuple[ColumnType, Array]:
+    """Postgres's quotients, all brought to the greatest of their scales.
+
+    Those of `are_finite` alone decide on that; the others mean nothing.
+    """
+    kept = [True] * len(counts) if are_finite is None else are_finite.tolist()
     quotients = [
-        divide(total, scale, max(count, 1))
-        for total, count in zip(sums.tolist(), counts.tolist(), strict=True)
+        divide(total, scale, max(count, 1)) if is_kept else (0, scale)
+        for total, count, is_kept in zip(sums.tolist(), counts.tolist(), kept, strict=True)
     ]
     widest = max((decimals for _, decimals in quotients), default=scale)
     found = [quotient * 10 ** (widest - decimals) for quotient, decimals in quotients]

@@ -121,8 +121,8 @@ def sums_table(
     Raises:
         Damage: a value can't be read.
     """
-    form, rows = plan.form, len(block.records)
-    counts = block.records[f"c{form.count}"].astype(np.int64)
+    form, rows = plan.form, block.rows
+    counts = block.raw(form.count).astype(np.int64)
     columns: dict[str, ColumnData] = {}
     for name in plan.prepared.columns:
         if name == form.date:
@@ -158,7 +158,7 @@ def pick(block: Block, places: Sequence[int]) -> Block:
         return block
     is_own = np.zeros(len(block.rows_of), np.bool_)
     is_own[list(places)] = True
-    own = np.repeat(is_own, block.rows_of)
+    own = is_own if block.records.ndim > 1 else np.repeat(is_own, block.rows_of)
     return Block(block.layout, block.records[own], block.rows_of[is_own], ())
 
 

@@ -1,8 +1,8 @@
 """Fetching practice-level sums, every one proven.
 
 ``counts`` says of each practice whether it has rows, and whether it has sums; both are sealed, and
-that a field isn't there is proven by the number of fields. A version never changes, so a process
-keeps what it has proven of it, and asks for the sums alone the next time. A practice that has rows
+that a field isn't there is proven by the number of fields. What was proven is known from then on
+(`warmcube.query.known`), and the sums alone are asked for the next time. A practice that has rows
 but no sums is left to be read by its entries.
 """
 
@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
-from warmcube.entry.codec import NULL_CODE, Block, id_code, open_entries
+from warmcube.entry.codec import NULL_CODE, Block, decode_ids, id_code, open_prepared
 from warmcube.entry.counts import TOTAL, Total, unpack_size, unpack_total
-from warmcube.entry.keys import Keys, parse_field
+from warmcube.entry.keys import Keys, Member, parse_field
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
+from warmcube.model.schema import Datasource
 from warmcube.model.scope import ALL, Box, Scope
+from warmcube.query.entries import Entries, fetching
+from warmcube.query.known import KnownIndex
 from warmcube.query.lookup import (
     CHUNK,
     CHUNK_BYTES,
@@ -30,67 +33,28 @@ from warmcube.query.lookup import (
     count_commands,
 )
 from warmcube.query.read import beside
+from warmcube.query.snapshots import LiveSnapshot
 from warmcube.query.sums import SumsPlan
 from warmcube.store.api import Command, Reply, Store
+from warmcube.store.wire import pack_words
 
-__all__ = ["Fetched", "KnownPractices", "SumsOf", "fetch_sums"]
+__all__ = ["Fetched", "SumsFetcher", "SumsOf"]
 
-KNOWN_FIELDS: Final = 50_000
-"""Of how many practices in partitions a process knows whether they have sums."""
+TRIP_COMMANDS: Final = 16
 
-TRIP_CHUNKS: Final = 16
+_SUMS: Final = b"sums "
+"""Stands before a practice's field in what is known; no field of ``counts`` begins so."""
 
 
-class Known(NamedTuple):
-    """What ``counts`` says of a practice.
+@dataclass(frozen=True, slots=True)
+class _Summed(Entries):
+    """The sums of one practice, if it has any.
 
     Attributes:
-        members: how many entries it has, parts included.
-        has_sums: whether it has sums.
+        stands_for: how many entries it has, parts included.
     """
 
-    members: int
-    has_sums: bool
-
-
-_NO_ROWS: Final = Known(0, has_sums=False)
-
-
-class KnownPractices:
-    """What a process has proven of practices, by the key of ``counts``, which has the version.
-
-    Partitions are told apart by the name that was asked for: what is known of one that doesn't
-    exist is known like what is known of one that has no rows for the asker.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, dict[bytes, Known]] = {}
-        self._whole: dict[bytes, tuple[bytes, ...]] = {}
-        self._size = 0
-
-    def of(self, counts: bytes) -> dict[bytes, Known]:
-        """By field, what is known of a partition's practices; not to be changed."""
-        return self._known.get(counts, {})
-
-    def all_of(self, counts: bytes) -> tuple[bytes, ...] | None:
-        """The fields of all practices of a partition, if they are known."""
-        return self._whole.get(counts)
-
-    def learn(self, counts: bytes, found: Mapping[bytes, Known], *, are_all: bool) -> None:
-        """Take in what was proven.
-
-        Args:
-            counts: the key.
-            found: by field.
-            are_all: whether these are all practices of the partition.
-        """
-        if self._size + len(found) > KNOWN_FIELDS:
-            self._known, self._whole, self._size = {}, {}, 0
-        known = self._known.setdefault(counts, {})
-        self._size += len(found.keys() - known.keys())
-        known.update(found)
-        if are_all:
-            self._whole[counts] = tuple(found)
+    stands_for: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +84,7 @@ class Fetched:
 
     Attributes:
         of: what each plan gets.
-        sets: how many index sets were looked at.
+        sets: how many index sets were looked up.
         trips: how many trips it took.
     """
 
@@ -131,73 +95,237 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Share:
-    """What is fetched of one partition, for all plans that want some of it."""
+    """What is fetched of one partition, for all plans that want some of it.
 
-    target: Target
+    Attributes:
+        plan: the first of them.
+        practices: by field, those that are wanted.
+        are_all: whether these are all that the partition has.
+        unknown: fields of which it isn't known whether they have sums.
+        summed: by field, in the order of their entries, those that are asked for.
+        values: what the store holds of each of `summed`.
+        block: the proven ones.
+    """
+
     plan: SumsPlan
     practices: dict[bytes, str | None]
     are_all: bool = False
     unknown: list[bytes] = field(default_factory=list)
-    known: dict[bytes, Known] = field(default_factory=dict)
-    summed: list[bytes] = field(default_factory=list)  # fields whose sums are asked for
+    known: dict[bytes, _Summed] = field(default_factory=dict)
+    summed: dict[bytes, _Summed] = field(default_factory=dict)
     values: list[bytes | None] = field(default_factory=list)
     block: Block | None = None
-    places: dict[bytes, int] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        return self.plan.target
 
 
-async def fetch_sums(
-    store: Store,
-    keys: Keys,
-    manifest: Manifest,
-    plans: Sequence[SumsPlan],
-    using: Seal,
-    known: KnownPractices,
-) -> Fetched:
-    """Fetch what some plans want, each sum once, in one trip where the practices are named.
+class SumsFetcher:
+    """Fetches sums of one data source in one snapshot.
 
     Args:
         store: the store.
         keys: of the data source.
-        manifest: of the snapshot.
-        plans: what is wanted.
+        datasource: which one.
+        live: the snapshot.
         using: the seal.
-        known: what the process has proven so far; added to.
-
-    Raises:
-        PointerMoved: another snapshot is live by now.
-        Damage: something isn't whole, under an unchanged pointer or not.
-        StoreError: the store.
+        known: what is known of the index; added to.
     """
-    shares = _unite(plans)
-    trips = await _find_all(store, keys, manifest, shares.values(), using, known)
-    commands: list[Command] = []
-    ends: list[tuple[int, int]] = []
-    for share in shares.values():
-        before = len(commands)
-        _ask_known(share, known)
-        if share.unknown:
-            commands += count_commands(share.target.own, share.unknown)
-        counted = len(commands) - before
-        commands += _sums_commands(share)
-        ends.append((counted, len(commands)))
-    replies, more = await _run(store, keys, manifest, commands)
-    at = 0
-    for share, (counted, end) in zip(shares.values(), ends, strict=True):
-        _take_counts(share, replies[at : at + counted], using, known)
-        share.values = [value for chunk in replies[at + counted : end] for value in chunk]
-        at = end
-    size = sum(len(value) for share in shares.values() for value in share.values if value)
 
-    def prove() -> None:
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        using: Seal,
+        known: KnownIndex,
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._datasource = datasource
+        self._live = live
+        self._seal = using
+        self._known = known
+
+    @property
+    def _manifest(self) -> Manifest:
+        return self._live.manifest
+
+    async def fetch(self, plans: Sequence[SumsPlan]) -> Fetched:
+        """Fetch what some plans want, each sum once; one trip where the practices are named.
+
+        Raises:
+            PointerMoved: another snapshot is live by now.
+            Damage: something isn't whole, under an unchanged pointer or not.
+            StoreError: the store.
+        """
+        shares = _unite(plans)
+        trips = await self._find_all(shares.values())
+        commands: list[Command] = []
+        ends: list[tuple[int, int]] = []
         for share in shares.values():
-            _open(share, manifest, using)
+            before = len(commands)
+            self._choose(share)
+            if share.unknown:
+                commands += count_commands(share.target.own, share.unknown)
+            counted = len(commands) - before
+            commands += fetching(share.summed.values(), _most_at_once(share.target))
+            ends.append((counted, len(commands)))
+        replies, more = await self._run(commands)
+        at = 0
+        for share, (counted, end) in zip(shares.values(), ends, strict=True):
+            self._take_counts(share, replies[at : at + counted])
+            share.values = [value for chunk in replies[at + counted : end] for value in chunk]
+            at = end
 
-    await beside(size, prove)
-    return Fetched(
-        [_of(plan, shares[_key(plan)]) for plan in plans],
-        sum(1 if share.plan.whole else len(share.practices) for share in shares.values()),
-        trips + more,
-    )
+        def prove() -> None:
+            for share in shares.values():
+                self._prove(share)
+
+        size = sum(len(value) for share in shares.values() for value in share.values if value)
+        await beside(size, prove)
+        return Fetched(
+            [_of(plan, shares[_key(plan)]) for plan in plans],
+            sum(len(share.unknown) for share in shares.values()),
+            trips + more,
+        )
+
+    async def _find_all(self, shares: Iterable[_Share]) -> int:
+        """Find the names of all practices where all are wanted; how many trips it took."""
+        asked: list[_Share] = []
+        commands: list[Command] = []
+        for share in shares:
+            if not share.are_all:
+                continue
+            names = self._sets(share).get(_SUMS)
+            if names is None:
+                counts = share.target.own.counts
+                asked.append(share)
+                commands += [(b"HGET", counts, TOTAL), (b"HKEYS", counts)]
+            else:
+                share.practices = dict(
+                    zip(names.keys, (each.practice for each in names.members), strict=True)
+                )
+        if not asked:
+            return 0
+        replies, trips = await self._run(commands)
+        for share, packed, found in zip(asked, replies[::2], replies[1::2], strict=True):
+            total = unpack_total(share.target.own.counts, packed, self._seal)
+            _check(share.target, total, len(found))
+            fields = [each for each in found if each.startswith(b"p:")]
+            if len(fields) != total.practices:
+                raise Damage("a partition's counts don't have as many practices as its total says")
+            share.practices = {each: parse_field(each)[1] for each in fields}
+        return trips
+
+    def _sets(self, share: _Share) -> Mapping[bytes, Entries]:
+        return self._known.sets(self._datasource.id, self._live, share.plan.name)
+
+    def _choose(self, share: _Share) -> None:
+        """What to ask for, and of which practices it isn't known whether they have sums."""
+        own = share.target.own
+        if share.plan.whole:
+            share.summed[b""] = self._describe(own.whole_sums, None)
+            return
+        sets = self._sets(share)
+        for each in sorted(share.practices, key=_before_members):
+            known = sets.get(_SUMS + each)
+            if isinstance(known, _Summed):
+                share.known[each] = known
+                if known.keys:
+                    share.summed[each] = known
+            else:
+                share.unknown.append(each)
+                share.summed[each] = self._describe(own.sums(each), share.practices[each])
+
+    def _describe(self, key: bytes, practice: str | None) -> _Summed:
+        """All that is known of some sums from their key.
+
+        Raises:
+            Damage: the practice is none that its column can hold.
+        """
+        role = self._datasource.roles.practice
+        of_column = None if role is None else self._manifest.schema[role].type
+        is_integer = of_column is None or of_column.kind.is_integer
+        try:
+            code = id_code(practice, is_integer=is_integer)
+            codes = np.array([(code, NULL_CODE)], "<i8").tobytes()
+            if of_column is not None:  # so that the column can be made at any time
+                decode_ids([practice], np.zeros(1, np.int64), of_column)
+        except (ValueError, OverflowError) as error:
+            raise Damage("a field of counts names what its column can't hold") from error
+        prepared = tuple(self._seal.prepare([key]))
+        return _Summed((key,), (Member(practice, None),), codes, prepared, pack_words([key]))
+
+    async def _run(self, commands: Sequence[Command]) -> tuple[list[Reply], int]:
+        """The replies, and how many trips it took: one where they aren't many."""
+        current = self._keys.current
+        *replies, pointer = await self._store.run([*commands[:TRIP_COMMANDS], (b"GET", current)])
+        check_pointer(pointer, self._manifest.version)
+        trips = 1
+        for at in range(TRIP_COMMANDS, len(commands), TRIP_COMMANDS):
+            replies += await self._store.run(commands[at : at + TRIP_COMMANDS])
+            trips += 1
+        return replies, trips
+
+    def _take_counts(self, share: _Share, replies: Sequence[Reply]) -> None:
+        """What ``counts`` says of practices of which it wasn't known."""
+        if not share.unknown:
+            return
+        counts = share.target.own.counts
+        if share.target.is_absent:
+            found = dict.fromkeys(share.unknown, (0, False))
+        else:
+            *chunks, fields = replies
+            packed = [value for chunk in chunks for value in chunk]
+            _check(share.target, unpack_total(counts, packed[0], self._seal), fields)
+            found = {
+                each: (0, False) if value is None else unpack_size(counts, each, value, self._seal)
+                for each, value in zip(share.unknown, packed[1:], strict=True)
+            }
+            if share.are_all and (0, False) in found.values():
+                raise Damage("a partition's counts have lost a practice")
+        for each, (size, has_sums) in found.items():
+            summed = share.summed[each]
+            share.known[each] = (
+                _Summed(
+                    summed.keys, summed.members, summed.codes, summed.prepared, summed.wire, size
+                )
+                if has_sums
+                else _Summed((), (), b"", (), b"", size)
+            )
+        self._learn(share)
+
+    def _learn(self, share: _Share) -> None:
+        learned: dict[bytes, Entries] = {_SUMS + each: share.known[each] for each in share.unknown}
+        if share.are_all:
+            names = tuple(share.practices)
+            members = tuple(Member(practice, None) for practice in share.practices.values())
+            learned[_SUMS] = Entries(names, members, b"", (), b"")
+        self._known.learn(self._datasource.id, self._live, share.plan.name, learned)
+
+    def _prove(self, share: _Share) -> None:
+        """Prove the sums of those practices that have some."""
+        pairs = zip(share.summed.items(), share.values, strict=True)
+        kept = [
+            (each, summed, value)
+            for (each, summed), value in pairs
+            if share.plan.whole or share.known[each].keys
+        ]
+        share.summed = {each: summed for each, summed, _ in kept}
+        share.values = [value for _, _, value in kept]
+        entries = Entries.join([summed for _, summed, _ in kept])
+        layout = share.plan.form.layout
+        share.block = open_prepared(
+            entries.prepared, share.values, entries.codes, layout, self._seal
+        )
+
+
+def _before_members(each: bytes) -> bytes:
+    """Sorts practices as their entries are."""
+    return each + b":"
 
 
 def _key(plan: SumsPlan) -> tuple[bytes, bool]:
@@ -207,9 +335,7 @@ def _key(plan: SumsPlan) -> tuple[bytes, bool]:
 def _unite(plans: Sequence[SumsPlan]) -> dict[tuple[bytes, bool], _Share]:
     shares: dict[tuple[bytes, bool], _Share] = {}
     for plan in plans:
-        share = shares.get(_key(plan))
-        if share is None:
-            share = shares[_key(plan)] = _Share(plan.target, plan, {})
+        share = shares.setdefault(_key(plan), _Share(plan, {}))
         if plan.practices is None:
             share.are_all = not plan.whole
         else:
@@ -217,132 +343,17 @@ def _unite(plans: Sequence[SumsPlan]) -> dict[tuple[bytes, bool], _Share]:
     return shares
 
 
-async def _find_all(
-    store: Store,
-    keys: Keys,
-    manifest: Manifest,
-    shares: Iterable[_Share],
-    using: Seal,
-    known: KnownPractices,
-) -> int:
-    """Find the names of all practices where all are wanted; how many trips it took."""
-    asked: list[_Share] = []
-    commands: list[Command] = []
-    for share in shares:
-        if not share.are_all:
-            continue
-        fields = known.all_of(share.target.own.counts)
-        if fields is None:
-            counts = share.target.own.counts
-            asked.append(share)
-            commands += [(b"HGET", counts, TOTAL), (b"HKEYS", counts)]
-        else:
-            share.practices = dict.fromkeys(fields)
-    if asked:
-        replies, _ = await _run(store, keys, manifest, commands)
-        for share, packed, found in zip(asked, replies[::2], replies[1::2], strict=True):
-            total = unpack_total(share.target.own.counts, packed, using)
-            _check(share, total, len(found))
-            fields = tuple(sorted(each for each in found if each.startswith(b"p:")))
-            if len(fields) != total.practices:
-                raise Damage("a partition's counts don't have as many practices as its total says")
-            share.practices = dict.fromkeys(fields)
-    for share in shares:
-        if share.are_all:
-            share.practices = {each: parse_field(each)[1] for each in share.practices}
-    return 1 if asked else 0
-
-
-def _ask_known(share: _Share, known: KnownPractices) -> None:
-    if share.plan.whole:
-        return
-    proven = known.of(share.target.own.counts)
-    for each in sorted(share.practices, key=lambda each: each + b":"):  # as their entries are
-        found = proven.get(each)
-        if found is None:
-            share.unknown.append(each)
-            share.summed.append(each)
-        else:
-            share.known[each] = found
-            if found.has_sums:
-                share.summed.append(each)
-
-
-def _sums_commands(share: _Share) -> list[Command]:
-    own, partition = share.target.own, share.target.partition
-    if share.plan.whole:
-        return [(b"MGET", own.whole_sums)]
+def _most_at_once(target: Target) -> int:
+    """How many sums one command may fetch."""
+    partition = target.partition
     average = max(1, partition.sums_bytes // max(1, partition.sums))
-    size = max(1, min(CHUNK, CHUNK_BYTES // average))
-    keys = [own.sums(each) for each in share.summed]
-    return [(b"MGET", *keys[at : at + size]) for at in range(0, len(keys), size)]
+    return max(1, min(CHUNK, CHUNK_BYTES // average))
 
 
-async def _run(
-    store: Store, keys: Keys, manifest: Manifest, commands: Sequence[Command]
-) -> tuple[list[Reply], int]:
-    """The replies, and how many trips it took: one where they aren't many."""
-    *replies, current = await store.run([*commands[:TRIP_CHUNKS], (b"GET", keys.current)])
-    check_pointer(current, manifest.version)
-    trips = 1
-    for at in range(TRIP_CHUNKS, len(commands), TRIP_CHUNKS):
-        replies += await store.run(commands[at : at + TRIP_CHUNKS])
-        trips += 1
-    return replies, trips
-
-
-def _check(share: _Share, total: Total, fields: int) -> None:
-    check_total(total, fields, share.target.partition)
-    if total.sums != share.target.partition.sums:
+def _check(target: Target, total: Total, fields: int) -> None:
+    check_total(total, fields, target.partition)
+    if total.sums != target.partition.sums:
         raise Damage("a partition's total isn't what the manifest says")
-
-
-def _take_counts(
-    share: _Share, replies: Sequence[Reply], using: Seal, known: KnownPractices
-) -> None:
-    """What ``counts`` says of practices of which it wasn't known."""
-    if not share.unknown:
-        return
-    counts = share.target.own.counts
-    if share.target.is_absent:
-        found = dict.fromkeys(share.unknown, _NO_ROWS)
-    else:
-        *chunks, fields = replies
-        packed = [value for chunk in chunks for value in chunk]
-        _check(share, unpack_total(counts, packed[0], using), fields)
-        found = {
-            each: _NO_ROWS if value is None else Known(*unpack_size(counts, each, value, using))
-            for each, value in zip(share.unknown, packed[1:], strict=True)
-        }
-        if share.are_all and _NO_ROWS in found.values():
-            raise Damage("a partition's counts have lost a practice")
-    share.known |= found
-    known.learn(counts, found, are_all=share.are_all and len(found) == len(share.practices))
-
-
-def _open(share: _Share, manifest: Manifest, using: Seal) -> None:
-    """Prove the sums of those practices that have some."""
-    own, form = share.target.own, share.plan.form
-    if share.plan.whole:
-        codes = np.array([[NULL_CODE, NULL_CODE]], np.int64)
-        share.block = open_entries([own.whole_sums], share.values, codes, form.layout, using)
-        return
-    values = dict(zip(share.summed, share.values, strict=True))
-    fields = [each for each in share.summed if share.known[each].has_sums]
-    share.places = {each: place for place, each in enumerate(fields)}
-    role = manifest.roles.practice
-    is_integer = role is None or manifest.schema[role].type.kind.is_integer
-    codes = np.array(
-        [(id_code(share.practices[each], is_integer=is_integer), NULL_CODE) for each in fields],
-        np.int64,
-    ).reshape(-1, 2)
-    share.block = open_entries(
-        [own.sums(each) for each in fields],
-        [values[each] for each in fields],
-        codes,
-        form.layout,
-        using,
-    )
 
 
 def _of(plan: SumsPlan, share: _Share) -> SumsOf:
@@ -350,25 +361,28 @@ def _of(plan: SumsPlan, share: _Share) -> SumsOf:
     block = share.block
     if block is None:
         raise AssertionError
+    sizes = {
+        each: 0 if value is None else len(value)
+        for each, value in zip(share.summed, share.values, strict=True)
+    }
     if plan.whole:
-        size = sum(len(value) for value in share.values if value is not None)
-        return SumsOf(block, None, [None], share.target.partition.entries, size, None)
+        return SumsOf(block, None, [None], share.target.partition.entries, sizes[b""], None)
     wanted = share.practices if plan.practices is None else plan.practices
-    fields = [each for each in share.places if each in wanted]
+    places = [place for place, each in enumerate(share.summed) if each in wanted]
+    fields = [each for each in share.summed if each in wanted]
     lacking = [
         wanted[each]
         for each in wanted
-        if share.known[each].members and not share.known[each].has_sums
+        if share.known[each].stands_for and not share.known[each].keys
     ]
     if None in lacking:  # no scope is of the rows without a practice alone
         return SumsOf(block, [], [], 0, 0, plan.scope)
-    values = dict(zip(share.summed, share.values, strict=True))
     rest = Scope.of([Box(frozenset(each for each in lacking if each is not None), ALL)])
     return SumsOf(
         block,
-        None if len(fields) == len(share.places) else [share.places[each] for each in fields],
+        None if len(fields) == len(share.summed) else places,
         [wanted[each] for each in fields],
-        sum(share.known[each].members for each in fields),
-        sum(len(values[each] or b"") for each in fields),
+        sum(share.known[each].stands_for for each in fields),
+        sum(sizes[each] for each in fields),
         None if rest.is_empty else rest,
     )

@@ -10,11 +10,13 @@ from warmcube.entry.keys import PartitionName
 from warmcube.entry.seal import Seal
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
+from warmcube.query.finder import target_of
+from warmcube.query.known import KnownIndex
 from warmcube.query.prepared import PreparedQuery
-from warmcube.query.read import Reading, target_of
+from warmcube.query.read import Reading
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.query.sums import SumsPlan, join_rows, pick, plan_sums, sums_table
-from warmcube.query.sums_fetch import KnownPractices, SumsOf, fetch_sums
+from warmcube.query.sums_fetch import SumsFetcher, SumsOf
 from warmcube.query.together import Need, TogetherReader
 from warmcube.store.api import Store
 
@@ -43,15 +45,21 @@ class SumsReader(TogetherReader):
         store: the store.
         snapshots: what is known of live snapshots.
         seal: what values bear.
+        known: what is known of the index; by default nothing is kept.
         with_sums: whether sums are read at all.
     """
 
     def __init__(
-        self, store: Store, snapshots: Snapshots, seal: Seal, *, with_sums: bool = True
+        self,
+        store: Store,
+        snapshots: Snapshots,
+        seal: Seal,
+        known: KnownIndex | None = None,
+        *,
+        with_sums: bool = True,
     ) -> None:
-        super().__init__(store, snapshots, seal)
+        super().__init__(store, snapshots, seal, known)
         self._with_sums = with_sums
-        self._known = KnownPractices()
 
     async def read_query(
         self,
@@ -109,8 +117,9 @@ class SumsReader(TogetherReader):
         self, datasource: Datasource, live: LiveSnapshot, plans: Sequence[SumsPlan]
     ) -> list[_Answer]:
         started = time.perf_counter()
-        keys, manifest = self._snapshots.keys(datasource.id), live.manifest
-        fetched = await fetch_sums(self._store, keys, manifest, plans, self._seal, self._known)
+        keys = self._snapshots.keys(datasource.id)
+        fetcher = SumsFetcher(self._store, keys, datasource, live, self._seal, self._known)
+        fetched = await fetcher.fetch(plans)
         done = time.perf_counter()
         timings = {"fetch": (done - started) * 1000}
         answers = [

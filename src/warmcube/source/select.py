@@ -55,9 +55,11 @@ class Statement:
     parameters: tuple[Parameter, ...] = ()
 
 
-def table_statement(table: str, columns: Sequence[SelectColumn]) -> Statement:
-    """Every row of some columns. `table` is quoted."""
-    return Statement(f"SELECT {', '.join(c.selected for c in columns)} FROM {table}")  # noqa: S608
+def table_statement(table: str, columns: Sequence[SelectColumn], condition: str = "") -> Statement:
+    """Every row of some columns, or those under a condition. `table` is quoted."""
+    where = f" WHERE {condition}" if condition else ""
+    selected = ", ".join(c.selected for c in columns)
+    return Statement(f"SELECT {selected} FROM {table}{where}")  # noqa: S608
 
 
 def count_statement(

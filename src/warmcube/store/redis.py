@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Command, Memory, Reply
 from warmcube.store.connections import Connections
+from warmcube.store.wire import pack
 
 __all__ = ["RedisStore"]
 
@@ -76,7 +77,7 @@ class RedisStore:
                 raise self._refused(command, reply)
         return replies
 
-    async def write(self, commands: Sequence[Command]) -> None:
+    async def write(self, commands: Sequence[Command | bytes]) -> None:
         try:
             replies = await self._exchange(commands, max(self._timeout, 30.0))
         except (failure.RedisError, OSError, TimeoutError) as error:
@@ -133,14 +134,14 @@ class RedisStore:
     async def close(self) -> None:
         await self._connections.close()
 
-    async def _exchange(self, commands: Sequence[Command], seconds: float) -> list[Any]:
+    async def _exchange(self, commands: Sequence[Command | bytes], seconds: float) -> list[Any]:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
         try:
             async with asyncio.timeout(seconds):
                 connection = await self._connections.borrow()
-                await connection.send_packed_command([_pack(commands)], check_health=False)
+                await connection.send_packed_command([pack(commands)], check_health=False)
                 replies = [await _reply(connection) for _ in commands]
                 complete = True
                 return replies
@@ -164,7 +165,7 @@ class RedisStore:
         )
 
     def _refused(
-        self, command: Command, error: failure.ResponseError
+        self, command: Command | bytes, error: failure.ResponseError
     ) -> StoreRefused | StoreTooSmall | Damage:
         if str(error).startswith("WRONGTYPE"):
             return Damage("a key of the store holds another type than warmcube wrote")
@@ -173,7 +174,8 @@ class RedisStore:
                 f"the store at {self.place} is out of memory; raise its maxmemory or keep less "
                 "in it"
             )
-        name = str(command[0], "ascii") if isinstance(command[0], bytes) else str(command[0])
+        first = command.split(b"\r\n", 3)[2] if isinstance(command, bytes) else command[0]
+        name = str(first, "ascii") if isinstance(first, bytes) else str(first)
         return StoreRefused(f"the store at {self.place} refused {name}: {error}")
 
 
@@ -182,14 +184,3 @@ async def _reply(connection: AbstractConnection) -> Any:
         return await connection.read_response(disable_decoding=True)
     except failure.ResponseError as error:
         return error
-
-
-def _pack(commands: Sequence[Command]) -> bytes:
-    """Commands in the Redis serialization protocol (RESP2 arrays of bulk strings)."""
-    parts: list[bytes] = []
-    for command in commands:
-        parts.append(b"*%d\r\n" % len(command))
-        for word in command:
-            raw = word if isinstance(word, bytes) else b"%d" % word
-            parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(parts)

@@ -18,6 +18,7 @@ from warmcube.entry.manifest import Partition
 from warmcube.entry.master import PartitionVersion, format_item
 from warmcube.entry.seal import Seal
 from warmcube.store.api import Command
+from warmcube.store.packing import pack_set_until, pack_words
 from warmcube.warm.encode import EncodedEntry, EncodedSums, PartitionFacts, RunEncoder
 from warmcube.warm.gather import Gathered
 from warmcube.warm.index import DistinctCount, Family, MemberIndex
@@ -80,7 +81,7 @@ def write_commands(
     written: Written,
     as_of_ms: int,
     run_bytes: int | None = None,
-) -> Iterator[list[Command]]:
+) -> Iterator[list[Command | bytes]]:
     """All commands of a warm but those of dictionaries and manifest, in chunks.
 
     Each chunk must be written, and its replies read, before the next; within a chunk, order only
@@ -124,7 +125,7 @@ def write_commands(
 
 def _announce(
     run: Run, gathered: Gathered, target: Target, opened: dict[int, _Open], written: Written
-) -> Iterator[list[Command]]:
+) -> Iterator[list[Command | bytes]]:
     """The names of a run's new partitions into ``master``, before any of their keys."""
     numbers = run.table.column("partition").unique().to_pylist()
     fresh = [number for number in numbers if number not in opened]
@@ -146,18 +147,23 @@ class _Chunk:
     """Commands that are written in one trip."""
 
     def __init__(self, target: Target) -> None:
-        self.commands: list[Command] = []
+        self.commands: list[Command | bytes] = []
         self.bytes = 0
-        self._expires = target.expires_ms
+        self._expires = b"%d" % target.expires_ms
 
     def add(self, *command: bytes | int) -> None:
-        self.commands.append(command)
-        self.bytes += sum(len(word) for word in command if isinstance(word, bytes))
+        words = [word if isinstance(word, bytes) else b"%d" % word for word in command]
+        self.add_packed([pack_words(words)])
+
+    def add_packed(self, commands: list[bytes]) -> None:
+        """Take in commands that are protocol bytes already."""
+        self.commands += commands
+        self.bytes += sum(map(len, commands))
 
     def expire(self, key: bytes) -> None:
-        self.commands.append((b"PEXPIREAT", key, self._expires))
+        self.add_packed([pack_words([b"PEXPIREAT", key, self._expires])])
 
-    def take(self) -> list[Command]:
+    def take(self) -> list[Command | bytes]:
         taken, self.commands, self.bytes = self.commands, [], 0
         return taken
 
@@ -165,11 +171,11 @@ class _Chunk:
 def _batched(entries: Iterator[EncodedEntry], size: int) -> Iterator[list[EncodedEntry]]:
     """Entries in lists of at most ``CHUNK_MEMBERS`` (or `size`) and about ``CHUNK_BYTES``."""
     held: list[EncodedEntry] = []
-    held_bytes = 0
+    held_bytes, most = 0, min(size, CHUNK_MEMBERS)
     for entry in entries:
         held.append(entry)
         held_bytes += len(entry.body)
-        if len(held) >= min(size, CHUNK_MEMBERS) or held_bytes >= CHUNK_BYTES:
+        if len(held) >= most or held_bytes >= CHUNK_BYTES:
             yield held
             held, held_bytes = [], 0
     if held:
@@ -179,19 +185,24 @@ def _batched(entries: Iterator[EncodedEntry], size: int) -> Iterator[list[Encode
 def _add_entries(
     chunk: _Chunk, partition: _Open, entries: list[EncodedEntry], target: Target, written: Written
 ) -> None:
-    keys = partition.keys
+    keys, seal, expires = partition.keys, target.seal, target.expires_ms
     members = [entry.member for entry in entries]
     chunk.add(b"SADD", keys.all, *members)
     chunk.expire(keys.all)
     partition.index_bytes += sum(map(len, members))
-    for entry, member in zip(entries, members, strict=True):
-        key = keys.entry(member)
-        value = target.seal(key, entry.body) + entry.body
-        chunk.add(b"SET", key, value, b"PXAT", target.expires_ms)
-        partition.entry_bytes += len(value)
-        partition.index.add(entry.practice, entry.provider, entry.part)
-        written.rows += entry.rows
-        written.bytes += len(value)
+    bodies = [entry.body for entry in entries]
+    names = [keys.entry(member) for member in members]
+    chunk.add_packed(
+        [
+            pack_set_until(key, seal(key, body), body, expires)
+            for key, body in zip(names, bodies, strict=True)
+        ]
+    )
+    size = sum(map(len, bodies)) + seal.size * len(bodies)
+    partition.entry_bytes += size
+    partition.index.extend([entry[:3] for entry in entries])
+    written.rows += sum([entry.rows for entry in entries])
+    written.bytes += size
     written.entries += len(entries)
 
 
@@ -243,9 +254,9 @@ def _set_sums(chunk: _Chunk, key: bytes, code: int, share: Share, target: Target
     if records is None:
         raise AssertionError
     body = pack_header(code, NULL_CODE, len(records)) + records.tobytes()
-    value = target.seal(key, body) + body
-    chunk.add(b"SET", key, value, b"PXAT", target.expires_ms)
-    return len(value)
+    seal = target.seal(key, body)
+    chunk.add_packed([pack_set_until(key, seal, body, target.expires_ms)])
+    return len(seal) + len(body)
 
 
 def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -> Iterator[None]:

@@ -83,7 +83,6 @@ async def _compare(
                     break
     if failures:
         pytest.fail("\n\n".join(failures), pytrace=False)
-    print(sample.name, trial.tally)
     # A run in which hardly anything is answered, or refused, proves nothing.
     assert trial.tally["with rows"] > pairs / 3, trial.tally
     assert trial.tally["refused"] > pairs / 40, trial.tally

@@ -52,7 +52,10 @@ roles = ["org_analyst"]
 organizations = ["south"]
 [[users]]
 id = "mixed"
-roles = [{role = "org_analyst", organization = "south"}, {role = "provider", organization = "north"}]
+roles = [
+    {role = "org_analyst", organization = "south"},
+    {role = "provider", organization = "north"},
+]
 organizations = ["north", "south"]
 provider = 3
 """
@@ -116,12 +119,13 @@ def expected(url: str, function: str, group_by: list[str], where: str) -> set[tu
         f"WHERE {OF_CHARGES} AND {where}" + (f" GROUP BY {names}" if names else ""),
     )
     is_count = function == "count"
-    return {
-        (*own, None if text is None else int(text) if is_count else said(Decimal(text)))
-        for *own, text in (
-            (*row[:-1], str(row[-1]) if row[-1] is not None else None) for row in rows
-        )
-    }
+
+    def number(text: object) -> object:
+        if text is None:
+            return None
+        return int(str(text)) if is_count else said(Decimal(str(text)))
+
+    return {(*own, number(text)) for *own, text in rows}
 
 
 def found(result: Result) -> set[tuple[Any, ...]]:
@@ -168,7 +172,12 @@ async def test_what_sums_answer_equals_sql(
 ) -> None:
     """Every aggregate, grouping and filter that sums can tell, NULL, NaN and nothing included."""
     user, named, where, has_sums = scope
-    groupings = ([], ["date_index"], ["practice_uid"], ["practice_uid", "date_index", "measure"])
+    groupings: list[list[str]] = [
+        [],
+        ["date_index"],
+        ["practice_uid"],
+        ["practice_uid", "date_index", "measure"],
+    ]
     for function, group_by, (filters, condition) in product(FUNCTIONS, groupings, FILTERS.values()):
         result = await ask(cache, user, aggregate=function, group_by=group_by, **named, **filters)
         both = f"{where} AND {condition}"
@@ -243,7 +252,7 @@ def sums_asked(store: RecordingStore) -> list[bytes]:
 async def test_sums_are_not_even_read_for_what_they_would_tell_too_much_of(
     cache: AnalyticsCache, recorded: RecordingStore, user: str, query: dict[str, Any]
 ) -> None:
-    """Where the scope or the query tells providers apart, no sum is asked for, alone or in a batch."""
+    """Where scope or query tell providers apart, no sum is asked for, alone or in a batch."""
     result = await ask(cache, user, **query)
     (batched,) = await cache.query_many([Query(**(CHARGES | query))], await cache.authorize(user))
     assert isinstance(batched, Result)
@@ -313,8 +322,7 @@ async def test_sums_are_read_in_pieces(
     where = {"root": "TRUE", "north": NORTH, "mixed": "practice_uid = 110"}[user]
     for module in (lookup, sums_fetch):
         monkeypatch.setattr(module, "CHUNK", 1)
-    monkeypatch.setattr(sums_fetch, "TRIP_CHUNKS", 2)
-    monkeypatch.setattr(sums_fetch, "KNOWN_FIELDS", 2)
+    monkeypatch.setattr(sums_fetch, "TRIP_COMMANDS", 2)
     monkeypatch.setattr(read, "LARGE_BYTES", 1)
     practices = [110] if user == "mixed" else None
     for _ in range(2):
@@ -413,7 +421,7 @@ async def rename_field(client: Any, own: bytes, index: bytes) -> None:
     await client.hset(index + b"counts", b"p:424242", raw)
 
 
-COUNT_TAMPERINGS: list[Tamper] = [drop_counts, drop_total, drop_field, swap_field, rename_field]
+COUNT_TAMPERINGS: list[Tamper] = [drop_counts, drop_total, drop_field, swap_field]
 
 
 async def prefixes(client: Any) -> tuple[bytes, bytes]:
@@ -465,10 +473,21 @@ async def test_tampered_counts_hide_no_sums(
         assert result.meta.origin == "database"
 
 
+async def test_a_practice_under_another_name_is_damage_where_all_are_listed(
+    cache: AnalyticsCache, redis_url: str, facts: str
+) -> None:
+    """A name that ``counts`` lists is one of a practice only if its count bears it."""
+    async with redis.Redis.from_url(redis_url) as client:
+        await rename_field(client, *await prefixes(client))
+    result = await ask(cache, "root", aggregate="sum", group_by=["practice_uid"])
+    assert found(result) == expected(facts, "sum", ["practice_uid"], "TRUE")
+    assert result.meta.origin == "database"
+
+
 async def test_a_re_warm_is_noticed_by_who_knows_the_practices(
     cache: AnalyticsCache, facts: str
 ) -> None:
-    """What is known of a version counts for it alone; the pointer is in the one trip that is left."""
+    """What is known of a version counts for it alone; the trip that is left has the pointer."""
     before = await ask(cache, "south", **BY_DATE)
     execute(facts, "UPDATE ih.facts SET measure_value = measure_value + 1 WHERE practice_uid = 110")
     try:
@@ -488,8 +507,8 @@ async def test_invalidation_removes_sums(cache: AnalyticsCache, redis_url: str) 
     async with redis.Redis.from_url(redis_url) as client:
         keys = await client.keys("*sums")
         assert len(keys) > 20
-        left = {await client.pexpiretime(key) for key in await client.keys("cache:{*")}
-        assert len(left) == 1
+        left = [await client.pttl(key) for key in await client.keys("cache:{*")]
+        assert 0 < max(left) - min(left) < 60_000
         await cache.invalidate(1)
         assert await client.keys("*sums") == []
 
@@ -497,7 +516,7 @@ async def test_invalidation_removes_sums(cache: AnalyticsCache, redis_url: str) 
 async def test_without_sums_nothing_is_written_or_read(
     tmp_path: Path, redis_url: str, facts: str
 ) -> None:
-    """``practice_sums = false`` does without them, and reads what another has written by entries."""
+    """``practice_sums = false`` does without them."""
     made = make_cache(tmp_path, redis_url, facts, access=USERS, environment=BY_ENTRIES)
     async with made, redis.Redis.from_url(redis_url) as client:
         await made.warm(1)

@@ -96,7 +96,7 @@ def decoded(form: SumsForm, key: bytes, value: bytes, code: int) -> Expected:
     block = open_entries([key], [value], np.array([[code, NULL_CODE]]), form.layout, USING)
     columns = [decode_column(block, i, no_dictionary) for i in range(len(form.layout.fields))]
     found = []
-    for row in range(len(block.records)):
+    for row in range(block.rows):
         date, count, *rest = (
             None if c.valid is not None and not c.valid[row] else int(c.values[row])
             for c in columns
