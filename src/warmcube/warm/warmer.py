@@ -328,6 +328,7 @@ class _Run:
             partitions=len(manifest.partitions),
             bytes=sum(p.entry_bytes for p in partitions),
             index_bytes=sum(p.index_bytes for p in partitions),
+            sums_bytes=sum(p.sums_bytes for p in partitions),
             seconds=round(self._progress.seconds, 3),
             phases=self._progress.phases(),
             as_of=as_of.astimezone(UTC).isoformat(),

@@ -86,3 +86,5 @@ async def _compare(
     # A run in which hardly anything is answered, or refused, proves nothing.
     assert trial.tally["with rows"] > pairs / 3, trial.tally
     assert trial.tally["refused"] > pairs / 40, trial.tally
+    if sample.name == "money":  # it has all that practice-level sums need
+        assert trial.tally["by sums"] > pairs / 40, trial.tally
