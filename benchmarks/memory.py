@@ -25,8 +25,8 @@ def measure_memory(setting: Setting, datasource: int = DATASOURCE) -> dict[str, 
     """Memory of the one snapshot that there is of a data source.
 
     Returns:
-        ``MEMORY USAGE`` of every key, added up: index sets and counts (``idx:``), entries, and the
-        rest (manifest, dictionaries, pointer).
+        ``MEMORY USAGE`` of every key, added up: index sets and counts (``idx:``), entries,
+        practice-level sums, and the rest (manifest, dictionaries, pointer).
     """
     of_part: Counter[str] = Counter()
     keys: Counter[str] = Counter()
@@ -49,6 +49,7 @@ def measure_memory(setting: Setting, datasource: int = DATASOURCE) -> dict[str, 
     return {
         "entry_bytes": of_part["entries"],
         "index_bytes": of_part["index"],
+        "sums_bytes": of_part["sums"],
         "other_bytes": of_part["other"],
         "snapshot_bytes": of_part.total(),
         "keys": dict(keys),
@@ -59,4 +60,6 @@ def measure_memory(setting: Setting, datasource: int = DATASOURCE) -> dict[str, 
 def _part(key: bytes) -> str:
     if key.startswith(b"idx:"):
         return "index"
-    return "other" if key.startswith((b"cache:meta:", b"lock:")) else "entries"
+    if key.startswith((b"cache:meta:", b"lock:")):
+        return "other"
+    return "sums" if key.endswith(b":sums") else "entries"

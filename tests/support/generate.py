@@ -115,7 +115,9 @@ class _Maker:
         aggregate = random.choice(AGGREGATES)
         if not self._can_compute(aggregate):
             aggregate = "count"
-        group_by = list(dict.fromkeys(random.choices(names, k=random.choice([0, 1, 1, 2])) if names else ()))
+        group_by = list(
+            dict.fromkeys(random.choices(names, k=random.choice([0, 1, 1, 2])) if names else ())
+        )
         return Query(
             datasource=self.sample.id,
             measure=measure,
@@ -124,7 +126,9 @@ class _Maker:
             practices=self._practices(),
             start=start,
             end=end,
-            where=[self._filter(random.choice(names)) for _ in range(random.choice([0, 0, 1])) if names],
+            where=[
+                self._filter(random.choice(names)) for _ in range(random.choice([0, 0, 1])) if names
+            ],
             group_by=group_by,
             aggregate=aggregate,
             order_by=self._order(aggregate, group_by),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -96,6 +95,7 @@ class Answerer:
         self._judgements = Judgements(settings.limits)
         self._enabled = settings.enabled
         self._seconds = settings.seconds
+        self._keeps = settings.resident_bytes > 0
         self.residents = Residents(settings.resident_bytes)
         """The answers that are kept."""
         self._batch = settings.batch
@@ -198,7 +198,7 @@ class Answerer:
         renewed = await self._authoriser.renew(grant)
         if renewed is grant:
             return True
-        again = replace(answer.request, grant=renewed)
+        again = answer.request._replace(grant=renewed)
         return self._judge(again, answer.schema).narrowed.scope == judged.narrowed.scope
 
     async def _settle(self, asked: Asked, grant: Grant) -> Answered:
@@ -230,7 +230,7 @@ class Answerer:
     def _kept(self, request: ReadRequest) -> Answered | None:
         """The answer, if it is kept, and known to be of the live snapshot without asking."""
         datasource = request.datasource
-        live = self._snapshots.known(datasource) if self._enabled and self.residents.size else None
+        live = self._snapshots.known(datasource) if self._enabled and self._keeps else None
         if live is None:
             return None
         judged = self._judge(request, live.manifest.schema)
@@ -306,7 +306,7 @@ class Answerer:
     ) -> tuple[Judged, Reading | Resident]:
         """The answer, if it is kept, or the rows to make it of."""
         judged = self._judge(request, live.manifest.schema)
-        resident = self.residents.get(resident_key(judged, live))
+        resident = self.residents.get(resident_key(judged, live)) if self._keeps else None
         if resident is None:
             asked = self._snapshots.now()
             reading = await self._read_extent(judged, request.datasource, live)
@@ -361,12 +361,14 @@ class Answerer:
     ) -> Answered:
         timings, manifest = reading.timings, live.manifest
         table = await self._evaluate(reading.table, judged.prepared, timings, reading.counts)
-        resident = self.residents.put(
-            resident_key(judged, live),
-            table,
-            Origins(reading.members, reading.entries, reading.rows, reading.sums),
-            live.dictionaries.values(),
-        )
+        resident = None
+        if self._keeps:
+            resident = self.residents.put(
+                resident_key(judged, live),
+                table,
+                Origins(reading.members, reading.entries, reading.rows, reading.sums),
+                live.dictionaries.values(),
+            )
         timings["total"] = (time.perf_counter() - request.started) * 1000
         meta = Meta(
             origin="store",

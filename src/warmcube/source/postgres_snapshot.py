@@ -24,6 +24,7 @@ from warmcube.source.postgres_column import (
 )
 from warmcube.source.postgres_connection import PostgresConnection
 from warmcube.source.postgres_form import postgres_batch
+from warmcube.source.postgres_packed import PackedTable
 from warmcube.source.select import count_statement, table_statement
 from warmcube.source.slice import owners_statement, partitions_statement, slice_statement
 from warmcube.source.storage_form import storage_schema
@@ -74,9 +75,10 @@ class PostgresSnapshot:
     def _stream(
         self, connection: PostgresConnection, condition: str
     ) -> Generator[pa.RecordBatch, None, None]:
-        statement = table_statement(self._table.sql, tuple(self._columns.values()), condition)
+        packed = PackedTable(tuple(self._columns.values()))
+        statement = table_statement(self._table.sql, packed.selected, condition)
         for batch in connection.stream(statement.sql, self._doing):
-            yield postgres_batch(batch.columns, self.schema)
+            yield packed.batch(batch.columns, self.schema)
 
     async def count_by_partition(self) -> list[PartitionCount]:
         roles = self._datasource.roles

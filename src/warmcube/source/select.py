@@ -55,11 +55,10 @@ class Statement:
     parameters: tuple[Parameter, ...] = ()
 
 
-def table_statement(table: str, columns: Sequence[SelectColumn], condition: str = "") -> Statement:
-    """Every row of some columns, or those under a condition. `table` is quoted."""
+def table_statement(table: str, selected: Sequence[str], condition: str = "") -> Statement:
+    """Some expressions of every row, or of those under a condition. `table` is quoted."""
     where = f" WHERE {condition}" if condition else ""
-    selected = ", ".join(c.selected for c in columns)
-    return Statement(f"SELECT {selected} FROM {table}{where}")  # noqa: S608
+    return Statement(f"SELECT {', '.join(selected)} FROM {table}{where}")  # noqa: S608
 
 
 def count_statement(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 
 from warmcube.entry.codec import NULL_CODE, pack_header
 from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, Total, member_from, pack_set, pack_total
@@ -26,6 +27,8 @@ from warmcube.warm.runs import Run, runs_of
 from warmcube.warm.sums import Share, Summing
 
 __all__ = ["Target", "Written", "write_commands"]
+
+T = TypeVar("T")
 
 CHUNK_MEMBERS: Final = 1000
 CHUNK_BYTES: Final = 2 << 20
@@ -106,7 +109,7 @@ def write_commands(
                 partition.facts.merge(share.facts)
             else:
                 partition.facts = share.facts
-            for entries in _batched(share.entries, target.batch_size):
+            for entries in _by_size(share.entries, target.batch_size):
                 _add_entries(chunk, partition, entries, target, written)
                 if chunk.bytes >= CHUNK_BYTES:
                     yield chunk.take()
@@ -168,7 +171,13 @@ class _Chunk:
         return taken
 
 
-def _batched(entries: Iterator[EncodedEntry], size: int) -> Iterator[list[EncodedEntry]]:
+def _batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Items in lists of at most `size`; itertools has it from Python 3.12 on."""
+    while held := list(islice(items, size)):
+        yield held
+
+
+def _by_size(entries: Iterator[EncodedEntry], size: int) -> Iterator[list[EncodedEntry]]:
     """Entries in lists of at most ``CHUNK_MEMBERS`` (or `size`) and about ``CHUNK_BYTES``."""
     held: list[EncodedEntry] = []
     held_bytes, most = 0, min(size, CHUNK_MEMBERS)
@@ -264,27 +273,26 @@ def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -
     keys = partition.keys
     families: tuple[tuple[Family, bytes], ...] = (("practice", b"p:"), ("provider", b"prov:"))
     for family, prefix in families:
-        pending: list[bytes] = []
-        for owner, others in partition.index.sets(family):
-            own_field = prefix + owner
-            partition.owners[family] += 1
-            written.owners[family].add(owner)
-            partition.largest[family] = max(partition.largest[family], len(others))
-            if len(others) > INLINE_MEMBERS:
-                yield from _write_set(chunk, partition, own_field, others)
-            has_sums = family == "practice" and owner in partition.with_sums
-            value = pack_set(keys.counts, own_field, others, target.seal, has_sums=has_sums)
-            pending += (own_field, value)
-            partition.index_bytes += len(own_field) + len(value)
-            if len(pending) >= CHUNK_MEMBERS:
-                chunk.add(b"HSET", keys.counts, *pending)
-                chunk.expire(keys.counts)
-                pending = []
-                if chunk.bytes >= CHUNK_BYTES:
-                    yield
-        if pending:
+        for sets in _batched(partition.index.sets(family), CHUNK_MEMBERS):
+            written.owners[family].update([owner for owner, _ in sets])
+            partition.owners[family] += len(sets)
+            largest = max([len(others) for _, others in sets])
+            partition.largest[family] = max(partition.largest[family], largest)
+            if largest > INLINE_MEMBERS:
+                for owner, others in sets:
+                    if len(others) > INLINE_MEMBERS:
+                        yield from _write_set(chunk, partition, prefix + owner, others)
+            with_sums = partition.with_sums if family == "practice" else frozenset()
+            pending: list[bytes] = []
+            for owner, others in sets:
+                own_field, summed = prefix + owner, owner in with_sums
+                value = pack_set(keys.counts, own_field, others, target.seal, has_sums=summed)
+                pending += (own_field, value)
+            partition.index_bytes += sum(map(len, pending))
             chunk.add(b"HSET", keys.counts, *pending)
             chunk.expire(keys.counts)
+            if chunk.bytes >= CHUNK_BYTES:
+                yield
     total = Total(
         entries=partition.index.size,
         rows=partition.facts.rows,

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 MAX_ENTRY_BYTES: Final = 4 << 20
+MAX_KNOWN: Final = 50_000
 FINITE_NUMERIC: Final = 10**18  # a narrow numeric beyond this is a reserved value
 
 Ints = npt.NDArray[np.int64]
@@ -125,6 +126,8 @@ class RunEncoder:
             (i for i, c in enumerate(gathered.carried) if c.name == gathered.roles.date), None
         )
         self._next_part: dict[tuple[int, bytes, bytes], int] = {}
+        # The same ids come in nearly every run: by key column and value, their component and code.
+        self._known: dict[str, dict[Any, tuple[bytes, int]]] = {"practice": {}, "provider": {}}
 
     def encode(self, run: Run) -> Iterator[EncodedPartition]:
         """The partitions in a run; exhaust each one's entries before asking for the next."""
@@ -221,11 +224,21 @@ class RunEncoder:
         else:
             encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
             distinct = encoded.dictionary
-        canonical = canonical_ids(distinct, id_type)
+        known = self._known[key]
+        raw = distinct.to_pylist()
+        if missing := [at for at, value in enumerate(raw) if value not in known]:
+            if len(known) > MAX_KNOWN:
+                known.clear()
+                missing = list(range(len(raw)))
+            canonical = canonical_ids(distinct.take(pa.array(missing)), id_type)
+            for at, value in zip(missing, canonical, strict=True):
+                code = id_code(value, is_integer=id_type.kind.is_integer)
+                known[raw[at]] = encode_component(value).encode(), code
+        ids = [known[value] for value in raw]
         return _Ids(
             np.asarray(encoded.indices).astype(np.int64),
-            [encode_component(value).encode() for value in canonical],
-            [id_code(value, is_integer=id_type.kind.is_integer) for value in canonical],
+            [component for component, _ in ids],
+            [code for _, code in ids],
         )
 
     def _date_key(self, table: pa.Table) -> Ints:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -30,10 +30,10 @@ class DistinctCount:
     def __init__(self) -> None:
         self._seen: set[int] | None = set()
 
-    def add(self, component: bytes) -> None:
-        """See one."""
+    def update(self, components: Iterable[bytes]) -> None:
+        """See some."""
         if self._seen is not None:
-            self._seen.add(xxh3_64_intdigest(component))
+            self._seen.update(map(xxh3_64_intdigest, components))
             if len(self._seen) > self.LIMIT:
                 self._seen = None
 
@@ -52,12 +52,8 @@ class MemberIndex:
         self._held: list[Triple] = []
         self._spills: dict[Family, Spill] = {}
 
-    def add(self, practice: bytes, provider: bytes, part: int) -> None:
-        """Take in one member, by its encoded components."""
-        self.extend([(practice, provider, part)])
-
     def extend(self, members: Sequence[Triple]) -> None:
-        """Take in some members."""
+        """Take in some members, by their encoded components and their part."""
         self.size += len(members)
         self._held += members
         if len(self._held) >= self._room:

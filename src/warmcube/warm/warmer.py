@@ -19,6 +19,7 @@ from warmcube.entry.manifest import (
 )
 from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot, format_item
 from warmcube.entry.seal import Seal, seal
+from warmcube.entry.sums import sums_form
 from warmcube.errors import (
     StoreError,
     WarmMismatch,
@@ -27,11 +28,18 @@ from warmcube.model.schema import Datasource
 from warmcube.source.api import Source, SourceSnapshot
 from warmcube.store.api import Store
 from warmcube.warm.ahead import one_ahead
-from warmcube.warm.capacity import check_policy, free_bytes, predict_bytes, too_small
+from warmcube.warm.capacity import (
+    check_policy,
+    free_bytes,
+    predict_bytes,
+    predict_sums_bytes,
+    too_small,
+)
 from warmcube.warm.cleanup import remove_items
 from warmcube.warm.commands import Target, Written, write_commands
 from warmcube.warm.gather import Gathered
 from warmcube.warm.lease import LEASE_SECONDS, Lease
+from warmcube.warm.memory import give_back
 from warmcube.warm.publish import publish, read_previous, retire
 from warmcube.warm.report import Phase, ProgressCallback, Reporter, WarmReport
 from warmcube.warm.residue import remove_residue
@@ -112,6 +120,8 @@ class Warmer:
             except BaseException as error:
                 await run.undo(error)
                 raise
+            finally:
+                give_back()
 
 
 class _Run:
@@ -274,6 +284,11 @@ class _Run:
         predicted = predict_bytes(
             gathered.rows, gathered.layout().width, gathered.text_bytes, gathered.entries, label
         )
+        form = sums_form(gathered.layout(), gathered.roles) if self._settings.with_sums else None
+        if form is not None and gathered.practices is not None:
+            predicted += predict_sums_bytes(
+                gathered.rows, form.layout.width, gathered.entries, gathered.practices, label
+            )
         now = await self._store.now_ms()
         until = now + int(10 * self._settings.lease_seconds * 1000)
         outcome = await self._store.script(

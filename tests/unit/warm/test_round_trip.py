@@ -286,7 +286,7 @@ def check_round_trip(
 ) -> None:
     """Encode a table, and read it back."""
     gathered = gathered_from(schema, roles, batches, max_values=max_values)
-    predicted = gathered.entries
+    predicted, practices = gathered.entries, gathered.practices
     written = Written()
     replay = Replay(write_commands(gathered, TARGET, written, 0, run_bytes))
     assert Counter(read_back(replay, gathered, schema, roles)) == Counter(
@@ -301,6 +301,7 @@ def check_round_trip(
     assert replay.expiring >= replay.values.keys() | replay.hashes.keys()
     distinct = {key.partition(b":part:")[0] for key in replay.entries}
     assert predicted == len(distinct)
+    assert practices == sum(each.practices for each in written.partitions.values())
 
 
 def a_batch(rows: int, *, partitions: int = 1, practices: int = 1) -> pa.RecordBatch:
