@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
 
 from warmcube.entry.keys import PartitionName
 from warmcube.entry.seal import Seal
@@ -21,6 +23,9 @@ from warmcube.query.together import Need, TogetherReader
 from warmcube.store.api import Store
 
 __all__ = ["SumsReader"]
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +86,48 @@ class SumsReader(TogetherReader):
     async def read_together(
         self, datasource: Datasource, live: LiveSnapshot, needs: Sequence[Need]
     ) -> list[Reading]:
-        plans: dict[int, SumsPlan] = {}
-        for number, need in enumerate(needs):
-            if need.prepared is not None:
-                plan = self._plan(live, datasource, need.partition, need.scope, need.prepared)
-                if plan is not None:
-                    plans[number] = plan
+        plans = self._plans(datasource, live, needs)
         if not plans:
             return await super().read_together(datasource, live, needs)
-        found = await self._read_sums(datasource, live, list(plans.values()))
-        answers = dict(zip(plans, found, strict=True))
-        left = _left(needs, answers)
+        of_rows = [number for number in range(len(needs)) if number not in plans]
+        sums = self._read_sums(datasource, live, list(plans.values()))
         rows: dict[int, Reading] = {}
-        if left:
-            more = await super().read_together(datasource, live, list(left.values()))
-            rows = dict(zip(left, more, strict=True))
+        if of_rows:  # at the same time: neither needs to wait for the other
+            wanted = [needs[number] for number in of_rows]
+            found, more = await _both(sums, super().read_together(datasource, live, wanted))
+            rows |= zip(of_rows, more, strict=True)
+        else:
+            found = await sums
+        answers = dict(zip(plans, found, strict=True))
+        lacking = {
+            number: replace(needs[number], scope=answer.lacking)
+            for number, answer in answers.items()
+            if answer.lacking is not None
+        }
+        if lacking:
+            more = await super().read_together(datasource, live, list(lacking.values()))
+            rows |= zip(lacking, more, strict=True)
         return [_given(answers.get(number), rows.get(number)) for number in range(len(needs))]
+
+    def _plans(
+        self, datasource: Datasource, live: LiveSnapshot, needs: Sequence[Need]
+    ) -> dict[int, SumsPlan]:
+        """Which needs to meet from sums: not those whose rows another one needs anyway."""
+        plans: dict[int, SumsPlan] = {}
+        read_anyway: set[tuple[PartitionName, Scope]] = set()
+        for number, need in enumerate(needs):
+            plan = None
+            if need.prepared is not None:
+                plan = self._plan(live, datasource, need.partition, need.scope, need.prepared)
+            if plan is None:
+                read_anyway.add((need.partition, need.scope))
+            else:
+                plans[number] = plan
+        return {
+            number: plan
+            for number, plan in plans.items()
+            if (plan.name, plan.scope) not in read_anyway
+        }
 
     def _plan(
         self,
@@ -150,16 +181,13 @@ def _answer(plan: SumsPlan, of: SumsOf, datasource: Datasource, live: LiveSnapsh
     return _Answer(plan, reading, of.lacking)
 
 
-def _left(needs: Sequence[Need], answers: Mapping[int, _Answer]) -> dict[int, Need]:
-    """What has to be read as rows."""
-    left: dict[int, Need] = {}
-    for number, need in enumerate(needs):
-        answer = answers.get(number)
-        if answer is None:
-            left[number] = need
-        elif answer.lacking is not None:
-            left[number] = replace(need, scope=answer.lacking)
-    return left
+async def _both(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U]) -> tuple[T, U]:
+    """The results of both, at the same time; an error when both are over."""
+    found = await asyncio.gather(first, second, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return cast("tuple[T, U]", found)
 
 
 def _given(answer: _Answer | None, rows: Reading | None) -> Reading:
