@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import redis
 
+from benchmarks.data import FREQUENCIES
 from benchmarks.setting import DATASOURCE, Setting
+from warmcube.entry.keys import Keys, PartitionName, member_of
 
-__all__ = ["measure_memory", "used_bytes"]
+__all__ = ["describe", "measure_memory", "used_bytes"]
 
 CHUNK: Final = 1000
 
@@ -54,6 +56,23 @@ def measure_memory(setting: Setting, datasource: int = DATASOURCE) -> dict[str, 
         "snapshot_bytes": of_part.total(),
         "keys": dict(keys),
         "index_share_of_entries": round(of_part["index"] / of_part["entries"], 4),
+    }
+
+
+def describe(setting: Setting, datasource: int = DATASOURCE) -> dict[str, Any]:
+    """The width of a record, and whether practices have sums of their own, as the store says."""
+    keys = Keys(setting.namespace, datasource)
+    with closing(redis.Redis.from_url(setting.redis_url)) as client:
+        current: Any = client.get(keys.current)
+        sizes = {}
+        for frequency in ("Monthly", "Quarterly"):
+            own = keys.partition(PartitionName("Measure 0", frequency), current.decode())
+            sizes[frequency] = client.strlen(own.entry(member_of("100", "10000")))
+        has_sums = client.exists(own.entry_prefix + b"p:100:sums")
+    dates = FREQUENCIES["Monthly"] - FREQUENCIES["Quarterly"]
+    return {
+        "record_bytes": (sizes["Monthly"] - sizes["Quarterly"]) // dates,
+        "practice_sums": bool(has_sums),
     }
 
 
