@@ -33,7 +33,7 @@ from warmcube.query.exporter import Exporter
 from warmcube.query.inspector import Inspector
 from warmcube.query.known import KnownIndex
 from warmcube.query.snapshots import Ages, Snapshots
-from warmcube.query.together import TogetherReader
+from warmcube.query.sums_reader import SumsReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.store.api import Store
@@ -150,7 +150,7 @@ class Wiring:
             sources,
             authoriser,
             snapshots,
-            TogetherReader(store, snapshots, seal, known),
+            SumsReader(store, snapshots, seal, known, with_sums=cache.practice_sums),
             usage,
             trail,
             answer_settings(settings, processes=self._processes, observer=observer),

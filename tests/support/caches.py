@@ -10,10 +10,13 @@ from adbc_driver_postgresql import dbapi
 from warmcube import AnalyticsCache
 from warmcube.config import load
 
-__all__ = ["ACCESS", "NOTHING_KEPT", "TABLE", "execute", "make_cache", "select"]
+__all__ = ["ACCESS", "BY_ENTRIES", "NOTHING_KEPT", "TABLE", "execute", "make_cache", "select"]
 
 NOTHING_KEPT = {"WARMCUBE_CACHE__RESIDENT_BYTES": "0"}
 """For tests of what is read from the store each time."""
+
+BY_ENTRIES = NOTHING_KEPT | {"WARMCUBE_CACHE__PRACTICE_SUMS": "false"}
+"""For tests of how entries are read, also for what practice-level sums could answer."""
 
 TABLE = """
 CREATE SCHEMA ih;

@@ -88,6 +88,8 @@ class _Maker:
                 aggregate = "count"
             chosen = (self._name() for _ in range(random.choice([0, 1, 1, 1, 2, 2, 3])))
             group_by = list(dict.fromkeys(chosen))
+        if random.random() < 0.12 and self.sample.roles.value is not None:
+            return self._chart(measure, frequency, start, end)
         order_by = self._order(aggregate, group_by)
         return Query(
             datasource=self.sample.id,
@@ -103,6 +105,33 @@ class _Maker:
             aggregate=aggregate,
             order_by=order_by,
             limit=random.choice([0, 1, 2, 5, 20]) if random.random() < 0.2 else None,
+        )
+
+    def _chart(self, measure: Any, frequency: Any, start: Any, end: Any) -> Query:
+        """What a dashboard asks of a whole practice: nothing tells its providers apart."""
+        random, roles = self.random, self.sample.roles
+        named = (roles.date, roles.date, roles.practice, roles.measure, roles.frequency)
+        names = [name for name in named if name is not None]
+        aggregate = random.choice(AGGREGATES)
+        if not self._can_compute(aggregate):
+            aggregate = "count"
+        group_by = list(
+            dict.fromkeys(random.choices(names, k=random.choice([0, 1, 1, 2])) if names else ())
+        )
+        return Query(
+            datasource=self.sample.id,
+            measure=measure,
+            frequency=frequency,
+            organization=self._organization(),
+            practices=self._practices(),
+            start=start,
+            end=end,
+            where=[
+                self._filter(random.choice(names)) for _ in range(random.choice([0, 0, 1])) if names
+            ],
+            group_by=group_by,
+            aggregate=aggregate,
+            order_by=self._order(aggregate, group_by),
         )
 
     def _name(self) -> str:
@@ -200,8 +229,8 @@ class _Maker:
                 return self.random.choice([("-infinity", shown[1]), (shown[0], "infinity")])
         return shown[0], shown[1]
 
-    def _filter(self) -> Filter:
-        column = self.sample.column(self._name())
+    def _filter(self, name: str | None = None) -> Filter:
+        column = self.sample.column(self._name() if name is None else name)
         op = self.random.choice((*OPERATORS, "like"))  # it has rules for every type
         if op in ("is_null", "not_null"):
             return Filter(column.name, op)

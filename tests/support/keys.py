@@ -27,6 +27,8 @@ _DS: Final = r"\{ds:(?P<ds>[0-9]+)\}"
 _GRAMMAR: Final = {
     "entry": rf"cache:{_T}:v(?P<v>{_VERSION}):p:(?P<c3>{_COMPONENT}):prov:(?P<c4>{_COMPONENT})"
     r"(?::part:(?P<n>[1-9][0-9]*))?",
+    "sums": rf"cache:{_T}:v(?P<v>{_VERSION}):p:(?P<c3>{_COMPONENT}):sums",
+    "whole_sums": rf"cache:{_T}:v(?P<v>{_VERSION}):sums",
     "all": rf"idx:{_T}:v(?P<v>{_VERSION})",
     "counts": rf"idx:{_T}:v(?P<v>{_VERSION}):counts",
     "practice": rf"idx:{_T}:v(?P<v>{_VERSION}):p:(?P<c3>{_COMPONENT})",

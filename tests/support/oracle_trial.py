@@ -169,6 +169,9 @@ class Trial:
             return str(answer)
         if answer.meta.origin != origin:
             return f"answered by {answer.meta.origin}: {answer.meta.notes}"
+        if answer.explanation is not None and answer.explanation.sums:
+            is_mixed = answer.explanation.sums < answer.meta.entries
+            self.tally["by sums and entries" if is_mixed else "by sums"] += 1
         return difference(self.sample, query, answer.rows(), expected)
 
     async def _ask(self, origin: str, person: Person, query: Query) -> Result | Refusal | str:

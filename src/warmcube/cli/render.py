@@ -56,7 +56,8 @@ def warm_line(report: WarmReport, name: str) -> str:
     return (
         f"{name}: {_some(report.rows, 'row')} in {_some(report.entries, 'entry', 'entries')} and "
         f"{_some(report.partitions, 'partition')} ({byte_count(report.bytes)}, index "
-        f"{byte_count(report.index_bytes)}) warm in {report.seconds:.2f} s; "
+        f"{byte_count(report.index_bytes)}, sums {byte_count(report.sums_bytes)}) "
+        f"warm in {report.seconds:.2f} s; "
         f"snapshot {report.snapshot}"
     )
 
@@ -95,6 +96,7 @@ def _facts(stats: Stats) -> Mapping[str, str | None]:
         "index sets": number(stats.index_sets),
         "bytes of entries": size(stats.entry_bytes),
         "bytes of the index": size(stats.index_bytes),
+        "bytes of sums": size(stats.sums_bytes),
         "measures": number(stats.measures),
         "frequencies": number(stats.frequencies),
         "practices": number(stats.practices),

@@ -49,6 +49,8 @@ def _add_lookup(tree: Tree, explanation: Explanation) -> None:
         else "none fetched"
     )
     _add(lookup, f"entries in scope: {explanation.members:,}, {fetched}")
+    if explanation.sums:
+        _add(lookup, f"practice sums in their place: {explanation.sums:,} of those fetched")
     if explanation.trips is not None:
         _add(lookup, f"trips to the store: {explanation.trips}")
 

@@ -263,6 +263,11 @@ class CacheSection(Section):
         description="how much a process keeps of the index that it has read; 0 keeps none",
         json_schema_extra={"unit": "bytes"},
     )
+    practice_sums: bool = Field(
+        default=True,
+        description="keep beside the entries what adds up over all providers of a practice, and "
+        "answer from that where it tells all",
+    )
     history_days: int = Field(
         default=7,
         ge=0,

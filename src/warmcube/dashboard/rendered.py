@@ -173,7 +173,7 @@ class RenderMeta:
         as_of: when the database was read.
         stale: whether the snapshot is past its life.
         rows_fetched: how many rows were read for it, each once: those in scope of the measures
-            that it asks for.
+            that it asks for, or what practice-level sums have in their place.
         rows: how many rows the answers to its questions have; of grouped ones, groups.
         ms: how long it took, of a chart its evaluation.
         charts: of a whole dashboard, how many.

@@ -28,6 +28,7 @@ from warmcube.model.schema import ColumnType, Kind
 
 __all__ = [
     "HEADER",
+    "NULL_CODE",
     "Block",
     "decode_column",
     "decode_constant",

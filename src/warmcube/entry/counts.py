@@ -1,11 +1,13 @@
 """The ``counts`` hash of a partition: the proof that an index lookup is complete.
 
 Field ``total``, written last, holds how many entries (parts included), rows, practices and
-providers the partition has. Every practice and provider with rows has a field, named like its
+providers the partition has, and how many practices have sums (`warmcube.entry.sums`). Every
+practice and provider with rows has a field, named like its
 index set's suffix (``p:114``, ``prov:5``, ``p:~``); its value is the number of members, and where
 these are few, the members themselves instead of a set of their own: for a practice their
 providers, for a provider their practices, each with ``/k`` for part k. A set of its own has a fold
 of its members there: the number of them alone wouldn't tell a member from another put in its place.
+A ``+`` before the number says that the practice has sums.
 Every value is sealed with the hash's key and the field's name, and the number of fields follows
 from ``total``, so that a lost field is told from a practice without rows.
 """
@@ -31,6 +33,7 @@ __all__ = [
     "pack_set",
     "pack_total",
     "unpack_set",
+    "unpack_size",
     "unpack_total",
 ]
 
@@ -39,8 +42,9 @@ INLINE_MEMBERS: Final = 16
 """Sets up to this size live inside ``counts``; most sets are so small, and each Redis set of its
 own would cost 300 to 700 bytes."""
 
-_SET: Final = re.compile(rb"([0-9]+)(?:#([0-9a-f]+)|:(.*))\Z", re.DOTALL)
-_TOTAL: Final = struct.Struct("<QQQQ")
+_SET: Final = re.compile(rb"(\+?)([0-9]+)(?:#([0-9a-f]+)|:(.*))\Z", re.DOTALL)
+_TOTAL: Final = struct.Struct("<QQQQQ")
+_HAS_SUMS: Final = b"+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Total:
     rows: int
     practices: int
     providers: int
+    sums: int = 0  # how many practices have them
 
     @property
     def fields(self) -> int:
@@ -62,12 +67,14 @@ class Total:
 class SetCount:
     """What ``counts`` says of one index set.
 
-    `members` is None where a set of its own has them; then `folded` is their `fold`.
+    `members` is None where a set of its own has them; then `folded` is their `fold`. `has_sums`
+    is for practices only.
     """
 
     size: int
     members: tuple[bytes, ...] | None
     folded: int = 0
+    has_sums: bool = False
 
 
 def fold(key: bytes, members: Iterable[bytes], using: Seal) -> int:
@@ -86,7 +93,7 @@ def fold(key: bytes, members: Iterable[bytes], using: Seal) -> int:
 
 def pack_total(key: bytes, total: Total, using: Seal) -> bytes:
     """The value of the field ``total``."""
-    body = _TOTAL.pack(total.entries, total.rows, total.practices, total.providers)
+    body = _TOTAL.pack(total.entries, total.rows, total.practices, total.providers, total.sums)
     return seal(using, key + b" " + TOTAL, body)
 
 
@@ -102,7 +109,9 @@ def unpack_total(key: bytes, value: bytes | None, using: Seal) -> Total:
     return Total(*_TOTAL.unpack(body))
 
 
-def pack_set(key: bytes, field: bytes, others: Sequence[bytes], using: Seal) -> bytes:
+def pack_set(
+    key: bytes, field: bytes, others: Sequence[bytes], using: Seal, *, has_sums: bool = False
+) -> bytes:
     """The value of one practice's or provider's field.
 
     Args:
@@ -110,8 +119,9 @@ def pack_set(key: bytes, field: bytes, others: Sequence[bytes], using: Seal) -> 
         field: ``p:<practice>`` or ``prov:<provider>``.
         others: the encoded other component of each member, ``/k`` appended for part k.
         using: the seal.
+        has_sums: whether it is a practice with sums.
     """
-    body = b"%d" % len(others)
+    body = b"%b%d" % (_HAS_SUMS if has_sums else b"", len(others))
     if len(others) <= INLINE_MEMBERS:
         body += b":" + b",".join(others)
     else:
@@ -130,13 +140,26 @@ def unpack_set(key: bytes, field: bytes, value: bytes, using: Seal) -> SetCount:
     found = _SET.match(body)
     if found is None:
         raise Damage("the count of an index set can't be read")
-    size, packed = int(found[1]), found[3]
+    has_sums, size, packed = bool(found[1]), int(found[2]), found[4]
     if packed is None:
-        return SetCount(size, None, int(found[2], 16))
+        return SetCount(size, None, int(found[3], 16), has_sums)
     others = packed.split(b",")
     if len(others) != size:
         raise Damage("an inlined index set isn't as large as its count")
-    return SetCount(size, tuple(member_from(field, other) for other in others))
+    members = tuple(member_from(field, other) for other in others)
+    return SetCount(size, members, has_sums=has_sums)
+
+
+def unpack_size(key: bytes, field: bytes, value: bytes, using: Seal) -> tuple[int, bool]:
+    """Of what `pack_set` packed the number of members, and whether there are sums.
+
+    Raises:
+        Damage: if it is altered.
+    """
+    found = _SET.match(unseal(using, key + b" " + field, value, "the count of an index set"))
+    if found is None:
+        raise Damage("the count of an index set can't be read")
+    return int(found[2]), bool(found[1])
 
 
 def member_from(field: bytes, other: bytes) -> bytes:

@@ -7,6 +7,9 @@ different tuples never give the same key.
 
 The member of an index set is an entry's suffix, ``p:<practice>:prov:<provider>``, with
 ``:part:<k>`` (k from 1) for the further parts of an entry that is too large for one value.
+
+What adds up over a practice's entries lies under ``p:<practice>:sums``, over a partition's under
+``sums``, in the place of a member. No component holds a colon, so no entry's key can look so.
 """
 
 from __future__ import annotations
@@ -156,6 +159,15 @@ class PartitionKeys:
     def set(self, field: bytes) -> bytes:
         """The key of the index set that `counts` has under `field`."""
         return self.set_prefix + field
+
+    def sums(self, field: bytes) -> bytes:
+        """The key of the sums of the practice that `counts` has under `field`."""
+        return b"%b%b:sums" % (self.entry_prefix, field)
+
+    @property
+    def whole_sums(self) -> bytes:
+        """The key of the sums of the whole partition."""
+        return self.entry_prefix + b"sums"
 
 
 @lru_cache(1 << 16)

@@ -31,7 +31,7 @@ __all__ = [
     "unpack_manifest",
 ]
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised whenever entries, counts, dictionaries or this file can't be read as before."""
 
 
@@ -50,6 +50,9 @@ class Partition:
         largest_provider: members of the largest provider's.
         entry_bytes: of all entries' values.
         index_bytes: of all members and counts as written (what the server adds isn't in it).
+        sums: how many practices have sums.
+        has_whole_sums: whether the partition as a whole has.
+        sums_bytes: of the values of all of these; not in `entry_bytes`.
         earliest: least value of the date column in storage form, reserved values left out; None
             without any.
         latest: greatest, likewise.
@@ -68,6 +71,9 @@ class Partition:
     largest_provider: int
     entry_bytes: int
     index_bytes: int
+    sums: int = 0
+    has_whole_sums: bool = False
+    sums_bytes: int = 0
     earliest: int | None
     latest: int | None
     largest: Mapping[str, int]
@@ -287,6 +293,9 @@ _PARTITION_FIELDS: Final = (
     "largest_provider",
     "entry_bytes",
     "index_bytes",
+    "sums",
+    "has_whole_sums",
+    "sums_bytes",
     "earliest",
     "latest",
     "as_of_ms",

@@ -67,7 +67,11 @@ def level_families(levels: Levels) -> Iterator[Family]:
         [
             ((name, part), size)
             for name, stats in found
-            for part, size in (("entries", stats.entry_bytes), ("index", stats.index_bytes))
+            for part, size in (
+                ("entries", stats.entry_bytes),
+                ("index", stats.index_bytes),
+                ("sums", stats.sums_bytes),
+            )
         ],
     )
 

@@ -60,6 +60,9 @@ async def _of_partition(
     wanted = max(1, round(partition.entries * share))
     members, fields = await store.run([(b"SRANDMEMBER", own.all, wanted), (b"HKEYS", own.counts)])
     index = [own.all, own.counts, *(own.set(field) for field in fields if b":" in field)]
+    if partition.sums_bytes:
+        index.append(own.whole_sums)
+        index += [own.sums(field) for field in fields if field.startswith(b"p:")]
     entries = await _sum(store, [own.entry(member) for member in members])
     if len(members) < partition.entries and members:
         entries = round(entries * partition.entries / len(members))

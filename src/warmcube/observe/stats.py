@@ -42,6 +42,7 @@ class Stats:
         rows: how many.
         entry_bytes: of all entries' values.
         index_bytes: of all members and counts, as written; what the server adds isn't in it.
+        sums_bytes: of all practice-level sums, likewise.
         measures: how many distinct ones, NULL included.
         practices: how many distinct ones, NULL included; None also beyond a million.
         providers: likewise.
@@ -69,6 +70,7 @@ class Stats:
     rows: int | None = None
     entry_bytes: int | None = None
     index_bytes: int | None = None
+    sums_bytes: int | None = None
     measures: int | None = None
     practices: int | None = None
     providers: int | None = None
@@ -134,6 +136,7 @@ def _describe(
         rows=manifest.rows,
         entry_bytes=sum(p.entry_bytes for p in partitions.values()),
         index_bytes=sum(p.index_bytes for p in partitions.values()),
+        sums_bytes=sum(p.sums_bytes for p in partitions.values()),
         measures=len({name.measure for name in partitions}),
         practices=manifest.practices,
         providers=manifest.providers,

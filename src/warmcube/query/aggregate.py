@@ -25,7 +25,9 @@ _HALF_BITS: Final = 32
 _LOW_HALF: Final = (1 << _HALF_BITS) - 1
 
 
-def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> ColumnData:
+def aggregate_groups(
+    table: Table, groups: Groups, aggregation: Aggregation, counts: Array | None = None
+) -> ColumnData:
     """One value for each group.
 
     Args:
@@ -33,16 +35,18 @@ def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> 
         groups: of the table's rows.
         aggregation: what to compute; NULLs are skipped, and a group of nothing else has the
             count 0 and every other aggregate NULL.
+        counts: how many values each row stands for; None for one each.
 
     Raises:
         UnsupportedValue: a sum that its result type can't hold.
     """
     if aggregation.column is None:
-        return _count(groups.of_rows, len(groups), aggregation)
+        return _count(groups.of_rows, len(groups), aggregation, counts)
     column, of_rows = table.columns[aggregation.column], groups.of_rows
     if column.valid is not None:
         of_rows = of_rows[column.valid]
-    count = _count(of_rows, len(groups), aggregation)
+        counts = None if counts is None else counts[column.valid]
+    count = _count(of_rows, len(groups), aggregation, counts)
     if aggregation.function == "count":
         return count
     if column.valid is not None:
@@ -59,7 +63,11 @@ def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> 
     )
 
 
-def _count(of_rows: Array, groups: int, aggregation: Aggregation) -> ColumnData:
+def _count(
+    of_rows: Array, groups: int, aggregation: Aggregation, counts: Array | None
+) -> ColumnData:
+    if counts is not None:
+        return ColumnData(aggregation.type, _added(counts, of_rows, groups))
     return ColumnData(aggregation.type, np.bincount(of_rows, minlength=groups).astype(np.int64))
 
 
@@ -113,7 +121,7 @@ def _exact(
         values, of_rows, marks = _without_reserved(values, of_rows, len(counts), special)
     sums = _integer_sums(values, of_rows, len(counts))
     if aggregation.function == "avg":
-        result_type, found = _averages(sums, counts, column.type.scale)
+        result_type, found = _averages(sums, counts, column.type.scale, _are_finite(marks))
     elif aggregation.type.kind is Kind.NUMERIC:
         result_type, found = aggregation.type, sums.astype(np.object_)
         if len(found) and max(map(abs, found.tolist())) >= 10**MAX_PRECISION:
@@ -170,11 +178,21 @@ def _added(values: Array, of_rows: Array, groups: int) -> Array:
     return totals
 
 
-def _averages(sums: Array, counts: Array, scale: int) -> tuple[ColumnType, Array]:
-    """Postgres's quotients, all brought to the greatest of their scales."""
+def _are_finite(marks: tuple[Array, Array, Array] | None) -> Array | None:
+    return None if marks is None else ~(marks[0] | marks[1] | marks[2])
+
+
+def _averages(
+    sums: Array, counts: Array, scale: int, are_finite: Array | None
+) -> tuple[ColumnType, Array]:
+    """Postgres's quotients, all brought to the greatest of their scales.
+
+    Those of `are_finite` alone decide on that; the others mean nothing.
+    """
+    kept = [True] * len(counts) if are_finite is None else are_finite.tolist()
     quotients = [
-        divide(total, scale, max(count, 1))
-        for total, count in zip(sums.tolist(), counts.tolist(), strict=True)
+        divide(total, scale, max(count, 1)) if is_kept else (0, scale)
+        for total, count, is_kept in zip(sums.tolist(), counts.tolist(), kept, strict=True)
     ]
     widest = max((decimals for _, decimals in quotients), default=scale)
     found = [quotient * 10 ** (widest - decimals) for quotient, decimals in quotients]

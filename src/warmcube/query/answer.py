@@ -14,7 +14,7 @@ from warmcube.audit.trail import Trail
 from warmcube.directory.authoriser import Authoriser
 from warmcube.errors import AccessDenied, Damage, StoreError, UnknownDatasource
 from warmcube.fallback.database import DatabaseRead, open_read
-from warmcube.model.columns import Table
+from warmcube.model.columns import Array, Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.observer import MissReason
 from warmcube.observe.usage import Usage
@@ -327,7 +327,7 @@ class Answerer:
         if prepared.extent is Extent.IDS:
             (column,) = prepared.columns
             return await self._reader.read_ids(datasource, live, judged.partition, scope, column)
-        return await self._reader.read(datasource, live, judged.partition, scope, prepared.columns)
+        return await self._reader.read_query(datasource, live, judged.partition, scope, prepared)
 
     def _judge(self, request: ReadRequest, schema: Schema) -> Judged:
         return self._judgements.judge(
@@ -352,7 +352,7 @@ class Answerer:
             stale=self._snapshots.is_stale(live),
             notes=notes_of(judged),
         )
-        explain = partial(explain_resident, judged, meta, resident.origins.members)
+        explain = partial(explain_resident, judged, meta, resident.origins)
         result = Result(resident.table, meta, explain, judged, resident)
         return Answered(request, live.manifest.schema, judged, result)
 
@@ -360,13 +360,13 @@ class Answerer:
         self, request: ReadRequest, judged: Judged, reading: Reading, live: LiveSnapshot
     ) -> Answered:
         timings, manifest = reading.timings, live.manifest
-        table = await self._evaluate(reading.table, judged.prepared, timings)
+        table = await self._evaluate(reading.table, judged.prepared, timings, reading.counts)
         resident = None
         if self._keeps:
             resident = self.residents.put(
                 resident_key(judged, live),
                 table,
-                Origins(reading.members, reading.entries, reading.rows),
+                Origins(reading.members, reading.entries, reading.rows, reading.sums),
                 live.dictionaries.values(),
             )
         timings["total"] = (time.perf_counter() - request.started) * 1000
@@ -382,7 +382,7 @@ class Answerer:
             notes=notes_of(judged),
         )
         figures = ReadingFigures(
-            reading.members, reading.bytes, reading.sets, reading.whole, reading.trips
+            reading.members, reading.bytes, reading.sets, reading.whole, reading.trips, reading.sums
         )
         explain = partial(explain_store, judged, meta, figures)
         result = Result(table, meta, explain, judged, resident)
@@ -432,12 +432,17 @@ class Answerer:
         return Answered(request, read.schema, judged, Result(table, meta, explain, judged))
 
     @staticmethod
-    async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
+    async def _evaluate(
+        table: Table,
+        prepared: PreparedQuery,
+        timings: dict[str, float],
+        counts: Array | None = None,
+    ) -> Table:
         started = time.perf_counter()
         if table.rows > LARGE:
-            answer = await asyncio.to_thread(evaluate, table, prepared)
+            answer = await asyncio.to_thread(evaluate, table, prepared, counts)
         else:
-            answer = evaluate(table, prepared)
+            answer = evaluate(table, prepared, counts)
         timings["evaluate"] = (time.perf_counter() - started) * 1000
         return answer
 

@@ -15,7 +15,7 @@ from warmcube.query.asked import Asked
 from warmcube.query.explain import Explanation, explain
 from warmcube.query.judge import Judged
 from warmcube.query.prepared import Limits
-from warmcube.query.resident import ResidentKey
+from warmcube.query.resident import Origins, ResidentKey
 from warmcube.query.result import Meta, Result
 from warmcube.query.snapshots import LiveSnapshot
 
@@ -78,6 +78,7 @@ class ReadingFigures(NamedTuple):
     sets: int
     whole: bool
     trips: int
+    sums: int
 
 
 class Unavailable(Exception):
@@ -164,10 +165,11 @@ def notes_of(judged: Judged) -> tuple[str, ...]:
     )
 
 
-def explain_resident(judged: Judged, meta: Meta, members: int) -> Explanation:
+def explain_resident(judged: Judged, meta: Meta, origins: Origins) -> Explanation:
     """How an answer came about that was kept."""
     explanation = _explain(judged, meta)
-    explanation.members = members
+    explanation.members = origins.members
+    explanation.sums = origins.sums
     if _sees_figures(judged):
         explanation.index_sets = explanation.trips = 0
         explanation.whole_partition = False
@@ -179,6 +181,7 @@ def explain_store(judged: Judged, meta: Meta, figures: ReadingFigures) -> Explan
     explanation = _explain(judged, meta)
     explanation.members = figures.members
     explanation.bytes_fetched = figures.bytes
+    explanation.sums = figures.sums
     if _sees_figures(judged):
         explanation.index_sets = figures.sets
         explanation.whole_partition = figures.whole

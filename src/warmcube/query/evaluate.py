@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from warmcube.errors import LimitExceeded
-from warmcube.model.columns import ColumnData, LazyColumns, Table
+from warmcube.model.columns import Array, ColumnData, LazyColumns, Table
 from warmcube.query.aggregate import aggregate_groups
 from warmcube.query.conditions import Mask, matching_rows
 from warmcube.query.grouping import group_rows
@@ -19,12 +19,14 @@ from warmcube.query.prepared import Aggregation, PreparedQuery
 __all__ = ["evaluate"]
 
 
-def evaluate(table: Table, prepared: PreparedQuery) -> Table:
+def evaluate(table: Table, prepared: PreparedQuery, counts: Array | None = None) -> Table:
     """The answer to a query.
 
     Args:
         table: all rows in scope of the query's partition, with `PreparedQuery.columns` at least.
         prepared: the query.
+        counts: how many values each row stands for, where the value column holds sums, or least or
+            greatest values, of some (see `warmcube.query.sums`).
 
     Raises:
         LimitExceeded: more rows or groups than ``limits`` allow.
@@ -34,7 +36,8 @@ def evaluate(table: Table, prepared: PreparedQuery) -> Table:
     if prepared.aggregate is None:
         answer = _selected(table.select(prepared.output.names), mask)
     else:
-        answer = _aggregated(table, mask, prepared, prepared.aggregate)
+        own = counts if counts is None or mask is None else counts[mask]
+        answer = _aggregated(table, mask, prepared, prepared.aggregate, own)
     _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
     if prepared.order:
         return answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
@@ -48,7 +51,11 @@ def _selected(table: Table, mask: Mask | None) -> Table:
 
 
 def _aggregated(
-    table: Table, mask: Mask | None, prepared: PreparedQuery, aggregate: Aggregation
+    table: Table,
+    mask: Mask | None,
+    prepared: PreparedQuery,
+    aggregate: Aggregation,
+    counts: Array | None,
 ) -> Table:
     names = dict.fromkeys(prepared.group_by)
     if aggregate.column is not None:
@@ -59,7 +66,7 @@ def _aggregated(
     answer: dict[str, ColumnData] = {
         name: rows.columns[name].take(groups.examples) for name in prepared.group_by
     }
-    answer[aggregate.name] = aggregate_groups(rows, groups, aggregate)
+    answer[aggregate.name] = aggregate_groups(rows, groups, aggregate, counts)
     return Table({name: _one_zero(column) for name, column in answer.items()}, len(groups))
 
 

@@ -31,6 +31,7 @@ class Explanation:
         index_sets: how many index sets were looked up.
         members: how many entries lie in the scope.
         entries: how many of these entries were fetched; none where the index sets told all.
+        sums: how many of what was fetched were practice-level sums in their place.
         bytes_fetched: of the fetched entries.
         rows_fetched: rows in the fetched entries.
         rows: of the answer.
@@ -50,6 +51,7 @@ class Explanation:
     index_sets: int | None = None
     members: int = 0
     entries: int = 0
+    sums: int = 0
     bytes_fetched: int = 0
     rows_fetched: int = 0
     rows: int = 0

@@ -176,6 +176,7 @@ class Inspector:
                 "providers": each.providers,
                 "entry_bytes": each.entry_bytes,
                 "index_bytes": each.index_bytes,
+                "sums_bytes": each.sums_bytes,
             }
             for name, each in live.manifest.partitions.items()
         )

@@ -416,6 +416,7 @@ def _need(judged: Judged) -> Need:
         partition=judged.partition,
         scope=judged.narrowed.scope,
         columns=judged.prepared.columns,
+        prepared=judged.prepared,
     )
 
 

@@ -23,13 +23,14 @@ from warmcube.entry.keys import Keys, Member, PartitionName
 from warmcube.entry.layout import TextStorage
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.seal import Seal
-from warmcube.model.columns import ColumnData, LazyColumns, Table
+from warmcube.model.columns import Array, ColumnData, LazyColumns, Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
 from warmcube.query.finder import Finder, target_of
 from warmcube.query.inventory import KeyRole, find_ids, find_partitions
 from warmcube.query.known import Found
 from warmcube.query.lookup import check_pointer
+from warmcube.query.prepared import PreparedQuery
 from warmcube.query.snapshots import LiveSnapshot
 
 __all__ = ["Reading", "StoreReader", "beside", "decode", "prove", "rowless"]
@@ -55,6 +56,8 @@ class Reading:
         bytes: of the fetched values.
         whole: whether the partition's whole set was read.
         timings: milliseconds by step.
+        counts: how many values each row of `table` stands for; None where it is one row each.
+        sums: how many of the fetched were practice-level sums.
     """
 
     table: Table
@@ -66,6 +69,8 @@ class Reading:
     bytes: int = 0
     whole: bool = False
     timings: dict[str, float] = field(default_factory=dict)
+    counts: Array | None = None
+    sums: int = 0
 
 
 class StoreReader(Finder):
@@ -131,6 +136,17 @@ class StoreReader(Finder):
             whole=found.target.plan.whole,
             timings=timings,
         )
+
+    async def read_query(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        name: PartitionName,
+        scope: Scope,
+        prepared: PreparedQuery,
+    ) -> Reading:
+        """What a query is answered from; see `read`."""
+        return await self.read(datasource, live, name, scope, prepared.columns)
 
     async def read_ids(
         self,

@@ -50,11 +50,13 @@ class Origins(NamedTuple):
         members: how many entries lie in its scope.
         entries: how many were fetched.
         rows: how many rows its evaluation started from.
+        sums: how many of what was fetched were practice-level sums.
     """
 
     members: int
     entries: int
     rows: int
+    sums: int = 0
 
 
 @dataclass(slots=True, eq=False)

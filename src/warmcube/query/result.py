@@ -34,8 +34,10 @@ class Meta:
         origin: the tier that it was answered from.
         snapshot: the snapshot's name; None from the database.
         as_of: when the database was read, if known.
-        entries: how many entries were fetched; of a resident answer, when it was read.
-        rows_fetched: how many rows the evaluation started from, whenever that was.
+        entries: how many entries were fetched, or practice-level sums in their place; of a
+            resident answer, when it was read.
+        rows_fetched: how many rows the evaluation started from, whenever that was; of sums, one
+            for each practice and date.
         rows: how many rows the answer has.
         timings: milliseconds by step.
         stale: whether the snapshot is past its life.

@@ -18,6 +18,7 @@ from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
 from warmcube.query.judge import Judged
 from warmcube.query.known import Found
+from warmcube.query.prepared import PreparedQuery
 from warmcube.query.read import Reading, StoreReader, beside, decode, prove, rowless
 from warmcube.query.scan import StoreScan
 from warmcube.query.snapshots import LiveSnapshot
@@ -33,11 +34,13 @@ class Need:
         partition: where they are.
         scope: which of its practices and providers; may be empty.
         columns: which columns.
+        prepared: the query; None where rows are needed, whatever for.
     """
 
     partition: PartitionName
     scope: Scope
     columns: Collection[str]
+    prepared: PreparedQuery | None = None
 
 
 def unite(needs: Iterable[Need]) -> dict[PartitionName, Need]:

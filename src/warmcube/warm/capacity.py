@@ -13,7 +13,14 @@ from typing import Final
 from warmcube.errors import StoreTooSmall
 from warmcube.store.api import Memory
 
-__all__ = ["MAX_SHARE", "check_policy", "free_bytes", "predict_bytes", "too_small"]
+__all__ = [
+    "MAX_SHARE",
+    "check_policy",
+    "free_bytes",
+    "predict_bytes",
+    "predict_sums_bytes",
+    "too_small",
+]
 
 MAX_SHARE: Final = 0.9
 """Of ``maxmemory``: the rest is for clients' buffers, other keys and what the allocator wastes."""
@@ -35,6 +42,21 @@ def predict_bytes(rows: int, width: int, text_bytes: int, entries: int, label: i
     """
     per_entry = KEY_OVERHEAD + label + 32 + MEMBER_OVERHEAD + FIELDS_PER_ENTRY
     return rows * width + text_bytes + entries * per_entry
+
+
+def predict_sums_bytes(rows: int, width: int, entries: int, practices: int, label: int) -> int:
+    """What practice-level sums will take beside it, if all providers of a practice share its dates.
+
+    Args:
+        rows: of the snapshot.
+        width: bytes of a record of sums.
+        entries: of the snapshot.
+        practices: of its partitions, added up.
+        label: bytes of a typical key.
+    """
+    if entries < 2 * practices:  # most have one entry, and no sums
+        return 0
+    return rows * practices // entries * width + practices * (KEY_OVERHEAD + label + 32)
 
 
 def check_policy(memories: Sequence[Memory], *, allow_eviction: bool) -> None:

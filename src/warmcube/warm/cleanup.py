@@ -125,13 +125,16 @@ async def keys_of(
     match item:
         case PartitionVersion(name, version):
             partition = keys.partition(name, str(version))
-            has_sets = _may_have_sets(item, known)
+            has_sets, has_sums = _may_have(item, known)
             async for members in _set_members(store, partition.all):
                 yield [partition.entry(member) for member in members]
-                sets = [partition.set(owner) for owner in _owners(members)] if has_sets else []
-                for at in range(0, len(sets), CHUNK):
-                    yield sets[at : at + CHUNK]
-            yield [partition.counts]
+                owners = _owners(members) if has_sets or has_sums else set()
+                others = [partition.set(owner) for owner in owners] if has_sets else []
+                if has_sums:
+                    others += [partition.sums(each) for each in owners if each.startswith(b"p:")]
+                for at in range(0, len(others), CHUNK):
+                    yield others[at : at + CHUNK]
+            yield [partition.whole_sums, partition.counts]
             yield [partition.all]
         case Chunks(column, version, chunks):
             numbers = range(chunks)
@@ -142,12 +145,13 @@ async def keys_of(
             yield [keys.manifest(text), keys.uses(text), keys.retired(text)]
 
 
-def _may_have_sets(item: PartitionVersion, known: Manifest | None) -> bool:
-    """Whether any index set of a partition was too large for its counts."""
+def _may_have(item: PartitionVersion, known: Manifest | None) -> tuple[bool, bool]:
+    """Whether an index set of a partition was too large for its counts, and a practice has sums."""
     if known is None or not is_named(item, known):
-        return True
+        return True, True
     partition = known.partitions[item.name]
-    return max(partition.largest_practice, partition.largest_provider) > INLINE_MEMBERS
+    largest = max(partition.largest_practice, partition.largest_provider)
+    return largest > INLINE_MEMBERS, partition.sums > 0
 
 
 def _owners(members: Iterable[bytes]) -> set[bytes]:

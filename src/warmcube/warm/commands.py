@@ -1,8 +1,8 @@
 """What a warm writes, as commands in the order in which they must reach the store.
 
-Per partition: its name into ``master``, its members into ``idx:T:v<n>``, entries, sets, counts,
-``total`` last. So whatever prefix of this a crash leaves behind either proves itself or is damage,
-and clean-up finds every key.
+Per partition: its name into ``master``, its members into ``idx:T:v<n>``, entries, sums, sets,
+counts, ``total`` last. So whatever prefix of this a crash leaves behind either proves itself or is
+damage, and clean-up finds every key.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeVar
 
+from warmcube.entry.codec import NULL_CODE, pack_header
 from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, Total, member_from, pack_set, pack_total
 from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, Version
 from warmcube.entry.manifest import Partition
@@ -19,10 +20,11 @@ from warmcube.entry.master import PartitionVersion, format_item
 from warmcube.entry.seal import Seal
 from warmcube.store.api import Command
 from warmcube.store.packing import pack_set_until, pack_words
-from warmcube.warm.encode import EncodedEntry, PartitionFacts, RunEncoder
+from warmcube.warm.encode import EncodedEntry, EncodedSums, PartitionFacts, RunEncoder
 from warmcube.warm.gather import Gathered
 from warmcube.warm.index import DistinctCount, Family, MemberIndex
 from warmcube.warm.runs import Run, runs_of
+from warmcube.warm.sums import Share, Summing
 
 __all__ = ["Target", "Written", "write_commands"]
 
@@ -41,6 +43,7 @@ class Target:
     expires_ms: int
     seal: Seal
     batch_size: int
+    with_sums: bool = True
 
 
 @dataclass(slots=True)
@@ -66,6 +69,11 @@ class _Open:
     index: MemberIndex = field(default_factory=MemberIndex)
     entry_bytes: int = 0
     index_bytes: int = 0
+    sums_bytes: int = 0
+    with_sums: set[bytes] = field(default_factory=set)  # components of practices
+    has_whole_sums: bool = False
+    whole: Summing | None = None
+    divided: dict[bytes, tuple[int, Summing]] = field(default_factory=dict)  # practices, by runs
     owners: dict[Family, int] = field(default_factory=lambda: {"practice": 0, "provider": 0})
     largest: dict[Family, int] = field(default_factory=lambda: {"practice": 0, "provider": 0})
 
@@ -89,7 +97,7 @@ def write_commands(
         as_of_ms: when the source was read.
         run_bytes: how much to sort at a time; None for the default.
     """
-    encoder = RunEncoder(gathered)
+    encoder = RunEncoder(gathered, with_sums=target.with_sums)
     opened: dict[int, _Open] = {}
     runs = runs_of(gathered) if run_bytes is None else runs_of(gathered, limit=run_bytes)
     for run in runs:
@@ -105,6 +113,8 @@ def write_commands(
                 _add_entries(chunk, partition, entries, target, written)
                 if chunk.bytes >= CHUNK_BYTES:
                     yield chunk.take()
+            for _ in _add_sums(chunk, partition, share.sums, run, encoder, target):
+                yield chunk.take()
             if run.is_last:
                 name = gathered.partitions[share.number]
                 del opened[share.number]
@@ -205,6 +215,59 @@ def _add_entries(
     written.entries += len(entries)
 
 
+def _add_sums(
+    chunk: _Chunk,
+    partition: _Open,
+    sums: EncodedSums | None,
+    run: Run,
+    encoder: RunEncoder,
+    target: Target,
+) -> Iterator[None]:
+    """Write the sums that are whole, keep those that aren't; stops whenever the chunk is large."""
+    if sums is None or encoder.sums_form is None:
+        return
+    if partition.whole is None:
+        partition.whole = Summing(encoder.sums_form)
+    partition.whole.add(sums.whole)
+    for component, code, share in sums.practices:
+        if run.has_whole_practices:
+            yield from _write_sums(chunk, partition, component, code, share, target)
+            continue
+        _, summing = partition.divided.setdefault(component, (code, Summing(encoder.sums_form)))
+        summing.add(share)
+    if not run.is_last:
+        return
+    for component, (code, summing) in partition.divided.items():
+        yield from _write_sums(chunk, partition, component, code, summing.join(), target)
+    whole = partition.whole.join()
+    if whole.pays:
+        key = partition.keys.whole_sums
+        partition.has_whole_sums = True
+        partition.sums_bytes += _set_sums(chunk, key, NULL_CODE, whole, target)
+
+
+def _write_sums(
+    chunk: _Chunk, partition: _Open, component: bytes, code: int, share: Share, target: Target
+) -> Iterator[None]:
+    if not share.pays:
+        return
+    key = partition.keys.sums(b"p:" + component)
+    partition.with_sums.add(component)
+    partition.sums_bytes += _set_sums(chunk, key, code, share, target)
+    if chunk.bytes >= CHUNK_BYTES:
+        yield
+
+
+def _set_sums(chunk: _Chunk, key: bytes, code: int, share: Share, target: Target) -> int:
+    records = share.records
+    if records is None:
+        raise AssertionError
+    body = pack_header(code, NULL_CODE, len(records)) + records.tobytes()
+    seal = target.seal(key, body)
+    chunk.add_packed([pack_set_until(key, seal, body, target.expires_ms)])
+    return len(seal) + len(body)
+
+
 def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -> Iterator[None]:
     """Sets and counts of a partition, ``total`` last; stops whenever the chunk is large."""
     keys = partition.keys
@@ -219,10 +282,12 @@ def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -
                 for owner, others in sets:
                     if len(others) > INLINE_MEMBERS:
                         yield from _write_set(chunk, partition, prefix + owner, others)
+            with_sums = partition.with_sums if family == "practice" else frozenset()
             pending: list[bytes] = []
             for owner, others in sets:
-                own_field = prefix + owner
-                pending += (own_field, pack_set(keys.counts, own_field, others, target.seal))
+                own_field, summed = prefix + owner, owner in with_sums
+                value = pack_set(keys.counts, own_field, others, target.seal, has_sums=summed)
+                pending += (own_field, value)
             partition.index_bytes += sum(map(len, pending))
             chunk.add(b"HSET", keys.counts, *pending)
             chunk.expire(keys.counts)
@@ -233,6 +298,7 @@ def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -
         rows=partition.facts.rows,
         practices=partition.owners["practice"],
         providers=partition.owners["provider"],
+        sums=len(partition.with_sums),
     )
     chunk.add(b"HSET", keys.counts, TOTAL, pack_total(keys.counts, total, target.seal))
     if chunk.bytes >= CHUNK_BYTES:
@@ -264,6 +330,9 @@ def _describe(partition: _Open, target: Target, as_of_ms: int) -> Partition:
         largest_provider=partition.largest["provider"],
         entry_bytes=partition.entry_bytes,
         index_bytes=partition.index_bytes,
+        sums=len(partition.with_sums),
+        has_whole_sums=partition.has_whole_sums,
+        sums_bytes=partition.sums_bytes,
         earliest=partition.facts.earliest,
         latest=partition.facts.latest,
         largest=partition.facts.largest,

@@ -13,11 +13,19 @@ import pyarrow as pa
 from warmcube.entry.codec import HEADER, id_code, pack_header
 from warmcube.entry.keys import encode_component
 from warmcube.entry.layout import Layout, TextStorage
+from warmcube.entry.sums import SumsForm, sums_form
 from warmcube.model.schema import Kind
 from warmcube.warm.gather import Gathered, canonical_ids
 from warmcube.warm.runs import Run
+from warmcube.warm.sums import RunSums, Share, sum_run
 
-__all__ = ["MAX_ENTRY_BYTES", "EncodedEntry", "PartitionFacts", "RunEncoder"]
+__all__ = [
+    "MAX_ENTRY_BYTES",
+    "EncodedEntry",
+    "EncodedSums",
+    "PartitionFacts",
+    "RunEncoder",
+]
 
 MAX_ENTRY_BYTES: Final = 4 << 20
 MAX_KNOWN: Final = 50_000
@@ -75,6 +83,20 @@ class EncodedPartition:
     number: int
     facts: PartitionFacts
     entries: Iterator[EncodedEntry]
+    sums: EncodedSums | None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSums:
+    """What adds up over one partition's share of a run.
+
+    Attributes:
+        practices: of each its encoded component, its code, and its sums.
+        whole: of all of them.
+    """
+
+    practices: list[tuple[bytes, int, Share]]
+    whole: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +109,19 @@ class _Ids:
 
 
 class RunEncoder:
-    """Sorts runs, packs their rows into records, and cuts these into entries."""
+    """Sorts runs, packs their rows into records, and cuts these into entries.
 
-    def __init__(self, gathered: Gathered) -> None:
+    Args:
+        gathered: what the runs are of.
+        with_sums: whether practice-level sums are wanted.
+    """
+
+    def __init__(self, gathered: Gathered, *, with_sums: bool = True) -> None:
         self._gathered = gathered
         self._layout: Layout = gathered.layout()
+        self.sums_form: SumsForm | None = (
+            sums_form(self._layout, gathered.roles) if with_sums else None
+        )
         self._date = next(
             (i for i, c in enumerate(gathered.carried) if c.name == gathered.roles.date), None
         )
@@ -113,6 +143,7 @@ class RunEncoder:
         records, texts = self._pack(table, order)
         starts = _starts(group)
         firsts = _starts(partition)
+        sums = self._sum(records, partition, practices.position[order], starts)
         facts = self._facts(table, records, order, firsts)
         entry_of_first = [*np.searchsorted(starts, firsts).tolist(), len(starts)]
         cut = _Cut(records, texts, practices, providers, order, starts)
@@ -122,7 +153,15 @@ class RunEncoder:
                 entries = self._in_parts(number, cut, range(first, last), run)
             else:
                 entries = _whole(cut, self._layout.width, range(first, last))
-            yield EncodedPartition(number, facts[at], entries)
+            own = None if sums is None else _with_codes(sums[number], practices)
+            yield EncodedPartition(number, facts[at], entries, own)
+
+    def _sum(
+        self, records: Records, partition: Ints, practice: Ints, starts: Ints
+    ) -> dict[int, RunSums] | None:
+        if self.sums_form is None or not len(partition):
+            return None
+        return sum_run(self.sums_form, self._layout, records, partition, practice, starts)
 
     def _in_parts(self, number: int, cut: _Cut, which: range, run: Run) -> Iterator[EncodedEntry]:
         """Entries of any size, with whatever lies behind their records."""
@@ -265,6 +304,16 @@ class RunEncoder:
                 else:
                     fact.largest[column.name] = max(abs(least), abs(most))
         return facts
+
+
+def _with_codes(sums: RunSums, practices: _Ids) -> EncodedSums:
+    return EncodedSums(
+        [
+            (practices.components[position], practices.codes[position], share)
+            for position, share in sums.practices.items()
+        ],
+        sums.whole,
+    )
 
 
 class _Cut:

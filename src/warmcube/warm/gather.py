@@ -61,19 +61,18 @@ class Gathered:
         }
         self._nulls = dict.fromkeys(schema.names, 0)
         self._numbers: dict[PartitionName, int] = {}
-        self._hashes: npt.NDArray[np.uint64] | None = (
-            np.zeros(0, np.uint64) if count_entries else None
-        )
-        self._fresh_hashes: list[npt.NDArray[np.uint64]] = []
-        self._fresh = 0
+        self._entries = DistinctHashes() if count_entries else None
+        self._practices = DistinctHashes() if count_entries else None
 
     @property
     def entries(self) -> int | None:
         """How many entries there will be, not counting further parts."""
-        if self._hashes is None:
-            return None
-        self._merge_hashes()
-        return len(self._hashes)
+        return None if self._entries is None else len(self._entries)
+
+    @property
+    def practices(self) -> int | None:
+        """How many practices all partitions have, each for itself."""
+        return None if self._practices is None else len(self._practices)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take over one batch in storage form."""
@@ -87,8 +86,15 @@ class Gathered:
         for position, column in enumerate(self.carried):
             columns[f"c{position}"] = self._encode(column.name, batch.column(column.name))
         encoded = pa.RecordBatch.from_pydict(columns)
-        if self._hashes is not None:
-            self._count_entries(batch, numbers)
+        if self._entries is not None and self._practices is not None:
+            hashes = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+            for role, seen in (
+                (self.roles.practice, self._practices),
+                (self.roles.provider, self._entries),
+            ):
+                if role is not None:
+                    hashes = mix(hashes ^ hash_column(batch.column(role)))
+                seen.add(hashes)
         self.rows += batch.num_rows
         self.spill.add(encoded, numbers % COARSE_BUCKETS)
 
@@ -145,21 +151,31 @@ class Gathered:
         self.rows_of += counts
         return of_rows
 
-    def _count_entries(self, batch: pa.RecordBatch, numbers: npt.NDArray[np.int32]) -> None:
-        hashes = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        for role in (self.roles.practice, self.roles.provider):
-            if role is not None:
-                hashes = mix(hashes ^ hash_column(batch.column(role)))
-        self._fresh_hashes.append(np.unique(hashes))
-        self._fresh += len(self._fresh_hashes[-1])
-        # Seldom, or each batch would sort anew all that have come before.
-        if self._hashes is not None and self._fresh > max(MERGED_HASHES, len(self._hashes)):
-            self._merge_hashes()
 
-    def _merge_hashes(self) -> None:
-        if self._hashes is not None and self._fresh:
-            self._hashes = np.unique(np.concatenate([self._hashes, *self._fresh_hashes]))
-        self._fresh_hashes, self._fresh = [], 0
+class DistinctHashes:
+    """Counts different hashes."""
+
+    def __init__(self) -> None:
+        self._merged: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self._fresh: list[npt.NDArray[np.uint64]] = []
+        self._waiting = 0
+
+    def add(self, hashes: npt.NDArray[np.uint64]) -> None:
+        """See some."""
+        self._fresh.append(np.unique(hashes))
+        self._waiting += len(self._fresh[-1])
+        # Seldom, or each batch would sort anew all that have come before.
+        if self._waiting > max(MERGED_HASHES, len(self._merged)):
+            self._merge()
+
+    def __len__(self) -> int:
+        self._merge()
+        return len(self._merged)
+
+    def _merge(self) -> None:
+        if self._waiting:
+            self._merged = np.unique(np.concatenate([self._merged, *self._fresh]))
+        self._fresh, self._waiting = [], 0
 
 
 def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

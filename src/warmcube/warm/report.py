@@ -62,6 +62,7 @@ class WarmReport:
         partitions: how many.
         bytes: of all entries' values.
         index_bytes: of all members and counts, as written.
+        sums_bytes: of all practice-level sums.
         seconds: from asking for the lease to having retired the previous snapshot.
         phases: seconds by phase.
         as_of: when the source was read, ISO 8601 in UTC.
@@ -77,6 +78,7 @@ class WarmReport:
     bytes: int
     index_bytes: int
     seconds: float
+    sums_bytes: int = 0
     phases: dict[str, float] = field(default_factory=dict)
     as_of: str = ""
     fresh_until: str = ""

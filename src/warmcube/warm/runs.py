@@ -8,7 +8,7 @@ by provider, then simply by rows (which gives an entry further parts). All split
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -35,11 +35,13 @@ class Run:
             as text, as the layout says.
         is_last: whether the partitions in it end with it.
         is_piece: whether an entry may continue in the next run.
+        has_whole_practices: whether none of its practices continues in the next run.
     """
 
     table: pa.Table
     is_last: bool
     is_piece: bool
+    has_whole_practices: bool = True
 
 
 def runs_of(gathered: Gathered, *, limit: int = RUN_BYTES) -> Iterator[Run]:
@@ -106,7 +108,8 @@ def _split(
     if size <= limit:
         table = _table(spill.drain(bucket), gathered)
         if table.num_rows:
-            yield Run(table, is_last=False, is_piece=False)
+            is_whole = bool(keys)  # it wasn't divided by provider
+            yield Run(table, is_last=False, is_piece=False, has_whole_practices=is_whole)
         return
     if not keys:
         yield from _by_rows(spill.drain(bucket), gathered, limit)
@@ -142,10 +145,15 @@ def _by_rows(batches: Iterator[pa.RecordBatch], gathered: Gathered, limit: int) 
             held.append(piece)
             size += piece.nbytes
             if size >= limit:
-                yield Run(_table(iter(held), gathered), is_last=False, is_piece=True)
+                yield _piece(held, gathered)
                 held, size = [], 0
     if held:
-        yield Run(_table(iter(held), gathered), is_last=False, is_piece=True)
+        yield _piece(held, gathered)
+
+
+def _piece(held: list[pa.RecordBatch], gathered: Gathered) -> Run:
+    table = _table(iter(held), gathered)
+    return Run(table, is_last=False, is_piece=True, has_whole_practices=False)
 
 
 def _with_last(runs: Iterator[Run]) -> Iterator[Run]:
@@ -154,7 +162,7 @@ def _with_last(runs: Iterator[Run]) -> Iterator[Run]:
     for run in runs:
         yield previous
         previous = run
-    yield Run(previous.table, is_last=True, is_piece=previous.is_piece)
+    yield replace(previous, is_last=True)
 
 
 def _partitions(batch: pa.RecordBatch) -> npt.NDArray[np.int32]:

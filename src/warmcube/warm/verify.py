@@ -85,11 +85,12 @@ async def verify(
         for (name, partition), own in zip(share, all_keys, strict=True):
             members, fields, packed = next(replies), next(replies), next(replies)
             total = unpack_total(own.counts, packed, using)
-            if (members, fields, total.entries, total.rows) != (
+            if (members, fields, total.entries, total.rows, total.sums) != (
                 partition.entries,
                 total.fields,
                 partition.entries,
                 partition.rows,
+                partition.sums,
             ):
                 raise WarmMismatch(
                     f"measure {name.measure!r}, frequency {name.frequency!r} was written with "

@@ -20,6 +20,7 @@ from warmcube.entry.manifest import (
 )
 from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot, format_item
 from warmcube.entry.seal import Seal, seal
+from warmcube.entry.sums import sums_form
 from warmcube.errors import (
     StoreError,
     WarmMismatch,
@@ -28,7 +29,13 @@ from warmcube.model.schema import Datasource
 from warmcube.source.api import Source, SourceSnapshot
 from warmcube.store.api import Store
 from warmcube.warm.ahead import one_ahead
-from warmcube.warm.capacity import check_policy, free_bytes, predict_bytes, too_small
+from warmcube.warm.capacity import (
+    check_policy,
+    free_bytes,
+    predict_bytes,
+    predict_sums_bytes,
+    too_small,
+)
 from warmcube.warm.cleanup import remove_items
 from warmcube.warm.commands import Target, Written, write_commands
 from warmcube.warm.gather import Gathered
@@ -57,6 +64,7 @@ class WarmSettings:
         allow_eviction: whether a server that may evict the live snapshot is acceptable.
         folder: for the spill file; None for the system's.
         lease_seconds: how long a dead warmer keeps others out.
+        with_sums: whether practice-level sums are written.
     """
 
     ttl: int = 14_400
@@ -66,6 +74,7 @@ class WarmSettings:
     allow_eviction: bool = False
     folder: Path | None = None
     lease_seconds: float = LEASE_SECONDS
+    with_sums: bool = True
 
 
 class Warmer:
@@ -169,6 +178,7 @@ class _Run:
                 serve_until,
                 self._seal,
                 self._settings.batch_size,
+                self._settings.with_sums,
             )
             self._progress.enter(Phase.WRITING)
             await self._write(gathered, target, int(as_of.timestamp() * 1000))
@@ -280,6 +290,11 @@ class _Run:
         predicted = predict_bytes(
             gathered.rows, gathered.layout().width, gathered.text_bytes, gathered.entries, label
         )
+        form = sums_form(gathered.layout(), gathered.roles) if self._settings.with_sums else None
+        if form is not None and gathered.practices is not None:
+            predicted += predict_sums_bytes(
+                gathered.rows, form.layout.width, gathered.entries, gathered.practices, label
+            )
         now = await self._store.now_ms()
         until = now + int(10 * self._settings.lease_seconds * 1000)
         outcome = await self._store.script(
@@ -334,6 +349,7 @@ class _Run:
             partitions=len(manifest.partitions),
             bytes=sum(p.entry_bytes for p in partitions),
             index_bytes=sum(p.index_bytes for p in partitions),
+            sums_bytes=sum(p.sums_bytes for p in partitions),
             seconds=round(self._progress.seconds, 3),
             phases=self._progress.phases(),
             as_of=as_of.astimezone(UTC).isoformat(),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.support.audit import read_lines
 from tests.support.boards import ALL_TIME, NOW, USERS, YEAR, Board, keys_of, only, series_named
-from tests.support.caches import ACCESS, NOTHING_KEPT, make_cache
+from tests.support.caches import ACCESS, BY_ENTRIES, NOTHING_KEPT, make_cache
 from tests.support.dashboards import chart_of, dashboard_of, series_of
 from tests.support.recording import RecordingStore
 
@@ -66,7 +66,7 @@ async def test_line_4_nine_charts_fetch_the_rows_in_scope_once(
     tmp_path: Path, redis_url: str, facts: str, user: str
 ) -> None:
     """Each measure is fetched once for all charts, and no entry of others'."""
-    async with make_cache(tmp_path, redis_url, facts, environment=NOTHING_KEPT) as cache:
+    async with make_cache(tmp_path, redis_url, facts, environment=BY_ENTRIES) as cache:
         await cache.warm(1)
         board = Board(cache, facts)
         await board.dashboard("root", NINE, YEAR)  # the snapshot is known from here on

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis.asyncio as redis
 from tests.support.audit import read_lines
-from tests.support.caches import ACCESS, NOTHING_KEPT, TABLE, execute, make_cache, select
+from tests.support.caches import ACCESS, BY_ENTRIES, TABLE, execute, make_cache, select
 from tests.support.recording import RecordingStore
 
 from warmcube import AccessDenied, AnalyticsCache, Filter, Query, WarmcubeError
@@ -42,8 +42,8 @@ def facts(postgres_module_db: str) -> str:
 
 @pytest.fixture
 async def cache(tmp_path: Path, redis_url: str, facts: str) -> AsyncIterator[AnalyticsCache]:
-    """A warm cache."""
-    async with make_cache(tmp_path, redis_url, facts, environment=NOTHING_KEPT) as made:
+    """A warm cache that answers from entries alone."""
+    async with make_cache(tmp_path, redis_url, facts, environment=BY_ENTRIES) as made:
         await made.warm(1)
         yield made
 

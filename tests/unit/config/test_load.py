@@ -59,6 +59,7 @@ def test_defaults(folder: Path) -> None:
         "max_unchecked_age": 5.0,
         "resident_bytes": 64 * 1024 * 1024,
         "index_bytes": 64 * 1024 * 1024,
+        "practice_sums": True,
         "history_days": 7,
         "fallback_slots": 8,
     }
@@ -111,6 +112,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         max_unchecked_age = 0.5
         resident_bytes = 0
         index_bytes = 5
+        practice_sums = false
         history_days = 3
         fallback_slots = 4
         [limits]
@@ -166,6 +168,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         0.5,
         0,
         5,
+        False,
         3,
         4,
     ]

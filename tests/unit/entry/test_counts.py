@@ -13,6 +13,7 @@ from warmcube.entry.counts import (
     pack_set,
     pack_total,
     unpack_set,
+    unpack_size,
     unpack_total,
 )
 from warmcube.entry.keys import member_of, parse_member, practice_field, provider_field
@@ -67,11 +68,15 @@ def test_counts_are_stored_as_documented() -> None:
         folded ^= int.from_bytes(USING(b"k", member)[::-1])
     body = bytes(unseal(USING, b"k p:1", pack_set(b"k", b"p:1", many, USING), "it"))
     assert body == b"17#%x" % folded
+    summed = pack_set(b"k", b"p:1", few, USING, has_sums=True)
+    assert (
+        bytes(unseal(USING, b"k p:1", summed, "it")) == b"+16:0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"
+    )
     assert fold(b"k", members, USING) == folded
     assert fold(b"k", [], USING) == 0
-    total = pack_total(b"k", Total(entries=1, rows=2, practices=3, providers=4), USING)
+    total = pack_total(b"k", Total(1, 2, 3, 4, 5), USING)
     assert unseal(USING, b"k total", total, "it") == b"".join(
-        bytes([number, *[0] * 7]) for number in (1, 2, 3, 4)
+        bytes([number, *[0] * 7]) for number in (1, 2, 3, 4, 5)
     )
 
 
@@ -84,7 +89,7 @@ def test_a_member_with_any_bytes_is_inlined() -> None:
 
 def test_a_total_round_trips() -> None:
     """What is written last is read back, and says how many fields there must be."""
-    total = Total(entries=5, rows=1 << 40, practices=3, providers=2)
+    total = Total(entries=5, rows=1 << 40, practices=3, providers=2, sums=1)
     assert unpack_total(b"k", pack_total(b"k", total, USING), USING) == total
     assert total.fields == 6
 
@@ -105,10 +110,31 @@ def test_a_value_of_another_field_or_partition_is_damage() -> None:
             unpack_set(key, field, value, USING)
 
 
+@pytest.mark.parametrize("size", [1, 16, 17, 1000])
+@pytest.mark.parametrize("has_sums", [True, False])
+def test_a_count_says_whether_there_are_sums(size: int, has_sums: bool) -> None:
+    """The mark comes back with the number, which can be had without the members."""
+    others = [b"%d" % number for number in range(size)]
+    value = pack_set(b"k", b"p:1", others, USING, has_sums=has_sums)
+    found = unpack_set(b"k", b"p:1", value, USING)
+    assert (found.size, found.has_sums) == (size, has_sums)
+    assert unpack_size(b"k", b"p:1", value, USING) == (size, has_sums)
+    for key, field in ((b"k", b"p:2"), (b"l", b"p:1")):
+        with pytest.raises(Damage):
+            unpack_size(key, field, value, USING)
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"+", b"-1", b"++1:5", b" 1:5", b"1+:5"])
+def test_a_sealed_number_that_is_none_is_damage(body: bytes) -> None:
+    """What can't have been written isn't taken for a number."""
+    with pytest.raises(Damage):
+        unpack_size(b"k", b"p:1", seal(USING, b"k p:1", body), USING)
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        *(b"", b"x", b"-1", b"2:5", b"1:5,6", b"0:5,6", b"17", b":5", b"#ff"),
+        *(b"++2:5,6", b"+", b"", b"x", b"-1", b"2:5", b"1:5,6", b"0:5,6", b"17", b":5", b"#ff"),
         *(b"17#", b"17#FF", b"17#ff\n", b"17#ff:5", b"a7#ff"),
     ],
 )

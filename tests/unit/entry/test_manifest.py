@@ -55,6 +55,9 @@ PARTITION = Partition(
     largest_provider=1,
     entry_bytes=100,
     index_bytes=20,
+    sums=1,
+    has_whole_sums=True,
+    sums_bytes=30,
     earliest=None,
     latest=5,
     largest={"measure_value": 10**17},
@@ -104,13 +107,16 @@ def document_of(manifest: Manifest) -> Any:
     return json.loads(zlib.decompress(pack_manifest(manifest)))
 
 
-def test_the_stored_form_of_format_2() -> None:
+def test_the_stored_form_of_format_3() -> None:
     """What other processes read: whoever changes it must raise ``FORMAT``."""
     version = "7-00000000000000ff"
-    partition = [version, {"measure_value": 10**17}, 0, 3, 9, 2, 3, 2, 1, 100, 20, None, 5, 123]
-    assert FORMAT == 2
+    partition = [
+        *(version, {"measure_value": 10**17}, 0, 3, 9, 2, 3, 2, 1, 100, 20),
+        *(1, True, 30, None, 5, 123),
+    ]
+    assert FORMAT == 3
     assert document_of(MANIFEST) == {
-        "format": 2,
+        "format": 3,
         "version": version,
         "source": "main",
         "table": "ih.t",

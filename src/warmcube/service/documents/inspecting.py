@@ -100,6 +100,7 @@ PARTITIONS: Final = operation(
                             providers=_COUNT,
                             entry_bytes=_COUNT,
                             index_bytes=_COUNT,
+                            sums_bytes=_COUNT,
                         )
                     ),
                 )

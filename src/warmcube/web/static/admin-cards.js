@@ -120,7 +120,7 @@ function life(stats) {
 
 function facts({ stats, latest, summary }) {
   const isLive = stats.snapshot !== null;
-  const written = isLive ? stats.entry_bytes + stats.index_bytes : null;
+  const written = isLive ? stats.entry_bytes + stats.index_bytes + stats.sums_bytes : null;
   const memory = isLive && latest && latest.entries === stats.entries ? latest.memory_bytes : null;
   const measured = "measured once a minute";
   const asked = summary?.queries ? `${shortCount(summary.queries)} in the last hour` : "nothing asked in the last hour";

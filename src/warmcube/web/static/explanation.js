@@ -87,7 +87,7 @@ function unusable({ unusable_ids: ids }) {
 }
 
 function lookup(explained) {
-  const { origin, why_database: why, index_sets: sets, whole_partition: isWhole, members, entries, trips } = explained;
+  const { origin, why_database: why, index_sets: sets, whole_partition: isWhole, members, entries, sums, trips } = explained;
   if (origin === "database") return said(`The cache couldn’t answer${why ? `: ${why}` : ""}. The database was asked instead, under the same rights.`);
   if (origin === "resident") {
     const there = members === 1 ? "1 entry" : `${count(members)} entries`;
@@ -95,7 +95,8 @@ function lookup(explained) {
   }
   const index = sets === null ? "The index" : `${plural(sets, "index set")}${isWhole ? " (that of the whole partition)" : ""}`;
   const named = `${index} named ${members === 1 ? "1 entry" : `${count(members)} entries`} in the scope`;
-  const fetched = entries === 0 ? "none had to be fetched" : `${entries === members ? "all" : count(entries)} of them were fetched, ${bytes(explained.bytes_fetched)}`;
+  const fetched = sums > 0 ? `${plural(sums, "practice sum")}${entries > sums ? ` and ${count(entries - sums)} of them` : ""} were fetched in their place, ${bytes(explained.bytes_fetched)}`
+    : entries === 0 ? "none had to be fetched" : `${entries === members ? "all" : count(entries)} of them were fetched, ${bytes(explained.bytes_fetched)}`;
   const how = trips === null ? "" : `, in ${plural(trips, "trip")} to the store`;
   if (members === 0) return said(`${named}, so there was nothing to fetch.`);
   return said(`${named}; ${fetched}${how}. Nothing outside of the scope was touched.`);
