@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from warmcube.model.schema import ColumnType
 
-__all__ = ["Array", "ColumnData", "LazyColumns", "Table"]
+__all__ = ["Array", "ColumnData", "Factor", "LazyColumns", "Table"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -53,6 +53,25 @@ class ColumnData:
         return ColumnData(self.type, self.values[:rows], valid, self.dictionary)
 
 
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A column as small integers, by which its rows are grouped.
+
+    Attributes:
+        codes: intp, one per row, from 0 on: equal where the values are, NULLs and NaNs included.
+        size: a number that all codes are below.
+        at: the values of some codes that rows have, one per code.
+    """
+
+    codes: Array
+    size: int
+    at: Callable[[Array], ColumnData]
+
+    def take(self, rows: Array) -> Factor:
+        """The rows at these positions, or those where a mask is True."""
+        return Factor(self.codes[rows], self.size, self.at)
+
+
 class LazyColumns(Mapping[str, ColumnData]):
     """Columns by name, each made when somebody first asks for it.
 
@@ -91,17 +110,38 @@ class LazyColumns(Mapping[str, ColumnData]):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Named columns of one length; `rows` counts even where there are no columns."""
+    """Named columns of one length.
+
+    Attributes:
+        columns: by name.
+        rows: how many; it counts even where there are no columns.
+        factors: gives a column's factor, where that is known without looking at its values; None
+            where none is.
+    """
 
     columns: Mapping[str, ColumnData]
     rows: int
+    factors: Callable[[str], Factor | None] | None = field(default=None, compare=False, repr=False)
+
+    def factor(self, name: str) -> Factor | None:
+        """A column's factor; None if it isn't known."""
+        return None if self.factors is None else self.factors(name)
 
     def take(self, rows: Array) -> Table:
         """The rows at these positions, or those where a mask is True."""
         length = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
-        columns = self.columns
-        return Table(LazyColumns(columns, lambda name: columns[name].take(rows)), length)
+        columns, factor = self.columns, self.factor
+
+        def taken(name: str) -> Factor | None:
+            known = factor(name)
+            return None if known is None else known.take(rows)
+
+        return Table(
+            LazyColumns(columns, lambda name: columns[name].take(rows)),
+            length,
+            None if self.factors is None else taken,
+        )
 
     def select(self, names: Iterable[str]) -> Table:
         """Some of its columns; none of them is made for that."""
-        return Table(LazyColumns(names, self.columns.__getitem__), self.rows)
+        return Table(LazyColumns(names, self.columns.__getitem__), self.rows, self.factors)

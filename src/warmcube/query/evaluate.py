@@ -54,11 +54,9 @@ def _aggregated(
     if aggregate.column is not None:
         names[aggregate.column] = None
     rows = _selected(table.select(names), mask)
-    groups = group_rows([rows.columns[name] for name in prepared.group_by], rows.rows)
+    groups = group_rows(rows, prepared.group_by)
     _check("groups", len(groups), prepared.limits.groups)
-    answer: dict[str, ColumnData] = {
-        name: rows.columns[name].take(groups.examples) for name in prepared.group_by
-    }
+    answer = dict(zip(prepared.group_by, groups.keys, strict=True))
     answer[aggregate.name] = aggregate_groups(rows, groups, aggregate)
     return Table({name: _one_zero(column) for name, column in answer.items()}, len(groups))
 
