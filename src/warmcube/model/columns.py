@@ -98,6 +98,10 @@ class LazyColumns(Mapping[str, ColumnData]):
             made = self._made.setdefault(name, self._make(name))
         return made
 
+    def made(self, name: str) -> ColumnData | None:
+        """A column, if somebody has asked for it before."""
+        return self._made.get(name)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 

@@ -28,6 +28,7 @@ from warmcube.query.answering import (
     as_of_answer,
     damaged,
     explain_answer,
+    held_by,
     notes_of,
     resident_key,
     unreachable,
@@ -36,15 +37,17 @@ from warmcube.query.answering import (
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_refusal
 from warmcube.query.distinct import partitions_table
-from warmcube.query.evaluate import evaluate
+from warmcube.query.evaluate import evaluate, is_work
 from warmcube.query.judge import Judged, judge
 from warmcube.query.lookup import PointerMoved
+from warmcube.query.partitions import Partitions
 from warmcube.query.prepared import Extent, PreparedQuery
-from warmcube.query.read import Reading, StoreReader
-from warmcube.query.resident import Origins, Resident, Residents
+from warmcube.query.read import Reading
+from warmcube.query.resident import Deferred, Origins, Resident, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
+from warmcube.query.together import TogetherReader
 from warmcube.source.api import Source
 
 __all__ = ["Answerer"]
@@ -77,7 +80,7 @@ class Answerer:
         sources: Mapping[str, Source],
         authoriser: Authoriser,
         snapshots: Snapshots,
-        reader: StoreReader,
+        reader: TogetherReader,
         usage: Usage,
         trail: Trail,
         settings: AnswerSettings,
@@ -94,6 +97,10 @@ class Answerer:
         self._seconds = settings.seconds
         self.residents = Residents(settings.resident_bytes)
         """The answers that are kept."""
+        self.partitions = Partitions(
+            reader.load, snapshots, settings.resident_bytes, self.residents
+        )
+        """Those that are held decoded."""
         self._batch = settings.batch
         self._running = running_slots(settings.running_per_user)
         self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
@@ -208,6 +215,11 @@ class Answerer:
             return self._from_resident(request, judged, found, live)
         return await self._from_store(request, judged, found, live)
 
+    def drop(self, datasource: int) -> None:
+        """Hold nothing of a data source any more."""
+        self.residents.forget(datasource)
+        self.partitions.forget(datasource)
+
     def _open(self, wanted: object, grant: Grant) -> Datasource:
         """The data source, if it exists for this grant; nothing is read to find that out."""
         datasource = self._datasources.get(wanted) if type(wanted) is int else None
@@ -234,7 +246,7 @@ class Answerer:
         except Damage as error:
             raise damaged(error) from error
         if live is None:
-            self.residents.forget(datasource.id)
+            self.drop(datasource.id)
             raise Unavailable(MissReason.COLD, "the data source is cold")
         return live
 
@@ -273,14 +285,17 @@ class Answerer:
         self, request: ReadRequest, live: LiveSnapshot
     ) -> tuple[Judged, Reading | Resident]:
         """The answer, if it is kept, or the rows to make it of."""
-        judged = self._judge(request, live.manifest.schema)
-        resident = self.residents.get(resident_key(judged, live))
+        judged, datasource = self._judge(request, live.manifest.schema), request.datasource
+        resident: Reading | Resident | None = self.residents.get(resident_key(judged, live))
+        if resident is None:
+            resident = self.partitions.read(judged, datasource, live)
         if resident is None:
             asked = self._snapshots.now()
-            reading = await self._read_extent(judged, request.datasource, live)
+            reading = await self._read_extent(judged, datasource, live)
             self._snapshots.confirm(live, asked)
+            self.partitions.notice(judged, datasource, live, reading)
             return judged, reading
-        if await self._snapshots.is_live(request.datasource, live):
+        if await self._snapshots.is_live(datasource, live):
             return judged, resident
         raise PointerMoved
 
@@ -334,15 +349,10 @@ class Answerer:
     ) -> Answered:
         timings, manifest = reading.timings, live.manifest
         table = await self._evaluate(reading.table, judged.prepared, timings)
-        resident = self.residents.put(
-            resident_key(judged, live),
-            table,
-            Origins(reading.members, reading.entries, reading.rows),
-            live.dictionaries.values(),
-        )
+        resident = self._keep(judged, table, reading, live)
         timings["total"] = (time.perf_counter() - request.started) * 1000
         meta = Meta(
-            origin="store",
+            origin=reading.origin,
             snapshot=str(manifest.version),
             as_of=as_of_answer(judged, reading.members, live),
             entries=reading.entries,
@@ -361,6 +371,16 @@ class Answerer:
             explanation.trips = reading.trips
         result = Result(table, meta, explanation, judged, resident)
         return Answered(request, manifest.schema, judged, result)
+
+    def _keep(
+        self, judged: Judged, table: Table, reading: Reading, live: LiveSnapshot
+    ) -> Resident | Deferred | None:
+        """Keep an answer, or let it be kept when something is made of it."""
+        key, shared = resident_key(judged, live), live.dictionaries.values()
+        origins = Origins(reading.members, reading.entries, reading.rows, held_by(judged, reading))
+        if reading.origin == "resident" and judged.prepared.aggregate is None:
+            return Deferred(self.residents, key, table, origins, shared)
+        return self.residents.put(key, table, origins, shared)
 
     async def _from_database(
         self, request: ReadRequest, known: Schema | None, unavailable: Unavailable
@@ -409,7 +429,7 @@ class Answerer:
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
         started = time.perf_counter()
-        if table.rows > LARGE:
+        if table.rows > LARGE and is_work(prepared):
             answer = await asyncio.to_thread(evaluate, table, prepared)
         else:
             answer = evaluate(table, prepared)

@@ -7,16 +7,18 @@ wherever its rows come from.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from functools import partial
 
 from warmcube.errors import LimitExceeded
-from warmcube.model.columns import ColumnData, LazyColumns, Table
+from warmcube.model.columns import Array, ColumnData, LazyColumns, Table
 from warmcube.query.aggregate import aggregate_groups
 from warmcube.query.conditions import Mask, matching_rows
 from warmcube.query.grouping import group_rows
 from warmcube.query.order import ordered_rows
 from warmcube.query.prepared import Aggregation, PreparedQuery
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "is_work"]
 
 
 def evaluate(table: Table, prepared: PreparedQuery) -> Table:
@@ -25,6 +27,10 @@ def evaluate(table: Table, prepared: PreparedQuery) -> Table:
     Args:
         table: all rows in scope of the query's partition, with `PreparedQuery.columns` at least.
         prepared: the query.
+
+    Returns:
+        columns of their own, to which nobody can write; those of rows are made when they are asked
+        for.
 
     Raises:
         LimitExceeded: more rows or groups than ``limits`` allow.
@@ -37,10 +43,33 @@ def evaluate(table: Table, prepared: PreparedQuery) -> Table:
         answer = _aggregated(table, mask, prepared, prepared.aggregate)
     _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
     if prepared.order:
-        return answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
-    if prepared.limit is not None and prepared.limit < answer.rows:
-        return _first(answer, prepared.limit)
-    return answer
+        answer = answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
+    elif prepared.limit is not None and prepared.limit < answer.rows:
+        answer = _first(answer, prepared.limit)
+    columns = answer.columns
+    if prepared.aggregate is None:
+        return Table(LazyColumns(columns, partial(_own, columns)), answer.rows)
+    return Table({name: _own(columns, name) for name in columns}, answer.rows)
+
+
+def is_work(prepared: PreparedQuery) -> bool:
+    """Whether evaluation looks at rows; else it takes as long for any number of them."""
+    return bool(prepared.conditions or prepared.aggregate or prepared.order)
+
+
+def _own(columns: Mapping[str, ColumnData], name: str) -> ColumnData:
+    """A column of the answer, in memory that holds nothing else, and that nobody can write to."""
+    column = columns[name]
+    values, valid = _apart(column.values), None if column.valid is None else _apart(column.valid)
+    if values is column.values and valid is column.valid:
+        return column
+    return ColumnData(column.type, values, valid, column.dictionary)
+
+
+def _apart(array: Array) -> Array:
+    own = array if array.base is None else array.copy()  # not a part of what it would keep
+    own.setflags(write=False)
+    return own
 
 
 def _selected(table: Table, mask: Mask | None) -> Table:

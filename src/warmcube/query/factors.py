@@ -29,46 +29,45 @@ def factor_of(column: ColumnData) -> Factor:
     Args:
         column: of one row at least.
     """
-    if column.type.kind is Kind.TEXT:
-        factor = _of_text(column)
-    else:
-        factor = _of_numbers(column)
+    factor = _of_text(column) if column.type.kind is Kind.TEXT else _of_numbers(column)
     valid = column.valid
     if valid is None:
         return factor
-    size, type = factor.size, column.type
+    size = factor.size
     codes = np.where(valid, factor.codes, size)
 
     def at(wanted: Array) -> ColumnData:
         is_valid = wanted != size
         found = factor.at(np.where(is_valid, wanted, factor.codes[0]))
         all_valid = bool(is_valid.all())
-        return ColumnData(type, found.values, None if all_valid else is_valid, found.dictionary)
+        return ColumnData(
+            column.type, found.values, None if all_valid else is_valid, found.dictionary
+        )
 
     return Factor(codes, size + 1, at)
 
 
 def _of_text(column: ColumnData) -> Factor:
     codes, used = used_codes(column)
-    size, type, dictionary = len(column.dictionary or ()), column.type, column.dictionary
+    size, own_type, dictionary = len(column.dictionary or ()), column.type, column.dictionary
     if size and not is_small(size, len(codes)):
         places = np.zeros(size, np.intp)
         places[used] = np.arange(len(used))
         return Factor(
             places[codes],
             len(used),
-            lambda wanted: ColumnData(type, used[wanted], None, dictionary),
+            lambda wanted: ColumnData(own_type, used[wanted], None, dictionary),
         )
     return Factor(
         codes.astype(np.intp, copy=False),
         max(size, 1),
-        lambda wanted: ColumnData(type, wanted.astype(np.int64, copy=False), None, dictionary),
+        lambda wanted: ColumnData(own_type, wanted.astype(np.int64, copy=False), None, dictionary),
     )
 
 
 def _of_numbers(column: ColumnData) -> Factor:
-    valid, type = column.valid, column.type
-    if not is_own_rank(column) and type.kind is not Kind.BOOLEAN:
+    valid, own_type = column.valid, column.type
+    if not is_own_rank(column) and own_type.kind is not Kind.BOOLEAN:
         return _by_example(column)
     values = column.values
     if valid is not None:
@@ -82,7 +81,7 @@ def _of_numbers(column: ColumnData) -> Factor:
     codes = values.astype(np.intp) - least
 
     def at(wanted: Array) -> ColumnData:
-        return ColumnData(type, (wanted + least).astype(dtype))
+        return ColumnData(own_type, (wanted + least).astype(dtype))
 
     return Factor(codes, size, at)
 
@@ -94,11 +93,11 @@ def _by_example(column: ColumnData) -> Factor:
     codes = np.zeros(len(column), np.intp)
     codes[known] = places
     distinct = column.values[known[first]] if len(first) else column.values[:1].copy()
-    type, dictionary = column.type, column.dictionary
+    own_type, dictionary = column.type, column.dictionary
     return Factor(
         codes,
         len(distinct),
-        lambda wanted: ColumnData(type, distinct[wanted], None, dictionary),
+        lambda wanted: ColumnData(own_type, distinct[wanted], None, dictionary),
     )
 
 

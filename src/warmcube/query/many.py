@@ -249,7 +249,9 @@ class ManyAnswerer(Answerer):
         readings: dict[int, Reading | Resident] = {}
         missing: dict[int, Judged] = {}
         for number, judged in _first_of_kind(judgements).items():
-            resident = self.residents.get(resident_key(judged, live))
+            resident: Reading | Resident | None = self.residents.get(resident_key(judged, live))
+            if resident is None:
+                resident = self.partitions.read(judged, datasource, live)
             if resident is None:
                 missing[number] = judged
             else:
@@ -258,6 +260,10 @@ class ManyAnswerer(Answerer):
             asked = self._snapshots.now()
             readings |= await self._read_missing(missing, datasource, live)
             self._snapshots.confirm(live, asked)
+            for number, judged in missing.items():
+                reading = readings[number]
+                if isinstance(reading, Reading):
+                    self.partitions.notice(judged, datasource, live, reading)
         elif readings and not await self._snapshots.is_live(datasource, live):
             raise PointerMoved
         return judgements, readings

@@ -27,6 +27,7 @@ from warmcube.entry.keys import Keys, Member, PartitionName
 from warmcube.entry.manifest import Manifest, Partition
 from warmcube.entry.seal import Seal
 from warmcube.model.columns import ColumnData, Table
+from warmcube.model.origin import Origin
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
 from warmcube.query.inventory import KeyRole, find_ids, find_partitions
@@ -57,6 +58,7 @@ class Reading:
         bytes: of the fetched values.
         whole: whether the partition's whole set was read.
         timings: milliseconds by step.
+        origin: the tier that has them.
     """
 
     table: Table
@@ -68,6 +70,7 @@ class Reading:
     bytes: int = 0
     whole: bool = False
     timings: dict[str, float] = field(default_factory=dict)
+    origin: Origin = "store"
 
 
 class StoreReader:

@@ -17,7 +17,7 @@ from warmcube.query.explain import Explanation
 from warmcube.query.judge import Judged
 from warmcube.query.numbers import MAX_PRECISION
 from warmcube.query.pythonform import python_values
-from warmcube.query.resident import Resident
+from warmcube.query.resident import Deferred, Resident
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,7 +72,7 @@ class Result:
         meta: Meta,
         explanation: Explanation | None = None,
         judged: Judged | None = None,
-        resident: Resident | None = None,
+        resident: Resident | Deferred | None = None,
     ) -> None:
         self._table = table
         self.meta = meta

@@ -19,6 +19,7 @@ from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
 from warmcube.query.judge import Judged
+from warmcube.query.loading import load_partition
 from warmcube.query.lookup import (
     Lookup,
     Target,
@@ -29,6 +30,7 @@ from warmcube.query.lookup import (
     look_up_each,
     unpack_counts,
 )
+from warmcube.query.partition import ResidentPartition
 from warmcube.query.plan import LONG_SET, prove_whole
 from warmcube.query.read import Reading, StoreReader, beside, codes_of, decode, rowless, target_of
 from warmcube.query.scan import StoreScan
@@ -109,6 +111,14 @@ class TogetherReader(StoreReader):
             live=live,
             judged=judged,
             piece=piece,
+        )
+
+    async def load(
+        self, datasource: Datasource, live: LiveSnapshot, name: PartitionName
+    ) -> ResidentPartition | None:
+        """A whole partition, as the system; see `load_partition`."""
+        return await load_partition(
+            self._store, self._snapshots, self._seal, datasource, live, name
         )
 
     async def read_together(
