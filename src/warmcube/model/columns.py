@@ -53,7 +53,7 @@ class ColumnData:
         return ColumnData(self.type, self.values[:rows], valid, self.dictionary)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Factor:
     """A column as small integers, by which its rows are grouped.
 

@@ -63,7 +63,7 @@ def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> 
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Known:
     """What is aggregated.
 

@@ -13,7 +13,7 @@ from warmcube.query.factors import factor_of, is_small
 __all__ = ["Groups", "group_rows"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Groups:
     """Rows by group.
 
@@ -65,7 +65,7 @@ def group_rows(table: Table, by: Sequence[str]) -> Groups:
     return Groups(joined.codes, counts, None if len(present) == len(counts) else present, keys)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Joined:
     """Several factors as one."""
 

@@ -35,7 +35,7 @@ _FEW_ROWS: Final = 50_000
 """Of so many rows a factor is made whatever the slice is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Pick:
     """Some of a partition's rows, in its order.
 
@@ -212,7 +212,8 @@ class _Offsets:
         self._counts = counts
         self._firsts = np.cumsum(counts) - counts
         self._ends = self._starts[self._firsts + counts]
-        self._rows = self._ends - self._starts[self._firsts]
+        self._row_firsts = self._starts[self._firsts]
+        self._rows = self._ends - self._row_firsts
         self._unit = _common(lengths)
         self._practice_unit = _common(self._rows)
         self._practice_members = _common(counts)
@@ -253,14 +254,17 @@ class _Offsets:
             return None
         first, last, count = places[0], places[-1], len(places)
         if last - first + 1 == count:
-            start, end = int(self._starts[self._firsts[first]]), int(self._ends[last])
+            start, end = int(self._row_firsts[first]), int(self._ends[last])
             members = int(self._counts[first : last + 1].sum())
             return Pick(members, end - start, 1, slice(start, end))
         wanted = np.array(places, np.intp)
         if self._practice_unit and self._practice_members:
             rows = self._practice_unit * count
             return Pick(self._practice_members * count, rows, self._practice_unit, wanted)
-        return self._pick(_ranges(self._firsts[wanted], self._counts[wanted]))
+        if self._unit:
+            return self._pick(_ranges(self._firsts[wanted], self._counts[wanted]))
+        pieces = _ranges(self._row_firsts[wanted], self._rows[wanted])
+        return Pick(int(self._counts[wanted].sum()), len(pieces), 1, pieces)
 
     def _of_members(self, places: list[int]) -> Pick | None:
         return self._pick(np.array(places, np.intp)) if places else None

@@ -148,7 +148,7 @@ class Partitions:
             table = Table({column: values}, len(ids))
             return Reading(table, members=pick.members, origin="resident")
         return Reading(
-            partition.table(pick).select(judged.prepared.columns),
+            partition.table(pick),
             members=pick.members,
             entries=pick.members,
             rows=pick.rows,
