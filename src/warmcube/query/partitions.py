@@ -11,6 +11,7 @@ leave. A partition makes room for one that is read far more for its size.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from warmcube.query.read import Reading
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 
 __all__ = ["Load", "Partitions"]
+
+_LOG: Final = logging.getLogger("warmcube")
 
 LARGEST_SHARE: Final = 0.75
 """Of the budget, what all partitions may take."""
@@ -186,9 +189,11 @@ class Partitions:
             return False
         try:
             partition = await self._load(datasource, live, name)
-        except (StoreError, Damage, PointerMoved):
+        except Exception as error:
             self._heat.cool(key)
-            return False
+            if isinstance(error, StoreError | Damage | PointerMoved):
+                return False
+            raise
         if partition is None or self._snapshots.known(datasource) is not live:
             return False
         self._drop_others(datasource.id, version)
@@ -218,8 +223,9 @@ class Partitions:
 
     def _has_loaded(self, loading: asyncio.Task[bool]) -> None:
         self._loading = None
-        if not loading.cancelled():
-            loading.exception()  # seen; what is to be told, the next read is told
+        error = None if loading.cancelled() else loading.exception()
+        if error is not None:
+            _LOG.error("a partition couldn't be loaded: %r", error, exc_info=error)
 
     def _has_room(self, key: _Key, facts: Partition, live: LiveSnapshot, now: float) -> bool:
         """Whether a partition is hot, and may be held."""
