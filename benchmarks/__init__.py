@@ -2,14 +2,13 @@
 
 What is compared, and what each figure leaves out:
 
-- A *warm* runs in a process of its own. Its floor is reading the whole table through ADBC, which
-  sends ``COPY (SELECT …) TO STDOUT (FORMAT binary)``, and dropping what comes.
-- A *query* goes through `AnalyticsCache.query`, access rules and proofs included, and ends with a
-  packed `Result`; its floor is SUNION and MGET of the same keys, with nothing proven or decoded.
-- *Postgres* answers from integers alone, 4 columns of them, out of a covering index, with
-  prepared statements through ADBC; the cache's rows have all 13 columns.
-- The *fallback* is the cache's own way to the database, under the same grant, on an index over
-  measure, frequency and practice.
+- A *warm* runs in a process of its own. Its floor is the fastest of several clients that read a
+  bare ``COPY (SELECT *) TO STDOUT (FORMAT binary)`` and drop what comes.
+- A *query* goes through `AnalyticsCache.query`, access rules, proofs, audit and metrics included,
+  and ends with date and value of each row in the caller's hands. `store` is a cache whose process
+  keeps nothing, `resident` one that has what is asked in memory, of which no question is asked
+  twice. The floor is SUNION and MGET of the same keys, with nothing proven or decoded.
+- *Postgres* answers from integers alone, those columns that are needed, out of a covering index.
 
-All of them take turns, on one machine with the servers, over Unix sockets.
+What is compared takes turns, in one process, on one event loop, on one machine with the servers.
 """

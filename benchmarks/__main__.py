@@ -1,4 +1,4 @@
-"""The command: ``python -m benchmarks [service|dashboard] [--quick] [--rows N] [--json FILE]``."""
+"""The command: ``python -m benchmarks [service|dashboard] [options]``."""
 
 from __future__ import annotations
 
@@ -7,29 +7,53 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+import redis
 import uvloop
 from adbc_driver_postgresql import dbapi
 from rich.console import Console
 
+from benchmarks.bench import FULL, QUICK, Bench
 from benchmarks.dashboards import dashboard_main
-from benchmarks.data import WHOLE, Shape, load, shape_of
+from benchmarks.data import WHOLE, load, shape_of
 from benchmarks.machine import machine
-from benchmarks.memory import measure_memory, used_bytes
-from benchmarks.querying import measure_fallback, measure_queries
+from benchmarks.memory import used_bytes
 from benchmarks.report import show
-from benchmarks.seals import measure_seals
 from benchmarks.service import service_main
-from benchmarks.setting import Setting, open_setting
-from benchmarks.warming import measure_warm, warm_once
+from benchmarks.setting import open_setting
+from benchmarks.workloads import (
+    dashboard,
+    everything,
+    invalidates,
+    memory,
+    queries,
+    scale,
+    seals,
+    throughput,
+    warms,
+)
 from warmcube import WarmcubeError
 
-COLUMNS = 13
-INTERRUPTED = 130
-CANCELLED = "57014"
+COLUMNS: Final = 13
+INTERRUPTED: Final = 130
+CANCELLED: Final = "57014"
+
+WORKLOADS: Final = {
+    "queries": queries.measure,
+    "everything": everything.measure,
+    "dashboard_many": dashboard.measure,
+    "throughput": throughput.measure,
+    "warm": warms.measure,
+    "memory": memory.measure,
+    "seals": seals.measure,
+    "invalidate": invalidates.measure,
+    "scale": scale.measure,
+}
 
 
 def main() -> int:
@@ -47,7 +71,7 @@ def main() -> int:
         found = _measure(options, console)
     except KeyboardInterrupt:
         return _interrupted(console)
-    except (WarmcubeError, RuntimeError, dbapi.Error) as error:
+    except (WarmcubeError, RuntimeError, OSError, dbapi.Error, redis.RedisError) as error:
         if getattr(error, "sqlstate", None) == CANCELLED:  # how ADBC tells of Ctrl-C
             return _interrupted(console)
         console.print(f"benchmarks: {error}", markup=False)
@@ -59,22 +83,33 @@ def main() -> int:
 
 
 def _interrupted(console: Console) -> int:
-    console.print("interrupted; the servers are stopped and their data removed")
+    console.print("interrupted; what was made on the servers is removed")
     return INTERRUPTED
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description="Measure warmcube on servers of its own, in a temporary folder.",
+        prog="script/bench",
+        description="Measure warmcube beside what people would use instead, on real servers: its "
+        "own ones, in a temporary folder, unless others are named.",
         epilog="`service` in front of the options measures the HTTP service instead, `dashboard` "
-        "how long it renders the demo's dashboards.",
+        "how long it renders the demo's dashboards; they have options of their own.",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer rows, fewer rounds")
     parser.add_argument(
-        "--rows", type=_rows, help=f"about how many (default {WHOLE.rows:,}; --quick: a fifth)"
+        "--quick", action="store_true", help="in 4 minutes: fewer rounds, not ten times the data"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
+    parser.add_argument("--rows", type=_rows, help=f"about how many (default {WHOLE.rows:,})")
+    parser.add_argument("--json", type=_file, metavar="FILE", help="write all figures there too")
+    parser.add_argument("--only", choices=WORKLOADS, action="append", help="just this workload")
+    parser.add_argument(
+        "--redis", type=_url("redis", "rediss", "unix"), metavar="URL", help="an idle Redis"
+    )
+    parser.add_argument(
+        "--postgres",
+        type=_url("postgres", "postgresql"),
+        metavar="URL",
+        help="a database in which a schema may be made",
+    )
     return parser.parse_args()
 
 
@@ -84,42 +119,61 @@ def _rows(text: str) -> int:
     return int(text)
 
 
+def _file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a file in a folder that exists")
+    return path
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if urlsplit(text).scheme not in schemes:
+            raise argparse.ArgumentTypeError(f"{text!r}; expected a {schemes[0]}:// URL")
+        return text
+
+    return check
+
+
 def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    shape = shape_of(options.rows or (WHOLE.rows // 5 if options.quick else WHOLE.rows))
-    warms, queries, fallbacks = (2, 100, 10) if options.quick else (3, 500, 30)
+    wanted = options.only or list(WORKLOADS)
+    shape = WHOLE if options.rows is None else shape_of(options.rows)
     before = os.getloadavg()[0]
-    with console.status("starting Redis and Postgres") as status, open_setting() as setting:
-        status.update(f"loading {shape.rows:,} rows")
-        facts = machine(setting.redis_url, setting.postgres_url)
-        load(setting.postgres_url, shape)
-        empty = used_bytes(setting.redis_url)
-        status.update("warming")
-        warm_once(setting)  # also brings the table into Postgres's memory
-        memory = measure_memory(setting.redis_url, empty)
-        warm = measure_warm(setting, warms)
-        status.update("asking")
-        answers, fallback = _ask(setting, shape, queries, fallbacks)
-        return {
-            "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": facts,
-            "data": {"rows": shape.rows, "entries": shape.entries, "columns": COLUMNS},
-            "warm": warm,
-            "queries": answers,
-            "memory": memory,
-            "fallback": fallback,
-            "seals": measure_seals(queries),
-            "load_average": {"before": before, "after": os.getloadavg()[0]},
-        }
+    with (
+        console.status("starting Redis and Postgres") as status,
+        open_setting(options.redis, options.postgres) as setting,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
 
+        def tell(text: str) -> None:
+            if console.is_terminal:
+                status.update(text)
+            else:
+                console.print(text, highlight=False)
 
-def _ask(
-    setting: Setting, shape: Shape, queries: int, fallbacks: int
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return (
-            runner.run(measure_queries(setting, shape, queries)),
-            runner.run(measure_fallback(setting, shape, fallbacks)),
+        bench = Bench(
+            setting=setting, shape=shape, effort=QUICK if options.quick else FULL, tell=tell
         )
+        facts = machine(setting.redis_url, setting.postgres_url)
+        tell(f"loading {shape.rows:,} rows")
+        load(setting.postgres_url, setting.table(), shape)
+        bench.figures["memory"] = {"used_bytes_empty": used_bytes(setting.redis_url)}
+        tell("warming")
+        warms.warm_once(setting)  # also brings the table into Postgres's memory
+        for name in sorted(wanted, key=list(WORKLOADS).index):
+            if name == "scale" and options.quick:
+                continue
+            runner.run(WORKLOADS[name](bench))
+    return {
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": options.quick,
+        "machine": facts,
+        "transport": setting.transports,
+        "data": {"rows": shape.rows, "entries": shape.entries, "columns": COLUMNS},
+        **bench.ratios.as_json(),
+        "figures": bench.figures,
+        "load_average": {"before": before, "after": os.getloadavg()[0]},
+    }
 
 
 if __name__ == "__main__":

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from adbc_driver_postgresql import dbapi
 
-__all__ = ["FREQUENCIES", "PROVIDERS", "TABLE", "WHOLE", "Shape", "load", "shape_of"]
+__all__ = [
+    "EVERYTHING",
+    "EVERYTHING_TABLE",
+    "FREQUENCIES",
+    "LARGE_TABLE",
+    "PROVIDERS",
+    "TABLE",
+    "WHOLE",
+    "Shape",
+    "load",
+    "shape_of",
+]
 
-FREQUENCIES: Final = {"Monthly": 24, "Weekly": 70, "Quarterly": 8}
+FREQUENCIES: Final[Mapping[str, int]] = MappingProxyType(
+    {"Monthly": 24, "Weekly": 70, "Quarterly": 8}
+)
 """How many dates each frequency has."""
 
 PROVIDERS: Final = 10
 """Of each practice."""
 
-TABLE: Final = "ih.agg_app_measures"
+TABLE: Final = "agg_app_measures"
+LARGE_TABLE: Final = "agg_app_measures_10x"
+"""The same with ten times the practices."""
+EVERYTHING_TABLE: Final = "everything"
+"""One measure at one frequency, of which all is asked at once."""
+
+_DAYS: Final = {"Monthly": 30, "Weekly": 7, "Quarterly": 91}
+"""Between one date and the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +46,34 @@ class Shape:
 
     Attributes:
         measures: how many.
-        practices: how many, each with `PROVIDERS` providers of its own.
+        practices: how many.
+        providers: how many each practice has of its own.
+        frequencies: how many dates each frequency has.
     """
 
     measures: int
     practices: int
+    providers: int = PROVIDERS
+    frequencies: Mapping[str, int] = field(default_factory=lambda: FREQUENCIES)
 
     @property
     def rows(self) -> int:
-        return self.measures * self.practices * PROVIDERS * sum(FREQUENCIES.values())
+        """Of the whole table."""
+        return self.measures * self.practices * self.providers * sum(self.frequencies.values())
 
     @property
     def entries(self) -> int:
-        return self.measures * self.practices * PROVIDERS * len(FREQUENCIES)
+        """Of the whole table."""
+        return self.measures * self.practices * self.providers * len(self.frequencies)
+
+    def with_more_practices(self, times: int) -> Shape:
+        """The same with more of them."""
+        return Shape(self.measures, self.practices * times, self.providers, self.frequencies)
 
 
 WHOLE: Final = Shape(measures=10, practices=100)
+EVERYTHING: Final = Shape(measures=1, practices=446, providers=9, frequencies={"Weekly": 70})
+"""4,014 entries of 70 rows: 281 thousand."""
 
 
 def shape_of(rows: int) -> Shape:
@@ -57,9 +91,8 @@ def shape_of(rows: int) -> Shape:
 # Dates change slowest, as in a table that is added to day by day. What stands for chance is the
 # remainder of a product by a prime: the same everywhere.
 _STATEMENTS: Final = (
-    "CREATE SCHEMA ih",
     """
-    CREATE TABLE ih.agg_app_measures AS
+    CREATE TABLE {table} AS
     SELECT 'Measure ' || measure AS measure,
            100 + practice AS practice_uid,
            (100 + practice) * 100 + provider AS provider_uid,
@@ -82,39 +115,30 @@ _STATEMENTS: Final = (
                           + provider * 104729 + dates) * 48271 % 2147483647 AS chance) AS chances
     ORDER BY step, chance
     """,
-    "CREATE INDEX ON ih.agg_app_measures (measure, frequency, practice_uid)",
-    # What Postgres is at its best with: the needed columns alone, as integers, in a covering index.
-    """
-    CREATE TABLE ih.needed AS
-    SELECT substr(measure, 9)::smallint AS measure, frequency, practice_uid, provider_uid,
-           date_index - date '1970-01-01' AS day, (measure_value * 100)::bigint AS cents
-    FROM ih.agg_app_measures
-    """,
-    """
-    CREATE INDEX ON ih.needed (measure, frequency, practice_uid)
-    INCLUDE (provider_uid, day, cents)
-    """,
-    "VACUUM ANALYZE ih.agg_app_measures",
-    "VACUUM ANALYZE ih.needed",
+    "CREATE INDEX ON {table} (measure, frequency, practice_uid)",
+    "VACUUM ANALYZE {table}",
 )
 
 
-def load(url: str, shape: Shape) -> None:
-    """Make the tables.
+def load(url: str, table: str, shape: Shape) -> None:
+    """Make a table, with the index that the cache's own way to the database likes.
 
     Args:
-        url: of an empty database.
+        url: of the database.
+        table: as ``schema.table``; the schema is there.
         shape: how much goes in.
     """
-    every = {"Monthly": 30, "Weekly": 7, "Quarterly": 91}
-    frequencies = ", ".join(f"('{name}', {n}, {every[name]})" for name, n in FREQUENCIES.items())
+    frequencies = ", ".join(
+        f"('{name}', {dates}, {_DAYS[name]})" for name, dates in shape.frequencies.items()
+    )
     with dbapi.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
         for statement in _STATEMENTS:
             cursor.execute(
                 statement.format(
+                    table=table,
                     measures=shape.measures,
                     practices=shape.practices,
-                    providers=PROVIDERS,
+                    providers=shape.providers,
                     frequencies=frequencies,
                 )
             )

@@ -38,7 +38,10 @@ def summary(seconds: list[float]) -> Summary:
 
 
 async def in_turns(
-    what: Mapping[str, Callable[[int], Awaitable[object]]], rounds: int, unmeasured: int
+    what: Mapping[str, Callable[[int], Awaitable[object]]],
+    rounds: int,
+    unmeasured: int,
+    every: Mapping[str, int] | None = None,
 ) -> dict[str, Summary]:
     """Time several things.
 
@@ -47,15 +50,19 @@ async def in_turns(
             the others of that round.
         rounds: how many are measured; each begins with another one of them.
         unmeasured: how many go before.
+        every: by name, where something slow takes part in every so many rounds only.
     """
     names = list(what)
+    every = every or {}
     taken: dict[str, list[float]] = {name: [] for name in names}
     for number in range(unmeasured + rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
+            if number % every.get(name, 1):
+                continue
             started = time.perf_counter()
             await what[name](number)
             seconds = time.perf_counter() - started
             if number >= unmeasured:
                 taken[name].append(seconds)
-    return {name: summary(seconds) for name, seconds in taken.items()}
+    return {name: summary(seconds) for name, seconds in taken.items() if seconds}

@@ -10,27 +10,43 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
 from benchmarks.questions import FREQUENCY, Question
+from benchmarks.setting import Setting
 
 __all__ = ["DirectPostgres"]
 
-_ROWS: Final = "SELECT practice_uid, provider_uid, day, cents FROM ih.needed"
-_SUMS: Final = "SELECT day, sum(cents)::bigint AS cents FROM ih.needed"
+_ROWS: Final = "SELECT day, cents FROM {schema}.needed"
+_SUMS: Final = "SELECT day, sum(cents)::bigint AS cents FROM {schema}.needed"
+
+_PREPARE: Final = (
+    """
+    CREATE TABLE {schema}.needed AS
+    SELECT substr(measure, 9)::smallint AS measure, frequency, practice_uid,
+           date_index - date '1970-01-01' AS day, (measure_value * 100)::bigint AS cents
+    FROM {table}
+    """,
+    """
+    CREATE INDEX ON {schema}.needed (measure, frequency, practice_uid) INCLUDE (day, cents)
+    """,
+    "VACUUM ANALYZE {schema}.needed",
+)
 
 
 class DirectPostgres:
     """One connection, and one prepared statement for each form of question.
 
     Args:
-        url: of the database.
+        setting: the servers, and the table.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
         self._stack = ExitStack()
         self._cursors: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        self._connection = self._stack.enter_context(dbapi.connect(self._url, autocommit=True))
+        self._connection = self._stack.enter_context(
+            dbapi.connect(self._setting.postgres_url, autocommit=True)
+        )
         return self
 
     def __exit__(
@@ -41,10 +57,18 @@ class DirectPostgres:
     ) -> None:
         self._stack.close()
 
+    def prepare(self) -> None:
+        """Make the table that is asked."""
+        names = {"schema": self._setting.schema, "table": self._setting.table()}
+        with self._connection.cursor() as cursor:
+            for statement in _PREPARE:
+                cursor.execute(statement.format(**names))
+
     def ask(self, question: Question, *, sums: bool) -> pa.Table:
         """The answer as an Arrow table."""
         practices = question.practices or ()
-        statement = (_SUMS if sums else _ROWS) + " WHERE measure = $1 AND frequency = $2"
+        statement = (_SUMS if sums else _ROWS).format(schema=self._setting.schema)
+        statement += " WHERE measure = $1 AND frequency = $2"
         if practices:
             places = ", ".join(f"${3 + place}" for place in range(len(practices)))
             statement += f" AND practice_uid IN ({places})"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-
-from benchmarks.seals import ENTRIES, SIZE
 
 __all__ = ["show"]
 
@@ -19,8 +18,9 @@ def show(console: Console, found: dict[str, Any]) -> None:
     machine, data = found["machine"], found["data"]
     console.print(
         f"{machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB, {machine['system']}; "
-        f"Python {machine['python']}, Redis {machine['redis_server']}, "
-        f"Postgres {machine['postgres_server']}; uvloop {machine['uvloop']}; Unix sockets",
+        f"Python {machine['python']}, Redis {machine['redis_server']} ("
+        f"{found['transport']['redis']}), Postgres {machine['postgres_server']} "
+        f"({found['transport']['postgres']}); uvloop {machine['uvloop']}",
         soft_wrap=True,
     )
     console.print(
@@ -32,11 +32,51 @@ def show(console: Console, found: dict[str, Any]) -> None:
         "of cores, something else was running, and all times are too long.",
         soft_wrap=True,
     )
-    console.print(_warm(found["warm"]))
-    console.print(_queries(found["queries"]))
-    console.print(_memory(found["memory"], data))
-    console.print(_fallback(found["fallback"]))
-    console.print(_seals(found["seals"]))
+    figures = found["figures"]
+    for form, sizes in figures.get("queries", {}).items():
+        console.print(_queries(form, sizes))
+    if "warm" in figures:
+        console.print(_warm(figures["warm"]))
+    if "entry_bytes" in figures.get("memory", {}):
+        console.print(_memory(figures["memory"], data))
+    if "seals" in figures:
+        console.print(_times("Proving 1,000 entries of 1,100 bytes, ms", figures["seals"]))
+    console.print(_goals(found["goals"]))
+
+
+def _goals(goals: Mapping[str, Any]) -> Table:
+    table = Table("goal", "wanted", "measured", "met", "of", title="Goals")
+    for name, goal in goals.items():
+        value = "-" if goal["value"] is None else f"{goal['value']:.3g}"
+        of = ", ".join(
+            f"{what} {'-' if figure is None else f'{figure:.4g}'}"
+            for what, figure in goal["of"].items()
+        )
+        of += "".join(f"; not: {each}" for each, holds in goal["conditions"].items() if not holds)
+        style = "green" if goal["met"] else "red"
+        met = f"[{style}]{'yes' if goal['met'] else 'no'}[/]"
+        table.add_row(name, goal["goal"], value, met, of or goal["note"])
+    table.columns[2].justify = "right"
+    for column in table.columns[:4]:
+        column.no_wrap = True
+    return table
+
+
+def _queries(form: str, sizes: Mapping[int, Mapping[str, Any]]) -> Table:
+    title = "Rows: date and value, ms" if form == "rows" else "Sums by date, ms"
+    table = Table("entries", "who", "rounds", "p50", "p95", "p99", title=title)
+    for entries, times in sizes.items():
+        for name, each in times.items():
+            table.add_row(f"{entries:,}", name, str(each["samples"]), *_percentiles(each))
+        table.add_section()
+    return _right(table)
+
+
+def _times(title: str, times: Mapping[str, Any]) -> Table:
+    table = Table("", "rounds", "p50", "p95", "p99", title=title)
+    for name, each in times.items():
+        table.add_row(name, str(each["samples"]), *_percentiles(each))
+    return _right(table)
 
 
 def _warm(warm: dict[str, Any]) -> Table:
@@ -45,29 +85,11 @@ def _warm(warm: dict[str, Any]) -> Table:
     for phase, seconds in warm["phases"].items():
         table.add_row(phase, f"{seconds:.2f}")
     table.add_row("whole", f"{warm['seconds']:.2f}", style="bold")
-    table.add_row("floor: read the table, drop it", f"{warm['floor_seconds']:.2f}")
-    table.add_row("whole / floor", f"{warm['times_floor']:.1f}")
-    if warm["peak_bytes"] is not None:
-        table.add_row("peak memory, MB", f"{warm['peak_bytes'] / _MEGA:.0f}")
-        table.add_row("  of it before the warm", f"{warm['peak_bytes_before'] / _MEGA:.0f}")
+    for name, seconds in warm["copy_seconds"].items():
+        table.add_row(f"COPY, read by {name} and dropped", f"{seconds:.2f}")
+    table.add_row("peak memory, MB", f"{warm['peak_bytes'] / _MEGA:.0f}")
+    table.add_row("  of it before the warm", f"{warm['peak_bytes_before'] / _MEGA:.0f}")
     return table
-
-
-def _queries(queries: list[dict[str, Any]]) -> Table:
-    table = Table("entries", "who", "what", "p50", "p95", "p99", title="Queries, ms")
-    names = {
-        "cache_rows": ("cache", "rows, all columns"),
-        "cache_sums": ("cache", "sums by date"),
-        "floor": ("SUNION, MGET", "bytes"),
-        "postgres_rows": ("Postgres", "rows, 4 columns"),
-        "postgres_sums": ("Postgres", "sums by date"),
-    }
-    for query in queries:
-        for key, (who, what) in names.items():
-            each = query[key]
-            table.add_row(f"{query['entries']:,}", who, what, *_percentiles(each))
-        table.add_section()
-    return _right(table)
 
 
 def _memory(memory: dict[str, Any], data: dict[str, Any]) -> Table:
@@ -76,33 +98,17 @@ def _memory(memory: dict[str, Any], data: dict[str, Any]) -> Table:
     table.add_row("index sets and counts", f"{memory['index_bytes'] / _MEGA:.1f}")
     table.add_row("  as a share of the entries", f"{memory['index_share_of_entries']:.1%}")
     table.add_row("manifest, dictionaries", f"{memory['other_bytes'] / _MEGA:.2f}")
-    table.add_row("used_memory grew by", f"{memory['used_bytes'] / _MEGA:.1f}")
-    table.add_row("  bytes per row", f"{memory['used_bytes'] / data['rows']:.0f}")
+    table.add_row("bytes per row", f"{memory['snapshot_bytes'] / data['rows']:.0f}")
     table.columns[1].justify = "right"
     return table
 
 
-def _fallback(fallback: list[dict[str, Any]]) -> Table:
-    table = Table("entries", "p50", "p95", "p99", title="The same rows from the database, ms")
-    for each in fallback:
-        table.add_row(f"{each['entries']:,}", *_percentiles(each["rows"]))
-    return _right(table)
-
-
-def _seals(seals: dict[str, Any]) -> Table:
-    title = f"Proving {ENTRIES:,} entries of {SIZE:,} bytes, ms"
-    table = Table("integrity", "least", "p50", "p95", "p99", title=title)
-    for name, each in seals.items():
-        table.add_row(name, f"{each['least']:.2f}", *_percentiles(each))
-    return _right(table)
-
-
-def _percentiles(each: dict[str, Any]) -> tuple[str, str, str]:
-    return f"{each['p50']:.2f}", f"{each['p95']:.2f}", f"{each['p99']:.2f}"
+def _percentiles(each: Mapping[str, Any]) -> tuple[str, str, str]:
+    return f"{each['p50']:.3f}", f"{each['p95']:.3f}", f"{each['p99']:.3f}"
 
 
 def _right(table: Table) -> Table:
     for column in table.columns:
-        if column.header in ("entries", "least", "p50", "p95", "p99"):
+        if column.header in ("entries", "rounds", "p50", "p95", "p99"):
             column.justify = "right"
     return table

@@ -33,7 +33,7 @@ from rich.table import Table
 from benchmarks.data import load, shape_of
 from benchmarks.machine import machine
 from benchmarks.setting import ANALYSTS, DATASOURCE, Setting, open_setting
-from benchmarks.warming import warm_once
+from benchmarks.workloads.warms import warm_once
 from warmcube.authn.issue import issue_token
 from warmcube.config import load as load_settings
 
@@ -129,7 +129,7 @@ def service_main(arguments: Sequence[str]) -> int:
 
 def _measure(workers: int, seconds: int) -> dict[str, Any]:
     with open_setting() as setting:
-        load(setting.postgres_url, shape_of(MEASURES * 102_000))
+        load(setting.postgres_url, setting.table(), shape_of(MEASURES * 102_000))
         warm_once(setting)
         facts = machine(setting.redis_url, setting.postgres_url)
         calls = [
@@ -166,7 +166,7 @@ def _measure_tier(
         tempfile.NamedTemporaryFile("w", suffix=".lua") as script,
     ):
         tokens = _tokens(setting)
-        _check(url, tokens, calls, setting.postgres_url)
+        _check(url, tokens, calls, setting)
         script.write(_script(calls, tokens))
         script.flush()
         _load(process, url, script.name, connections=32, seconds=2)  # warms up
@@ -174,7 +174,7 @@ def _measure_tier(
             _load(process, url, script.name, connections=each, seconds=seconds)
             for each in CONNECTIONS
         ]
-        _check(url, tokens, calls, setting.postgres_url)
+        _check(url, tokens, calls, setting)
         return loads
 
 
@@ -219,13 +219,13 @@ def _serving(
             process.terminate()
 
 
-def _check(url: str, tokens: dict[str, str], calls: Sequence[_Call], source: str) -> None:
+def _check(url: str, tokens: dict[str, str], calls: Sequence[_Call], setting: Setting) -> None:
     """Fast answers that are wrong count for nothing.
 
     Raises:
         RuntimeError: one is.
     """
-    with dbapi.connect(source) as connection, connection.cursor() as cursor:
+    with dbapi.connect(setting.postgres_url) as connection, connection.cursor() as cursor:
         for call in calls[:: max(1, len(calls) // SAMPLE)][:SAMPLE]:
             headers = {"Authorization": f"Bearer {tokens[call.user]}"}
             body = {**json.loads(call.body)}
@@ -234,8 +234,8 @@ def _check(url: str, tokens: dict[str, str], calls: Sequence[_Call], source: str
             names = ("provider_uid", "date_index", "measure_value", "origin")
             rows = Counter(zip(*(columns[name] for name in names), strict=True))
             cursor.execute(
-                "SELECT provider_uid, date_index::text, measure_value::text, origin "
-                "FROM ih.agg_app_measures WHERE measure = $1 AND frequency = 'Monthly' "
+                "SELECT provider_uid, date_index::text, measure_value::text, origin "  # noqa: S608 (ours)
+                f"FROM {setting.table()} WHERE measure = $1 AND frequency = 'Monthly' "
                 "AND practice_uid = $2",
                 (call.measure, call.practice),
             )

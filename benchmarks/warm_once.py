@@ -1,6 +1,6 @@
 """One warm in a process of its own, so that its peak memory is its own: prints one JSON object.
 
-``python -m benchmarks.warm_once CONFIG``
+``python -m benchmarks.warm_once CONFIG DATASOURCE``
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.machine import peak_bytes
-from benchmarks.setting import DATASOURCE
 from warmcube import AnalyticsCache
 
 
-async def _warm(config: str) -> dict[str, Any]:
+async def _warm(config: str, datasource: int) -> dict[str, Any]:
     async with AnalyticsCache.from_config(config) as cache:
         before = peak_bytes()
-        report = await cache.warm(DATASOURCE)
+        report = await cache.warm(datasource)
         return asdict(report) | {"peak_bytes": peak_bytes(), "peak_bytes_before": before}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(_warm(sys.argv[1]))))
+    sys.stdout.write(json.dumps(asyncio.run(_warm(sys.argv[1], int(sys.argv[2])))))

@@ -31,6 +31,7 @@ from warmcube.opening import (
 from warmcube.oversight import Oversight
 from warmcube.query.exporter import Exporter
 from warmcube.query.inspector import Inspector
+from warmcube.query.known import KnownIndex
 from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.together import TogetherReader
 from warmcube.readiness import Readiness
@@ -143,12 +144,13 @@ class Wiring:
         usage = Usage(store, partial(Keys, namespace), is_kept=not self._is_probe)
         stack.push_async_callback(usage.close)
         jobs = Ledger(store, namespace)
+        known = KnownIndex(cache.index_bytes)
         answerer = Exporter(
             {datasource.id: datasource for datasource in settings.datasources},
             sources,
             authoriser,
             snapshots,
-            TogetherReader(store, snapshots, seal),
+            TogetherReader(store, snapshots, seal, known),
             usage,
             trail,
             answer_settings(settings, processes=self._processes, observer=observer),
@@ -158,6 +160,7 @@ class Wiring:
 
         def forget(datasource: int) -> None:
             snapshots.forget(datasource)
+            known.forget(datasource)
             answerer.drop(datasource)
 
         return Parts(

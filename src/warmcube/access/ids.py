@@ -7,14 +7,16 @@ is either somebody else's rows or an empty answer that looks right.
 
 from __future__ import annotations
 
+import builtins
 import re
-from typing import Final
+from collections.abc import Collection
+from typing import Any, Final
 from uuid import UUID
 
 from warmcube.errors import DirectoryError, InvalidFilter
 from warmcube.model.schema import KEY_KINDS, ColumnType, Kind
 
-__all__ = ["directory_id", "holds", "is_text", "parse_id", "show"]
+__all__ = ["directory_id", "holds", "is_text", "parse_id", "parse_ids", "show"]
 
 _LIMITS: Final = {Kind.SMALLINT: 1 << 15, Kind.INTEGER: 1 << 31, Kind.BIGINT: 1 << 63}
 """One more than the greatest value; the least one is as far below zero."""
@@ -79,6 +81,44 @@ def parse_id(value: object, type: ColumnType, *, name: str = "id") -> str:
     elif isinstance(value, UUID) and type.kind is Kind.UUID:
         return str(UUID(int=value.int))
     raise InvalidFilter(f"{name} {show(value)} can't be read: {_expected(value, type)}")
+
+
+def parse_ids(values: Collection[Any], type: ColumnType, *, name: str = "id") -> frozenset[str]:
+    """The canonical forms of ids in a request: what `parse_id` gives for each.
+
+    Raises:
+        InvalidFilter: for the first that it can't read.
+    """
+    found = _parse_alike(values, type) if len(values) > 1 else None
+    if found is None:
+        return frozenset([parse_id(each, type, name=name) for each in values])
+    return found
+
+
+def _parse_alike(values: Collection[Any], type: ColumnType) -> frozenset[str] | None:
+    """The canonical forms of ids that are all of one plain type; None where each wants a look.
+
+    A list may hold thousands, so each step is one call for all of them.
+    """
+    kinds = set(map(builtins.type, values))
+    limit = _LIMITS.get(type.kind)
+    if limit is not None:
+        if kinds == {int}:
+            is_held = -limit <= min(values) and max(values) < limit
+            return frozenset(map(str, values)) if is_held else None
+        if kinds == {str}:
+            try:
+                numbers = list(map(int, values))
+            except ValueError:
+                return None
+            # Python reads " 1_14" too; only what prints as it was written is canonical.
+            texts = frozenset(map(str, numbers))
+            is_held = -limit <= min(numbers) and max(numbers) < limit
+            return texts if is_held and texts.issuperset(values) else None
+        return None
+    if type.kind is Kind.TEXT and kinds == {str}:
+        return frozenset(values) if "" not in values and is_text("".join(values)) else None
+    return None
 
 
 def _expected(value: object, type: ColumnType) -> str:

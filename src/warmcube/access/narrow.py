@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from warmcube.access.grant import Grant, require_grant
-from warmcube.access.ids import is_text, parse_id, show
+from warmcube.access.ids import is_text, parse_ids, show
 from warmcube.access.reasons import Reason
 from warmcube.access.standing import (
     KeyTypes,
@@ -165,7 +165,7 @@ def _named(role: Literal["practice", "provider"], ids: object, type: ColumnType 
             f"{role}s {show(ids)} can't be read; write a list of ids, [] for none of them, "
             "or leave it out for no filter"
         )
-    return frozenset(parse_id(each, type, name=role) for each in ids)
+    return parse_ids(ids, type, name=role)
 
 
 def _missing(role: str, named: str) -> MissingRole:
@@ -177,9 +177,8 @@ def _missing(role: str, named: str) -> MissingRole:
 def _check_inside(role: str, named: Ids, allowed: Ids, datasource: Datasource) -> None:
     if isinstance(named, All) or isinstance(allowed, All):
         return
-    outside = named - allowed
-    if outside:
-        raise _outside(role, min(outside), datasource)
+    if not named <= allowed:
+        raise _outside(role, min(named - allowed), datasource)
 
 
 def _outside(role: str, named: str, datasource: Datasource) -> AccessDenied:

@@ -13,15 +13,18 @@ from warmcube.audit.listed import Listed
 from warmcube.audit.request import Because, Condition, Request
 from warmcube.audit.text import escape, shorten
 
-__all__ = ["SCHEMA_VERSION", "Heading", "line_of"]
+__all__ = ["SCHEMA_VERSION", "Heading", "Lines", "line_of"]
 
 SCHEMA_VERSION: Final = 1
 """Grows when a field of a line changes its meaning or goes; not when one is added."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_REMEMBERED: Final = 1000
+
+
+@dataclass(slots=True, kw_only=True)
 class Heading:
-    """What every line begins with."""
+    """What every line begins with; none of its names is one of an event's fields."""
 
     time: Annotated[datetime, "when it happened; of several, the last"]
     event: Annotated[str, "what happened"]
@@ -40,13 +43,40 @@ _NAMES: Final[dict[Any, tuple[str, ...]]] = {
 
 def line_of(event: AuditEvent, heading: Heading) -> bytes:
     """One line, its end included: UTF-8, and every text in it cut and escaped."""
-    tree = _fields(heading)
+    return _begin(heading) + _rest(event)
+
+
+class Lines:
+    """Makes lines as `line_of` does, and remembers what those of one event have in common.
+
+    Who is asked the same again and again may tell of it with one event.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[AuditEvent, bytes]] = {}  # by identity, which is kept with it
+
+    def line_of(self, event: AuditEvent, heading: Heading) -> bytes:
+        """One line; see `line_of`."""
+        known = self._known.get(id(event))
+        if known is None:
+            while len(self._known) >= _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            known = self._known[id(event)] = (event, _rest(event))
+        return _begin(heading) + known[1]
+
+
+def _begin(heading: Heading) -> bytes:
+    return orjson.dumps(_fields(heading))[:-1] + b","
+
+
+def _rest(event: AuditEvent) -> bytes:
+    tree: dict[str, Any] = {}
     for name, value in _fields(event).items():
         if name == "request":
             tree.update(value)
         else:
             tree[name] = value
-    return orjson.dumps(tree, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(tree, option=orjson.OPT_APPEND_NEWLINE)[1:]
 
 
 def _fields(record: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Final
 from warmcube.audit.context import REQUEST_ID
 from warmcube.audit.events import AuditEvent, Denied, Dropped
 from warmcube.audit.fold import Fold
-from warmcube.audit.line import Heading, line_of
+from warmcube.audit.line import Heading, Lines
 from warmcube.audit.reasons import DenialReason
 from warmcube.audit.sink import Sink
 from warmcube.errors import AuditError
@@ -24,7 +24,9 @@ from warmcube.errors import AuditError
 __all__ = ["Trail"]
 
 _BATCH: Final = 500  # lines of one write
-_MANY: Final = 20  # from so many on, lines are made in a thread
+_AT_ONCE: Final = 20
+"""Lines that are made before the event loop goes on. Not in a thread: it would hold the interpreter
+for milliseconds at a time, while answers wait for it."""
 _GATHER: Final = 0.05
 """Seconds for which lines that nobody waits for are gathered, so that a write has many of them."""
 _PRESSING: Final = 1000
@@ -112,6 +114,7 @@ class Trail:
         self._id = secrets.token_hex(8)
         self._number = 0
         self._fold = Fold()
+        self._lines = Lines()
         self._queue: deque[_Item] = deque()
         self._dropped = 0
         self._dropped_since: datetime | None = None
@@ -140,6 +143,13 @@ class Trail:
             self._start()  # the rest is due later
         else:
             self._add(_Item(event, now, request))
+
+    def record_at_once(self, event: AuditEvent) -> bool:
+        """What `record` does, where nothing has to be waited for; whether it was done."""
+        if self._required or len(self._queue) >= min(_PRESSING, self._queue_size // 2):
+            return False
+        self.note(event)
+        return True
 
     async def record(self, event: AuditEvent) -> None:
         """Have an event written that an answer depends on.
@@ -275,10 +285,10 @@ class Trail:
         """The first of what waits, with their lines; what none can be made of is lost."""
         batch = list(islice(self._queue, _BATCH))
         new = [item for item in batch if item.line is None]
-        if len(new) < _MANY:
-            self._make_lines(new)
-        else:
-            await asyncio.to_thread(self._make_lines, new)
+        for at in range(0, len(new), _AT_ONCE):
+            if at:
+                await asyncio.sleep(0)
+            self._make_lines(new[at : at + _AT_ONCE])
         for item in [item for item in batch if item.error is not None]:
             self._queue.remove(item)
             batch.remove(item)
@@ -299,7 +309,7 @@ class Trail:
                 request=item.request,
             )
             try:
-                item.line = line_of(item.event, heading)
+                item.line = self._lines.line_of(item.event, heading)
             except Exception as error:  # noqa: BLE001 - one mistake may not stop the others
                 item.error = error
 

@@ -256,6 +256,13 @@ class CacheSection(Section):
         description="how much a process holds of hot partitions, and keeps of answers; 0: nothing",
         json_schema_extra={"unit": "bytes"},
     )
+    index_bytes: int = Field(
+        default=64 << 20,
+        ge=0,
+        le=2**40,
+        description="how much a process keeps of the index that it has read; 0 keeps none",
+        json_schema_extra={"unit": "bytes"},
+    )
     history_days: int = Field(
         default=7,
         ge=0,

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import accumulate
+from typing import Any, Final, cast
 
 import numpy as np
 from xxhash import xxh3_64_digest
 
 from warmcube.entry.layout import Field, Layout, TextStorage, storage_dtype
-from warmcube.entry.seal import Seal, unseal
+from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
 from warmcube.model.columns import Array, ColumnData
 from warmcube.model.schema import ColumnType, Kind
@@ -34,7 +35,9 @@ __all__ = [
     "id_code",
     "no_rows",
     "open_entries",
+    "open_prepared",
     "pack_header",
+    "prove_codes",
 ]
 
 HEADER: Final = np.dtype(
@@ -63,11 +66,12 @@ def pack_header(practice_code: int, provider_code: int, rows: int) -> bytes:
 
 @dataclass(frozen=True)
 class Block:
-    """The proven records of several entries, joined.
+    """The proven records of several entries.
 
     Attributes:
         layout: of the records.
-        records: structured array, one per row.
+        records: structured array, one per row; of two dimensions, entries and their rows, where
+            all entries have as many rows: then they still lie apart, and nothing was copied.
         rows_of: how many rows each entry has, in the order of the entries.
         texts: per entry, what lies behind its records; empty where the layout has no such column.
     """
@@ -76,6 +80,15 @@ class Block:
     records: Array
     rows_of: Array
     texts: Sequence[memoryview]
+
+    @property
+    def rows(self) -> int:
+        """How many there are in all."""
+        return self.records.size
+
+    def raw(self, position: int) -> Array:
+        """A column as it is stored, one value per row."""
+        return np.ascontiguousarray(self.records[f"c{position}"]).reshape(-1)
 
 
 def open_entries(
@@ -98,34 +111,122 @@ def open_entries(
     Raises:
         Damage: if one is missing, altered, cut, or another entry's.
     """
-    bodies = [
-        unseal(using, key, value, "an entry") for key, value in zip(keys, values, strict=True)
-    ]
-    size, width = HEADER.itemsize, layout.width
-    heads = b"".join([body[:size] for body in bodies])
-    if len(heads) != size * len(bodies):
-        raise Damage("an entry is shorter than its header")
-    headers = np.frombuffer(heads, HEADER)
-    if not (
-        np.array_equal(headers["practice"], codes[:, 0])
-        and np.array_equal(headers["provider"], codes[:, 1])
-    ):
-        raise Damage("an entry is somebody else's")
-    rows_of = headers["rows"].astype(np.int64)
-    lengths = [len(body) - size for body in bodies]
-    ends = rows_of * width
-    if layout.behind:
-        if np.any(ends > lengths):
-            raise Damage("an entry is shorter than its rows")
-        stopping = list(zip(bodies, (ends + size).tolist(), strict=True))
-        records = b"".join([body[size:stop] for body, stop in stopping])
-        texts = [body[stop:] for body, stop in stopping]
+    return open_prepared(using.prepare(keys), values, codes.astype("<i8").tobytes(), layout, using)
+
+
+def open_prepared(
+    prepared: Sequence[Any],
+    values: Sequence[bytes | None],
+    codes: bytes,
+    layout: Layout,
+    using: Seal,
+) -> Block:
+    """The same, with what `Seal.prepare` makes of the keys, and with the codes as bytes."""
+    try:
+        joined = b"".join(cast("Sequence[bytes]", values))
+    except TypeError:
+        raise Damage("an entry is missing") from None
+    lengths = [len(value) for value in cast("Sequence[bytes]", values)]
+    head = using.size + HEADER.itemsize
+    if lengths and lengths[0] >= head and lengths.count(lengths[0]) == len(lengths):
+        starts: Sequence[int] = range(0, len(joined), lengths[0])
     else:
-        if not np.array_equal(lengths, ends):
-            raise Damage("an entry isn't as long as its rows")
-        records = b"".join([body[size:] for body in bodies])
-        texts = []
+        starts = list(accumulate(lengths, initial=0))[:-1]
+    heads = _proven_heads(prepared, joined, starts, lengths, using)
+    if heads[:, using.size : using.size + 16].tobytes() != codes:
+        raise Damage("an entry is somebody else's")
+    counts = heads[:, using.size + 16 : using.size + 20].tobytes()
+    if isinstance(starts, range) and not layout.behind:
+        return _even(joined, counts, lengths, head, layout)
+    rows_of = np.frombuffer(counts, "<u4").astype(np.int64)
+    bodies = (rows_of * layout.width).tolist()
+    ends = [start + head + body for start, body in zip(starts, bodies, strict=True)]
+    stops = [start + length for start, length in zip(starts, lengths, strict=True)]
+    whole = memoryview(joined)
+    texts = []
+    if layout.behind:
+        if any(end > stop for end, stop in zip(ends, stops, strict=True)):
+            raise Damage("an entry is shorter than its rows")
+        texts = [whole[end:stop] for end, stop in zip(ends, stops, strict=True)]
+    elif ends != stops:
+        raise Damage("an entry isn't as long as its rows")
+    records = b"".join([whole[start + head : end] for start, end in zip(starts, ends, strict=True)])
     return Block(layout, np.frombuffer(records, layout.dtype), rows_of, texts)
+
+
+def _proven_heads(
+    prepared: Sequence[Any],
+    joined: bytes,
+    starts: Sequence[int],
+    lengths: Sequence[int],
+    using: Seal,
+) -> Array:
+    """Seals and headers of values that lie behind one another, as a matrix of bytes.
+
+    Args:
+        prepared: of their seals.
+        joined: the values.
+        starts: where each begins; a range where all are of one length.
+        lengths: theirs.
+        using: the seal.
+
+    Raises:
+        Damage: a seal isn't right, or a value is too short.
+    """
+    size, least = using.size, using.size + HEADER.itemsize
+    whole = memoryview(joined)
+    spans = zip(starts, lengths, strict=True)
+    seals = using.of_each(prepared, [whole[at + size : at + length] for at, length in spans])
+    if isinstance(starts, range):
+        heads = np.frombuffer(joined, np.uint8).reshape(len(lengths), -1)
+    elif lengths and min(lengths) < least:
+        spans = zip(starts, lengths, strict=True)
+        if b"".join([whole[at : at + min(size, length)] for at, length in spans]) != seals:
+            raise Damage(f"an entry fails its {using.name}")
+        raise Damage("an entry is shorter than its header")
+    else:
+        found = b"".join([joined[at : at + least] for at in starts])
+        heads = np.frombuffer(found, np.uint8).reshape(-1, least)
+    if heads[:, :size].tobytes() != seals:
+        raise Damage(f"an entry fails its {using.name}")
+    return heads
+
+
+def _even(joined: bytes, counts: bytes, lengths: Sequence[int], head: int, layout: Layout) -> Block:
+    """Records that lie evenly apart, and stay where they are.
+
+    Args:
+        joined: the values, all of one length.
+        counts: the number of rows in each header.
+        lengths: of the values.
+        head: bytes before the records of each.
+        layout: of the records.
+
+    Raises:
+        Damage: an entry isn't as long as its rows.
+    """
+    length, number = lengths[0], len(lengths)
+    rows = (length - head) // layout.width
+    if head + rows * layout.width != length or counts != rows.to_bytes(4, "little") * number:
+        raise Damage("an entry isn't as long as its rows")
+    records: Array = np.ndarray((number, rows), layout.dtype, joined, head, (length, layout.width))
+    return Block(layout, records, np.full(number, rows), [])
+
+
+def prove_codes(block: Block, position: int, length: int) -> None:
+    """That each text of a column lies in its dictionary.
+
+    Args:
+        block: from `open_entries`.
+        position: of a dictionary column in the layout.
+        length: of its dictionary.
+
+    Raises:
+        Damage: one doesn't.
+    """
+    if block.rows and block.records[f"c{position}"].max() >= max(length, 1):
+        name = block.layout.fields[position].name
+        raise Damage(f"a text of column {name!r} lies outside its dictionary")
 
 
 def decode_column(
@@ -142,24 +243,23 @@ def decode_column(
         Damage: if a text lies outside its dictionary or its entry, or isn't UTF-8.
     """
     column: Field = block.layout.fields[position]
-    raw = block.records[f"c{position}"]
+    raw = block.raw(position)
     valid = None
     bit = block.layout.bits.get(column.name)
     if bit is not None:
-        valid = (block.records["valid"][:, bit // 8] >> (bit % 8) & 1).astype(np.bool_)
+        marks = block.records["valid"][..., bit // 8].reshape(-1)
+        valid = (marks >> (bit % 8) & 1).astype(np.bool_)
         if valid.all():
             valid = None
     if column.text is TextStorage.DICTIONARY:
         values = dictionary(column.name)
-        codes = raw.astype(np.int64)
-        if len(codes) and codes.max() >= max(len(values), 1):
-            raise Damage(f"a text of column {column.name!r} lies outside its dictionary")
-        return ColumnData(column.type, codes, valid, values)
+        prove_codes(block, position, len(values))
+        return ColumnData(column.type, raw.astype(np.int64), valid, values)
     if column.text is TextStorage.BEHIND:
         return _decode_texts(block, position, raw.astype(np.int64), valid)
     if column.type.is_wide:
         return ColumnData(column.type, _wide_integers(raw), valid)
-    return ColumnData(column.type, np.ascontiguousarray(raw), valid)
+    return ColumnData(column.type, raw, valid)
 
 
 def _wide_integers(raw: Array) -> Array:

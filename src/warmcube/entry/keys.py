@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -157,11 +158,13 @@ class PartitionKeys:
         return self.set_prefix + field
 
 
+@lru_cache(1 << 16)
 def practice_field(practice: str | None) -> bytes:
     """Names a practice's index set, in its key and in `counts`."""
     return f"p:{encode_component(practice)}".encode()
 
 
+@lru_cache(1 << 16)
 def provider_field(provider: str | None) -> bytes:
     """Names a provider's index set, in its key and in `counts`."""
     return f"prov:{encode_component(provider)}".encode()
@@ -244,4 +247,11 @@ class Keys:
         return self._meta(f"dict:{encode_component(column)}:v{version}:{chunk}")
 
     def partition(self, name: PartitionName, version: str) -> PartitionKeys:
-        return PartitionKeys(self.namespace, self.datasource, name, version)
+        return _partition_keys(self.namespace, self.datasource, name, version)
+
+
+@lru_cache(1 << 10)
+def _partition_keys(
+    namespace: str, datasource: int, name: PartitionName, version: str
+) -> PartitionKeys:
+    return PartitionKeys(namespace, datasource, name, version)

@@ -9,7 +9,8 @@ another key, of another practice, version or deployment, is no longer valid.
 from __future__ import annotations
 
 import hashlib
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol, TypeAlias
 
 from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
@@ -37,6 +38,18 @@ class Seal(Protocol):
         """The `size` bytes that stand before `body` under `key`."""
         ...
 
+    def prepare(self, keys: Sequence[bytes]) -> Sequence[Any]:
+        """What can be computed of seals from the keys alone, for `of_each`."""
+        ...
+
+    def of_each(self, prepared: Iterable[Any], bodies: Iterable[Bytes]) -> bytes:
+        """The seals of many values, one behind the other.
+
+        Raises:
+            ValueError: there aren't as many of the one as of the other.
+        """
+        ...
+
 
 class Checksum:
     """xxh3-64 of the body, seeded with xxh3-64 of the key."""
@@ -46,6 +59,14 @@ class Checksum:
 
     def __call__(self, key: bytes, body: Bytes) -> bytes:
         return xxh3_64_digest(body, xxh3_64_intdigest(key))
+
+    def prepare(self, keys: Sequence[bytes]) -> Sequence[int]:
+        return [xxh3_64_intdigest(key) for key in keys]
+
+    def of_each(self, prepared: Iterable[int], bodies: Iterable[Bytes]) -> bytes:
+        return b"".join(
+            [xxh3_64_digest(body, seed) for seed, body in zip(prepared, bodies, strict=True)]
+        )
 
 
 class Mac:
@@ -63,6 +84,12 @@ class Mac:
         mac.update(key)
         mac.update(body)
         return mac.digest()
+
+    def prepare(self, keys: Sequence[bytes]) -> Sequence[bytes]:
+        return keys
+
+    def of_each(self, prepared: Iterable[bytes], bodies: Iterable[Bytes]) -> bytes:
+        return b"".join([self(key, body) for key, body in zip(prepared, bodies, strict=True)])
 
     def __repr__(self) -> str:
         return "Mac(…)"

@@ -201,10 +201,10 @@ class _Answers:
         is_hit = origin != "database"
         self._fetches = origin != "resident"
         self._hits = metrics.counter("hits", datasource, origin) if is_hit else None
-        self._steps = [
-            ("total", metrics.histogram("query_seconds", datasource, origin)),
-            *((step, metrics.histogram(f"{step}_seconds", origin)) for step in STEPS),
-        ]
+        self._steps = {
+            "total": metrics.histogram("query_seconds", datasource, origin),
+            **{step: metrics.histogram(f"{step}_seconds", origin) for step in STEPS},
+        }
         self._entries = metrics.counter("entries_fetched", datasource)
         self._fetched = metrics.counter("rows_fetched", datasource, origin)
         self._used = metrics.counter("rows_used", datasource, origin)
@@ -213,10 +213,9 @@ class _Answers:
         """Count one answer."""
         if self._hits is not None:
             self._hits.add()
-        timings = figures.timings
-        for step, histogram in self._steps:
-            spent = timings.get(step)
-            if spent is not None:
+        for step, spent in figures.timings.items():
+            histogram = self._steps.get(step)
+            if histogram is not None:
                 histogram.observe(spent / 1000)
         if self._fetches:  # what a resident answer was made of was fetched, and counted, before
             self._entries.add(figures.entries)

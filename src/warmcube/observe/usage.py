@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from warmcube.entry.keys import Keys, Version
@@ -20,6 +20,17 @@ from warmcube.store.api import Command, Store
 __all__ = ["Usage"]
 
 FLUSH_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How often one snapshot hit or missed since it was last written."""
+
+    datasource: int
+    version: Version
+    serve_until_ms: int
+    what: bytes
+    count: int = 0
 
 
 class Usage:
@@ -44,7 +55,8 @@ class Usage:
         self._store = store
         self._keys_of = keys_of
         self._clock = clock
-        self._counts: Counter[tuple[int, Version, int, bytes]] = Counter()
+        self._tallies: list[_Tally] = []
+        self._latest: dict[tuple[int, bytes], _Tally] = {}
         self._flushed = clock()
         self._task: asyncio.Task[None] | None = None
 
@@ -59,7 +71,17 @@ class Usage:
         """
         if not self._is_kept:
             return
-        self._counts[datasource, version, serve_until_ms, what] += 1
+        tally = self._latest.get((datasource, what))
+        if (
+            tally is None
+            or (tally.version is not version and tally.version != version)
+            or tally.serve_until_ms != serve_until_ms
+        ):
+            tally = self._latest[datasource, what] = _Tally(
+                datasource, version, serve_until_ms, what
+            )
+            self._tallies.append(tally)
+        tally.count += 1
         now = self._clock()
         if now - self._flushed >= FLUSH_SECONDS and (self._task is None or self._task.done()):
             self._flushed = now
@@ -71,19 +93,17 @@ class Usage:
         What can't be written is dropped, and so is what was counted of a snapshot that is gone by
         now: nothing would ever remove it.
         """
-        counts, self._counts = self._counts, Counter()
-        of = [(self._keys_of(datasource), str(version)) for datasource, version, _, _ in counts]
+        tallies, self._tallies = self._tallies, []
+        self._latest.clear()
+        of = [(self._keys_of(each.datasource), str(each.version)) for each in tallies]
         commands: list[Command] = []
         with contextlib.suppress(StoreError):
             there = await self._store.run([(b"EXISTS", keys.manifest(v)) for keys, v in of])
-            for (keys, version), kept, (counted, count) in zip(
-                of, there, counts.items(), strict=True
-            ):
-                _, _, serve_until_ms, what = counted
+            for (keys, version), kept, tally in zip(of, there, tallies, strict=True):
                 key = keys.uses(version)
                 if kept:
-                    commands.append((b"HINCRBY", key, what, count))
-                    commands.append((b"PEXPIREAT", key, serve_until_ms))
+                    commands.append((b"HINCRBY", key, tally.what, tally.count))
+                    commands.append((b"PEXPIREAT", key, tally.serve_until_ms))
             await self._store.run(commands)
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
@@ -24,10 +25,13 @@ __all__ = [
     "Answered",
     "DatabaseMoment",
     "ReadRequest",
+    "ReadingFigures",
     "Unavailable",
     "as_of_answer",
     "damaged",
-    "explain_answer",
+    "explain_database",
+    "explain_resident",
+    "explain_store",
     "held_by",
     "notes_of",
     "resident_key",
@@ -68,6 +72,16 @@ class DatabaseMoment:
     schema: Schema
     as_of: datetime
     milliseconds: float
+
+
+class ReadingFigures(NamedTuple):
+    """What an explanation tells of a `warmcube.query.read.Reading`, without its rows."""
+
+    members: int
+    bytes: int
+    sets: int
+    whole: bool
+    trips: int
 
 
 class Unavailable(Exception):
@@ -154,17 +168,54 @@ def whose_turn(grant: object) -> str:
 
 def notes_of(judged: Judged) -> tuple[str, ...]:
     """What an answer lacks that it would have if the directory were in order."""
+    lost_organizations = judged.narrowed.lost_organizations
+    if not lost_organizations:
+        return ()
     return tuple(
         f"organization {lost!r} has a defect in the directory, so its rows are left out"
-        for lost in judged.narrowed.lost_organizations
+        for lost in lost_organizations
     )
 
 
-def explain_answer(judged: Judged, meta: Meta) -> Explanation:
-    """How an answer came about, as far as its judgement and its meta tell."""
+def explain_resident(judged: Judged, meta: Meta, members: int) -> Explanation:
+    """How an answer came about that was kept."""
+    explanation = _explain(judged, meta)
+    explanation.members = members
+    if _sees_figures(judged):
+        explanation.index_sets = explanation.trips = 0
+        explanation.whole_partition = False
+    return explanation
+
+
+def explain_store(judged: Judged, meta: Meta, figures: ReadingFigures) -> Explanation:
+    """How an answer of the store came about."""
+    explanation = _explain(judged, meta)
+    explanation.members = figures.members
+    explanation.bytes_fetched = figures.bytes
+    if _sees_figures(judged):
+        explanation.index_sets = figures.sets
+        explanation.whole_partition = figures.whole
+        explanation.trips = figures.trips
+    return explanation
+
+
+def explain_database(judged: Judged, meta: Meta, why: str) -> Explanation:
+    """How an answer of the database came about."""
+    explanation = _explain(judged, meta)
+    explanation.why_database = why
+    return explanation
+
+
+def _explain(judged: Judged, meta: Meta) -> Explanation:
+    """As far as the judgement and the meta tell."""
     explanation = explain(judged, meta.origin)
     explanation.entries = meta.entries
     explanation.rows_fetched = meta.rows_fetched
     explanation.rows = meta.rows
     explanation.timings = dict(meta.timings)
     return explanation
+
+
+def _sees_figures(judged: Judged) -> bool:
+    """Whether figures of whole partitions may be told."""
+    return judged.narrowed.grant.permits(Action.CACHE_READ)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from warmcube.access.grant import Grant
 from warmcube.audit.events import AuditEvent, Denied, EmptyGrant, Exported, Granted, denial
@@ -18,7 +18,7 @@ from warmcube.query.asked import Asked, Wanted
 from warmcube.query.judge import Judged
 from warmcube.query.result import Meta
 
-__all__ = ["audit_answer", "audit_export", "audit_export_end", "audit_refusal"]
+__all__ = ["audit_answer", "audit_at_once", "audit_export", "audit_export_end", "audit_refusal"]
 
 _ACTIONS: Final[Mapping[Wanted, RequestAction]] = {
     "rows": "query",
@@ -40,6 +40,13 @@ async def audit_answer(trail: Trail, judged: Judged, meta: Meta) -> None:
     await trail.record(event)
     if isinstance(event, Exported):
         audit_export_end(trail, event, meta.rows, None)
+
+
+def audit_at_once(trail: Trail, judged: Judged, meta: Meta) -> bool:
+    """What `audit_answer` does, where nothing has to be waited for; whether it was done."""
+    if judged.asked.purpose == "export":
+        return False
+    return trail.record_at_once(_answered(judged, meta.origin, meta.snapshot, meta.rows))
 
 
 async def audit_export(
@@ -79,27 +86,49 @@ def audit_refusal(trail: Trail, asked: Asked, grant: object, error: WarmcubeErro
 
 
 def _answered(judged: Judged, origin: str, snapshot: str | None, rows: int | None) -> AuditEvent:
-    narrowed = judged.narrowed
-    grant = narrowed.grant
-    who: dict[str, Any] = {
-        "actor": grant.actor,
-        "subject": grant.user.id,
-        "request": _request(judged.asked),
-        "because": because(narrowed.reasons),
-        "directory": grant.version,
-    }
-    if narrowed.scope.is_empty:
-        return EmptyGrant(reason=empty_reason(judged.asked.query, narrowed), **who)
-    if judged.asked.purpose == "export":
+    if judged.asked.purpose == "export" and not judged.narrowed.scope.is_empty:
         return Exported(
             outcome="allowed",
             phase="begin",
             export=secrets.token_hex(8),
             origin=origin,
             snapshot=snapshot,
-            **who,
+            **_who(judged),
         )
-    return Granted(origin=origin, snapshot=snapshot, rows=rows, **who)
+    # Who is asked the same again and again says the same each time.
+    last = judged.memo.get("event")
+    if isinstance(last, _Told) and last[:3] == (origin, snapshot, rows):
+        return last.event
+    event: AuditEvent
+    if judged.narrowed.scope.is_empty:
+        reason = empty_reason(judged.asked.query, judged.narrowed)
+        event = EmptyGrant(reason=reason, **_who(judged))
+    else:
+        event = Granted(origin=origin, snapshot=snapshot, rows=rows, **_who(judged))
+    judged.memo["event"] = _Told(origin, snapshot, rows, event)
+    return event
+
+
+class _Told(NamedTuple):
+    """What was told of an answer, and what it was made of beside the judgement."""
+
+    origin: str
+    snapshot: str | None
+    rows: int | None
+    event: AuditEvent
+
+
+def _who(judged: Judged) -> dict[str, Any]:
+    """The fields that follow from the judgement alone."""
+    narrowed = judged.narrowed
+    grant = narrowed.grant
+    return {
+        "actor": grant.actor,
+        "subject": grant.user.id,
+        "request": _request(judged.asked),
+        "because": because(narrowed.reasons),
+        "directory": grant.version,
+    }
 
 
 def _refused(asked: Asked, grant: Grant | None, error: WarmcubeError) -> Denied:

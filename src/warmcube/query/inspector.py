@@ -31,10 +31,11 @@ from warmcube.errors import AccessDenied, Damage, InvalidQuery, StoreRefused, Un
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import All
+from warmcube.query.entries import codes_of
 from warmcube.query.inspected import ColumnSize, EntryName, Inspected, Listing, Part
 from warmcube.query.lookup import check_total
 from warmcube.query.prepare import role_text
-from warmcube.query.read import codes_of, decode
+from warmcube.query.read import decode
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.query.textform import texts
 from warmcube.store.api import Command, Store
@@ -272,7 +273,7 @@ class Inspector:
         try:
             codes = codes_of(live.manifest.schema, datasource, members)
             block = open_entries(keys, values, codes, layout, self._seal)
-            proofs["entry"], rows, columns = _OK, len(block.records), _sizes(block)
+            proofs["entry"], rows, columns = _OK, block.rows, _sizes(block)
             if has_rows:
                 for each in layout.fields:
                     if each.name in live.manifest.dictionaries:
@@ -394,7 +395,7 @@ def _sizes(block: Block) -> tuple[ColumnSize, ...]:
     """What each column takes: in the records, and behind them."""
     sizes = []
     for at, each in enumerate(block.layout.fields):
-        values = block.records[f"c{at}"]
+        values = block.raw(at)
         behind = int(values.sum(dtype="i8")) if each.text is TextStorage.BEHIND else 0
         storage = "record" if each.text is None else str(each.text)
         sizes.append(

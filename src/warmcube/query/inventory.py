@@ -86,7 +86,7 @@ async def find_ids(
         return await _find_all_ids(store, keys, live, target, role, using)
     fields = fields_that_tell(plan.scope, by=role)
     if fields is None:
-        found = await look_up(store, keys, live, target, using, are_fetched=False)
+        found = await look_up(store, keys, live, target, using)
         ids = frozenset(getattr(member, role) for member in found.members.values())
         return Found(ids, len(found.members), found.sets, found.trips)
     commands = [*count_commands(target.own, fields), (b"GET", keys.current)]
@@ -189,9 +189,7 @@ async def find_partitions(
     }
     sizes = [4 + 2 * len(target.plan.fields) for target in targets.values()]
     for some in _trips(targets, sizes):
-        lookups = await look_up_each(
-            store, keys, live, [targets[name] for name in some], using, are_fetched=False
-        )
+        lookups = await look_up_each(store, keys, live, [targets[name] for name in some], using)
         trips += 1 + sum(each.trips - 1 for each in lookups)
         for name, each in zip(some, lookups, strict=True):
             if each.members:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from warmcube.access.grant import Grant
 from warmcube.access.narrow import Narrowed, narrow
@@ -30,11 +32,17 @@ class Judged:
     asked: Asked
     prepared: PreparedQuery
     narrowed: Narrowed
+    # What follows from all this, kept so that who is asked the same needn't work it out again.
+    memo: dict[Hashable, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @property
     def partition(self) -> PartitionName:
         """Where its rows are; for `Extent.PARTITIONS` it says nothing."""
-        return PartitionName(self.prepared.measure, self.prepared.frequency)
+        found = self.memo.get("partition")
+        if not isinstance(found, PartitionName):
+            found = PartitionName(self.prepared.measure, self.prepared.frequency)
+            self.memo["partition"] = found
+        return found
 
     @property
     def named_partition(self) -> dict[str, str | None]:
@@ -52,8 +60,19 @@ def judge(
     schema: Schema,
     limits: Limits,
     now: datetime,
+    prepared: PreparedQuery | None = None,
 ) -> Judged:
     """Access first, so that an error tells nothing to somebody who may not know.
+
+    Args:
+        asked: what is asked.
+        grant: under which grant.
+        datasource: of which data source.
+        schema: its columns.
+        limits: of one query.
+        now: aware.
+        prepared: the same question as it was prepared before, be it for other practices, providers
+            or another organization; None where it wasn't.
 
     Raises:
         AccessDenied: the grant doesn't allow it.
@@ -73,7 +92,8 @@ def judge(
         purpose=asked.purpose,
         now=now,
     )
-    prepared = prepare_asked(asked, schema, datasource, limits)
+    if prepared is None:
+        prepared = prepare_asked(asked, schema, datasource, limits)
     return Judged(asked=asked, prepared=prepared, narrowed=narrowed)
 
 

@@ -19,7 +19,15 @@ from warmcube.entry.keys import Keys, Member, PartitionKeys, Version
 from warmcube.entry.manifest import Partition
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
-from warmcube.query.plan import LONG_SET, LookupPlan, prove_members, prove_whole
+from warmcube.model.scope import Scope
+from warmcube.query.plan import (
+    LONG_SET,
+    WHOLE,
+    LookupPlan,
+    members_within,
+    prove_sets,
+    prove_whole,
+)
 from warmcube.store.api import Command, Reply, Store
 
 __all__ = [
@@ -27,13 +35,13 @@ __all__ = [
     "Lookup",
     "PointerMoved",
     "Target",
+    "average_bytes",
     "check_pointer",
     "check_total",
     "count_commands",
-    "entry_commands",
-    "fetch_entries",
     "look_up",
     "look_up_each",
+    "most_at_once",
     "unpack_counts",
 ]
 
@@ -50,14 +58,22 @@ class Lookup:
     """What a lookup found.
 
     Attributes:
-        members: the wanted entries, proven complete.
+        found: the members of each set by its field, proven complete; the whole partition's by
+            ``WHOLE``.
+        scope: those that are wanted of them.
         sets: how many index sets were asked for.
         trips: how many trips to the store it took.
     """
 
-    members: Mapping[bytes, Member]
+    found: Mapping[bytes, Mapping[bytes, Member]]
+    scope: Scope
     sets: int
     trips: int
+
+    @property
+    def members(self) -> dict[bytes, Member]:
+        """The wanted entries."""
+        return members_within(self.found.values(), self.scope)
 
 
 def check_pointer(current: bytes | None, version: Version) -> None:
@@ -88,15 +104,7 @@ class Target:
     is_absent: bool = False
 
 
-async def look_up(
-    store: Store,
-    keys: Keys,
-    live: Version,
-    target: Target,
-    using: Seal,
-    *,
-    are_fetched: bool = True,
-) -> Lookup:
+async def look_up(store: Store, keys: Keys, live: Version, target: Target, using: Seal) -> Lookup:
     """Find the wanted entries of a partition, one trip where the sets aren't very long.
 
     Args:
@@ -105,35 +113,25 @@ async def look_up(
         live: the snapshot that the read was planned on.
         target: where, and what.
         using: the seal.
-        are_fetched: whether the entries will be fetched, each of which proves itself.
 
     Raises:
         PointerMoved: another snapshot is live.
         Damage: what was found doesn't prove itself.
     """
-    if target.plan.whole:
-        return await _look_up_whole(store, keys, live, target, using)
-    (found,) = await look_up_each(store, keys, live, [target], using, are_fetched=are_fetched)
+    (found,) = await look_up_each(store, keys, live, [target], using)
     return found
 
 
 async def look_up_each(
-    store: Store,
-    keys: Keys,
-    live: Version,
-    targets: Sequence[Target],
-    using: Seal,
-    *,
-    are_fetched: bool,
+    store: Store, keys: Keys, live: Version, targets: Sequence[Target], using: Seal
 ) -> list[Lookup]:
-    """The same in several partitions, all in one trip; none of the plans is for a whole one."""
+    """The same in several partitions, all in one trip."""
     commands: list[Command] = []
-    unions, ends = [], []
+    first, ends = [], []
     for target in targets:
         before = len(commands)
-        for family, largest in _families(target.plan, target.partition):
-            commands += [(b"SUNION", *part) for part in _unions(target.own, family, largest)]
-        unions.append(len(commands) - before)
+        commands += _set_commands(target)
+        first.append(len(commands) - before)
         commands += count_commands(target.own, target.plan.fields)
         ends.append(len(commands))
     commands.append((b"GET", keys.current))
@@ -141,35 +139,53 @@ async def look_up_each(
     check_pointer(replies[-1], live)
     starts = (0, *ends)
     return [
-        await _proven(store, target, replies[start:end], some, using, are_fetched=are_fetched)
-        for target, start, end, some in zip(targets, starts[:-1], ends, unions, strict=True)
+        await _proven(store, target, replies[start:end], some, using)
+        for target, start, end, some in zip(targets, starts[:-1], ends, first, strict=True)
+    ]
+
+
+def _set_commands(target: Target) -> list[Command]:
+    """What reads the sets that aren't too long for it."""
+    own, partition, plan = target.own, target.partition, target.plan
+    if plan.whole:
+        return [] if partition.entries > LONG_SET else [(b"SMEMBERS", own.all)]
+    return [
+        (b"SUNION", *part)
+        for family, largest in _families(plan, partition)
+        for part in _unions(own, family, largest)
     ]
 
 
 async def _proven(
-    store: Store,
-    target: Target,
-    replies: Sequence[Reply],
-    unions: int,
-    using: Seal,
-    *,
-    are_fetched: bool,
+    store: Store, target: Target, replies: Sequence[Reply], sets: int, using: Seal
 ) -> Lookup:
-    """What one partition's replies say."""
+    """What one partition's replies say; the first of them are of so many commands for sets."""
     own, partition, plan = target.own, target.partition, target.plan
+    if plan.whole:
+        return await _proven_whole(store, target, replies, sets, using)
     if target.is_absent:
-        return Lookup({}, len(plan.fields), 1)
-    counts = unpack_counts(own, plan.fields, replies[unions:], partition, using)
+        nothing: dict[bytes, dict[bytes, Member]] = {field: {} for field in plan.fields}
+        return Lookup(nothing, plan.scope, len(plan.fields), 1)
+    counts = unpack_counts(own, plan.fields, replies[sets:], partition, using)
     practices, providers, more = await _members(store, own, plan, partition, counts, replies)
-    members = prove_members(
-        plan,
-        counts,
-        practices,
-        providers,
-        lambda members: fold(own.counts, members, using),
-        are_fetched=are_fetched,
+    found = prove_sets(
+        plan, counts, practices, providers, lambda members: fold(own.counts, members, using)
     )
-    return Lookup(members, len(plan.fields), 1 + more)
+    return Lookup(found, plan.scope, len(plan.fields), 1 + more)
+
+
+async def _proven_whole(
+    store: Store, target: Target, replies: Sequence[Reply], sets: int, using: Seal
+) -> Lookup:
+    own, partition, trips = target.own, target.partition, 1
+    unpack_counts(own, (), replies[sets:], partition, using)
+    if sets:
+        members = replies[0]
+    else:
+        found, more = await _read_long_set(store, own.all)
+        members, trips = list(found), trips + more
+    proven = {WHOLE: prove_whole(members, partition.entries)}
+    return Lookup(proven, target.plan.scope, 1, trips)
 
 
 def _families(plan: LookupPlan, partition: Partition) -> list[tuple[Sequence[bytes], int]]:
@@ -263,23 +279,6 @@ async def _members(
     return found[0], found[1], trips
 
 
-async def _look_up_whole(
-    store: Store, keys: Keys, live: Version, target: Target, using: Seal
-) -> Lookup:
-    own, partition, trips = target.own, target.partition, 1
-    long = partition.entries > LONG_SET
-    first: list[Command] = [] if long else [(b"SMEMBERS", own.all)]
-    replies = await store.run([*first, *count_commands(own, ()), (b"GET", keys.current)])
-    check_pointer(replies[-1], live)
-    unpack_counts(own, (), replies[len(first) : -1], partition, using)
-    if long:
-        found, more = await _read_long_set(store, own.all)
-        members, trips = list(found), trips + more
-    else:
-        members = replies[0]
-    return Lookup(prove_whole(members, partition.entries), 1, trips)
-
-
 async def _read_long_set(store: Store, key: bytes) -> tuple[set[bytes], int]:
     """All members of a set that isn't being written, with a cursor."""
     members: set[bytes] = set()
@@ -292,34 +291,11 @@ async def _read_long_set(store: Store, key: bytes) -> tuple[set[bytes], int]:
             return members, trips
 
 
-def entry_commands(
-    own: PartitionKeys, members: Sequence[bytes], partition: Partition
-) -> list[tuple[Command, int]]:
-    """What fetches entries, in chunks, each with about how many bytes it gives."""
-    average = max(1, partition.entry_bytes // max(1, partition.entries))
-    size = max(1, min(CHUNK, CHUNK_BYTES // average))
-    chunks = [members[at : at + size] for at in range(0, len(members), size)]
-    return [((b"MGET", *map(own.entry, chunk)), average * len(chunk)) for chunk in chunks]
+def most_at_once(partition: Partition) -> int:
+    """How many of a partition's entries one command may fetch."""
+    return max(1, min(CHUNK, CHUNK_BYTES // average_bytes(partition)))
 
 
-async def fetch_entries(
-    store: Store, own: PartitionKeys, members: Sequence[bytes], partition: Partition
-) -> tuple[list[bytes], list[bytes | None], int]:
-    """The values of entries, one trip in chunks (more only where they are large).
-
-    Returns:
-        keys, values, and the number of trips.
-    """
-    keys = [own.entry(member) for member in members]
-    average = max(1, partition.entry_bytes // max(1, partition.entries))
-    size = max(1, min(CHUNK, CHUNK_BYTES // average))
-    chunks = [keys[at : at + size] for at in range(0, len(keys), size)]
-    values: list[bytes | None] = []
-    per_trip = max(1, 16 * CHUNK_BYTES // (average * size))
-    trips = 0
-    for at in range(0, len(chunks), per_trip):
-        replies = await store.run([(b"MGET", *chunk) for chunk in chunks[at : at + per_trip]])
-        trips += 1
-        for reply in replies:
-            values += reply
-    return keys, values, trips
+def average_bytes(partition: Partition) -> int:
+    """Of an entry, about."""
+    return max(1, partition.entry_bytes // max(1, partition.entries))

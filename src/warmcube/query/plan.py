@@ -4,16 +4,16 @@ For each box of the scope the smaller family of sets is read, the practices' or 
 the box's other condition is applied to the members. Members of two sets of one family are never
 the same, so the sum of the counts is the size of the union.
 
-As many members as counted are all of them if each is an entry, which its fetch will prove. Members
-that the scope leaves out aren't fetched; so where there are such, the folds have to match as well,
-and likewise where only the ids are wanted. The whole partition's set has no fold, and is read for
-a scope that leaves nothing out, to fetch all of it.
+A set is proven by itself, since it may be known from then on (`warmcube.query.known`) and serve
+reads that leave some of its members out, so that no fetch would prove these: it has as many members
+as counted, and the folds match. The whole partition's set has no fold, and is read for a scope that
+leaves nothing out, to fetch all of it; each fetch proves that its members are entries.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -25,13 +25,18 @@ from warmcube.model.scope import All, Ids, Scope
 
 __all__ = [
     "LONG_SET",
+    "WHOLE",
     "LookupPlan",
     "fields_that_tell",
+    "members_within",
     "plan_lookup",
     "prove_members",
+    "prove_sets",
     "prove_whole",
 ]
 
+WHOLE: Final = b""
+"""In place of a set's field: the whole partition's set."""
 LONG_SET: Final = 4000
 """A set, or a union, beyond this many members is read piece by piece, so that no command holds the
 server for more than a few milliseconds."""
@@ -131,16 +136,14 @@ def prove_whole(members: Sequence[bytes], entries: int) -> dict[bytes, Member]:
     return {member: parse_member(member) for member in members}
 
 
-def prove_members(
+def prove_sets(
     plan: LookupPlan,
     counts: Mapping[bytes, SetCount],
     of_practices: Collection[bytes],
     of_providers: Collection[bytes],
     fold: Callable[[Collection[bytes]], int],
-    *,
-    are_fetched: bool = True,
-) -> dict[bytes, Member]:
-    """The wanted members of the looked-up sets.
+) -> dict[bytes, dict[bytes, Member]]:
+    """The members of each set that was looked up, within the scope or not.
 
     Args:
         plan: what was looked up.
@@ -148,27 +151,47 @@ def prove_members(
         of_practices: the union of those practices' sets that have a key of their own.
         of_providers: of those providers' sets.
         fold: of members, as their counts have it.
-        are_fetched: whether the entry of each will prove that it is one.
 
     Raises:
-        Damage: if a member isn't of a set that was looked up, or they aren't all.
+        Damage: if a member isn't of a set that was looked up, or a set hasn't just the members
+            that were put there.
     """
-    found: dict[bytes, Member] = {}
+    found: dict[bytes, dict[bytes, Member]] = {field: {} for field in plan.fields}
     for field in plan.fields:
         count = counts.get(field)
         if count is not None and count.members is not None:
-            found |= {member: parse_member(member) for member in count.members}
-    found |= _prove_union(
-        of_practices, counts, plan.practices, lambda member: practice_field(member.practice)
-    )
-    found |= _prove_union(
-        of_providers, counts, plan.providers, lambda member: provider_field(member.provider)
-    )
-    wanted = _within(found, plan.scope)
-    if len(wanted) < len(found) or not are_fetched:
-        _prove_fold(of_practices, counts, plan.practices, fold)
-        _prove_fold(of_providers, counts, plan.providers, fold)
-    return wanted
+            found[field] = {member: parse_member(member) for member in count.members}
+    for members, fields, field_of in (
+        (of_practices, plan.practices, lambda member: practice_field(member.practice)),
+        (of_providers, plan.providers, lambda member: provider_field(member.provider)),
+    ):
+        _divide(members, counts, fields, field_of, found)
+        _prove_fold(members, counts, fields, fold)
+    return found
+
+
+def prove_members(
+    plan: LookupPlan,
+    counts: Mapping[bytes, SetCount],
+    of_practices: Collection[bytes],
+    of_providers: Collection[bytes],
+    fold: Callable[[Collection[bytes]], int],
+) -> dict[bytes, Member]:
+    """The wanted ones among the members of all sets that were looked up; see `prove_sets`."""
+    sets = prove_sets(plan, counts, of_practices, of_providers, fold)
+    return members_within(sets.values(), plan.scope)
+
+
+def members_within(sets: Iterable[Mapping[bytes, Member]], scope: Scope) -> dict[bytes, Member]:
+    """Those members of some sets that a scope allows."""
+    if scope.is_everything:
+        return {name: member for members in sets for name, member in members.items()}
+    return {
+        name: member
+        for members in sets
+        for name, member in members.items()
+        if scope.allows(member.practice, member.provider)
+    }
 
 
 def _prove_fold(
@@ -185,31 +208,29 @@ def _prove_fold(
         raise Damage("an index set has a member that was never put there")
 
 
-def _prove_union(
+def _divide(
     members: Collection[bytes],
     counts: Mapping[bytes, SetCount],
     fields: Sequence[bytes],
     field_of: Callable[[Member], bytes],
-) -> dict[bytes, Member]:
-    """The members of one family's sets: each of a set that was asked for, as many as counted."""
+    found: dict[bytes, dict[bytes, Member]],
+) -> None:
+    """Put the members of one family's sets where they belong: as many into each as counted."""
     counted = {
         field: counts[field].size
         for field in fields
         if field in counts and counts[field].members is None
     }
-    parsed = {member: parse_member(member) for member in members}
-    if any(field_of(member) not in counted for member in parsed.values()):
-        raise Damage("an index set has a member that belongs to another set")
-    if len(parsed) != sum(counted.values()):
+    for name in members:
+        member = parse_member(name)
+        field = field_of(member)
+        if field not in counted:
+            raise Damage("an index set has a member that belongs to another set")
+        found[field][name] = member
+    total = sum([len(found[field]) for field in counted])
+    if total != sum(counted.values()):
         raise Damage(
-            f"index sets have {len(parsed)} members where their counts say {sum(counted.values())}"
+            f"index sets have {total} members where their counts say {sum(counted.values())}"
         )
-    return parsed
-
-
-def _within(members: dict[bytes, Member], scope: Scope) -> dict[bytes, Member]:
-    return {
-        member: parsed
-        for member, parsed in members.items()
-        if scope.allows(parsed.practice, parsed.provider)
-    }
+    if any(len(found[field]) != size for field, size in counted.items()):
+        raise Damage("an index set hasn't as many members as its count says")

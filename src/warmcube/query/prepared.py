@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from warmcube.model.schema import ColumnType, Schema
@@ -99,3 +99,27 @@ class PreparedQuery:
     limits: Limits
     extent: Extent = Extent.ROWS
     fixed: tuple[tuple[str, str | None], ...] = ()
+    # Answers are kept under it, so it is asked for at every read; and it takes some time.
+    _hash: int | None = field(init=False, default=None, compare=False, repr=False)
+
+    def __hash__(self) -> int:
+        known = self._hash
+        if known is None:
+            known = hash(
+                (
+                    self.datasource,
+                    self.measure,
+                    self.frequency,
+                    self.conditions,
+                    self.dates,
+                    self.columns,
+                    self.group_by,
+                    self.aggregate,
+                    self.order,
+                    self.limit,
+                    self.extent,
+                    self.fixed,
+                )
+            )  # the output follows from these, and the limits are those of the process
+            object.__setattr__(self, "_hash", known)
+        return known

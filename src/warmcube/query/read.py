@@ -6,37 +6,34 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
 from typing import Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
-from xxhash import xxh3_64_intdigest
 
 from warmcube.entry.codec import (
     Block,
     decode_column,
     decode_constant,
     decode_ids,
-    id_code,
     no_rows,
-    open_entries,
+    open_prepared,
+    prove_codes,
 )
 from warmcube.entry.keys import Keys, Member, PartitionName
-from warmcube.entry.manifest import Manifest, Partition
+from warmcube.entry.layout import TextStorage
+from warmcube.entry.manifest import Manifest
 from warmcube.entry.seal import Seal
-from warmcube.model.columns import ColumnData, Table
+from warmcube.model.columns import ColumnData, LazyColumns, Table
 from warmcube.model.origin import Origin
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
+from warmcube.query.entries import Entries
+from warmcube.query.finder import Finder, Found, target_of
 from warmcube.query.inventory import KeyRole, find_ids, find_partitions
-from warmcube.query.lookup import Target, check_pointer, fetch_entries, look_up
-from warmcube.query.plan import plan_lookup
-from warmcube.query.snapshots import LiveSnapshot, Snapshots
-from warmcube.store.api import Store
+from warmcube.query.lookup import check_pointer
+from warmcube.query.snapshots import LiveSnapshot
 
-__all__ = ["Reading", "StoreReader", "beside", "codes_of", "decode", "rowless", "target_of"]
+__all__ = ["Reading", "StoreReader", "beside", "decode", "prove", "rowless"]
 
 T = TypeVar("T")
 
@@ -73,13 +70,8 @@ class Reading:
     origin: Origin = "store"
 
 
-class StoreReader:
+class StoreReader(Finder):
     """Answers from the store tier."""
-
-    def __init__(self, store: Store, snapshots: Snapshots, seal: Seal) -> None:
-        self._store = store
-        self._snapshots = snapshots
-        self._seal = seal
 
     async def read(
         self,
@@ -103,49 +95,42 @@ class StoreReader:
             Damage: something in the store isn't whole, under an unchanged pointer or not.
             StoreError: the store.
         """
-        keys, manifest = self._snapshots.keys(datasource.id), live.manifest
-        target = target_of(keys, manifest, name, scope)
-        if target is None:
-            await self._check_pointer(keys, manifest)
-            return Reading(rowless(manifest.schema, columns), trips=1)
         started = time.perf_counter()
-        found = await look_up(self._store, keys, manifest.version, target, self._seal)
+        found_in, trips = await self.find(datasource, live, {name: scope})
+        found = found_in.get(name)
         looked_up = time.perf_counter()
         timings = {"lookup": (looked_up - started) * 1000}
-        if not found.members:
+        if found is None or not found.pieces:
+            if not trips:
+                _, trips = await self.fetch(datasource, live, [])
             # From here on a partition without own rows is as one that doesn't exist.
-            table = rowless(manifest.schema, columns)
-            return Reading(
-                table, sets=found.sets, trips=found.trips, whole=target.plan.whole, timings=timings
-            )
-        names = sorted(found.members)
-        members = [found.members[name] for name in names]
-        entry_keys, values, trips = await fetch_entries(
-            self._store, target.own, names, target.partition
-        )
+            table = rowless(live.manifest.schema, columns)
+            if found is None:
+                return Reading(table, trips=trips)
+            whole = found.target.plan.whole
+            return Reading(table, sets=found.sets, trips=trips, whole=whole, timings=timings)
+        (values,), more = await self.fetch(datasource, live, [found])
         fetched = time.perf_counter()
-        layout = manifest.layouts[target.partition.layout]
-        size = sum(len(value) for value in values if value is not None)
-        codes = partial(codes_of, manifest.schema, datasource, members)
-        block = await beside(
-            size, lambda: open_entries(entry_keys, values, codes(), layout, self._seal)
-        )
-        for column in layout.fields:
-            if column.name in columns and column.name in manifest.dictionaries:
-                await self._snapshots.dictionary(datasource, live, column.name)
-        table = await beside(size, lambda: decode(block, members, name, live, datasource, columns))
+        size = sum([len(value) for value in values if value is not None])
+        await self._snapshots.dictionaries(datasource, live, found.target.partition, columns)
+
+        def work() -> tuple[Table, int]:
+            block, members = prove(found, values, live, self._seal)
+            return decode(block, members, name, live, datasource, columns), len(members)
+
+        table, entries = await beside(size, work)
         done = time.perf_counter()
         timings["fetch"] = (fetched - looked_up) * 1000
         timings["decode"] = (done - fetched) * 1000
         return Reading(
             table,
-            members=len(names),
-            entries=len(names),
+            members=entries,
+            entries=entries,
             rows=table.rows,
             sets=found.sets,
-            trips=found.trips + trips,
+            trips=trips + more,
             bytes=size,
-            whole=target.plan.whole,
+            whole=found.target.plan.whole,
             timings=timings,
         )
 
@@ -227,33 +212,19 @@ async def beside(size: int, work: Callable[[], T]) -> T:
     return await asyncio.to_thread(work) if size > LARGE_BYTES else work()
 
 
-def target_of(keys: Keys, manifest: Manifest, name: PartitionName, scope: Scope) -> Target | None:
-    """Where to look; None where nothing is to be looked up.
+def prove(
+    found: Found, values: Sequence[bytes | None], live: LiveSnapshot, using: Seal
+) -> tuple[Block, list[Member]]:
+    """The entries that were found and fetched, and what their keys name.
 
-    A partition that the snapshot lacks is looked up like another one that it has, picked by the
-    name. So the work is that for some partition of which one has no rows, and tells nobody whether
-    this one exists.
+    Raises:
+        Damage: one is missing, altered, cut, or another's.
     """
-    partition = manifest.partitions.get(name)
-    is_absent = partition is None
-    if scope.is_empty:
-        return None
-    if partition is None:
-        if scope.is_everything or not manifest.partitions:
-            return None
-        partition = _like(manifest, name)
-    own = keys.partition(name, str(partition.version))
-    return Target(own, partition, plan_lookup(scope, partition), is_absent=is_absent)
-
-
-def _like(manifest: Manifest, name: PartitionName) -> Partition:
-    picked = xxh3_64_intdigest(repr((name.measure, name.frequency)).encode())
-    place = picked % len(manifest.partitions)
-    return next(islice(manifest.partitions.values(), place, None))
-
-
-def _is_integer(schema: Schema, role: str | None) -> bool:
-    return role is None or schema[role].type.kind.is_integer
+    pieces = found.pieces
+    entries = pieces[0] if len(pieces) == 1 else Entries.join(pieces)
+    layout = live.manifest.layouts[found.target.partition.layout]
+    block = open_prepared(entries.prepared, values, entries.codes, layout, using)
+    return block, list(entries.members)
 
 
 def decode(
@@ -277,48 +248,39 @@ def decode(
     Raises:
         Damage: a value can't be read.
     """
-    schema, roles = live.manifest.schema, datasource.roles
-    rows = len(block.records)
+    schema, roles, rows_of = live.manifest.schema, datasource.roles, block.rows_of
     positions = {f.name: i for i, f in enumerate(block.layout.fields)}
-    decoded: dict[str, ColumnData] = {}
-    for column in schema.columns:
-        if column.name not in columns:
+    ready: dict[str, ColumnData] = {}
+    dictionaries: dict[str, Sequence[str]] = {}
+    for at, each in enumerate(block.layout.fields):
+        if each.text is None or each.name not in columns:
             continue
-        if column.name == roles.measure:
-            decoded[column.name] = decode_constant(name.measure, rows, column.type)
-        elif column.name == roles.frequency:
-            decoded[column.name] = decode_constant(name.frequency, rows, column.type)
-        elif column.name == roles.practice:
-            ids = [member.practice for member in members]
-            decoded[column.name] = decode_ids(ids, block.rows_of, column.type)
-        elif column.name == roles.provider:
-            ids = [member.provider for member in members]
-            decoded[column.name] = decode_ids(ids, block.rows_of, column.type)
+        if each.text is TextStorage.BEHIND:
+            ready[each.name] = decode_column(block, at, live.dictionaries.__getitem__)
         else:
-            decoded[column.name] = decode_column(
-                block, positions[column.name], live.dictionaries.__getitem__
-            )
-    return Table(decoded, rows)
+            dictionaries[each.name] = live.dictionaries[each.name]
+            prove_codes(block, at, len(dictionaries[each.name]))
+
+    def make(wanted: str) -> ColumnData:
+        """Can't fail: what could be damage was looked for above and in `describe`."""
+        if wanted in ready:
+            return ready[wanted]
+        if wanted in positions:
+            return decode_column(block, positions[wanted], dictionaries.__getitem__)
+        of_column = schema[wanted].type
+        if wanted == roles.measure:
+            return decode_constant(name.measure, block.rows, of_column)
+        if wanted == roles.frequency:
+            return decode_constant(name.frequency, block.rows, of_column)
+        if wanted == roles.practice:
+            return decode_ids([member.practice for member in members], rows_of, of_column)
+        return decode_ids([member.provider for member in members], rows_of, of_column)
+
+    wanted = [column.name for column in schema.columns if column.name in columns]
+    return Table(LazyColumns(wanted, make), block.rows)
 
 
 def rowless(schema: Schema, columns: Collection[str]) -> Table:
     """Some columns without rows."""
     empty = {c.name: no_rows(c.type) for c in schema.columns if c.name in columns}
     return Table(empty, 0)
-
-
-def codes_of(
-    schema: Schema, datasource: Datasource, members: Sequence[Member]
-) -> npt.NDArray[np.int64]:
-    """What the headers of entries must bear, see `warmcube.entry.codec.open_entries`."""
-    roles = datasource.roles
-    practice_is_integer = _is_integer(schema, roles.practice)
-    provider_is_integer = _is_integer(schema, roles.provider)
-    codes = [
-        (
-            id_code(member.practice, is_integer=practice_is_integer),
-            id_code(member.provider, is_integer=provider_is_integer),
-        )
-        for member in members
-    ]
-    return np.array(codes, np.int64).reshape(-1, 2)

@@ -185,6 +185,8 @@ class Residents:
         Returns:
             None if it isn't kept: it is too large.
         """
+        if not self._budget:
+            return None
         size = _FIXED_BYTES + _key_bytes(key) + _table_bytes(table, key.prepared, shared)
         size += origins.held
         if size * LARGEST_SHARE > self._budget:

@@ -60,24 +60,24 @@ class Result:
     Args:
         table: the answer's columns.
         meta: where it comes from.
-        explanation: how it came about.
+        explanation: how it came about, or what tells it: few ask.
         judged: what was asked, and the rows that it may have; None where nobody was asked.
         resident: the same answer as it is kept; None where it isn't.
     """
 
-    __slots__ = ("_resident", "_table", "explanation", "judged", "meta")
+    __slots__ = ("_explanation", "_resident", "_table", "judged", "meta")
 
     def __init__(
         self,
         table: Table,
         meta: Meta,
-        explanation: Explanation | None = None,
+        explanation: Explanation | Callable[[], Explanation] | None = None,
         judged: Judged | None = None,
         resident: Resident | Deferred | None = None,
     ) -> None:
         self._table = table
         self.meta = meta
-        self.explanation = explanation
+        self._explanation = explanation
         self.judged = judged
         self._resident = resident
 
@@ -87,6 +87,16 @@ class Result:
     def __repr__(self) -> str:
         names = ", ".join(self.columns)
         return f"<Result: {len(self)} rows of ({names}) from the {self.meta.origin}>"
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """How it came about; None where nothing was asked for it."""
+        found = self._explanation
+        if found is None or isinstance(found, Explanation):
+            return found
+        made = found()
+        self._explanation = made
+        return made
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -113,7 +123,7 @@ class Result:
         Args:
             judged: that question, and the rows that it may have: the same ones.
         """
-        return Result(self._table, self.meta, self.explanation, judged, self._resident)
+        return Result(self._table, self.meta, self._explanation, judged, self._resident)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per row; see `warmcube.query.pythonform.python_values` for the types."""

@@ -64,6 +64,10 @@ class Slots:
         """
         return Place(self, user, seconds)
 
+    def enter_at_once(self, user: str) -> bool:
+        """Take a place if nobody has to wait for it; `leave` gives it back."""
+        return self._turns.enter(user)
+
     async def enter(self, user: str, seconds: float | None) -> None:
         """Take a place; `leave` gives it back.
 

@@ -6,13 +6,14 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from warmcube.entry.dictionary import unpack_chunks
 from warmcube.entry.keys import Keys, Version
-from warmcube.entry.manifest import Manifest, answers_for, unpack_manifest
+from warmcube.entry.layout import TextStorage
+from warmcube.entry.manifest import Manifest, Partition, answers_for, unpack_manifest
 from warmcube.entry.seal import Seal, unseal
 from warmcube.errors import Damage, StoreError
 from warmcube.model.schema import Datasource
@@ -82,6 +83,7 @@ class Snapshots:
         self._seal = seal
         self._clock = clock
         self._ages = ages
+        self._keys: dict[int, Keys] = {}
         self._live: dict[int, LiveSnapshot] = {}
         self._forgotten: Counter[int] = Counter()
         self._checks: dict[int, asyncio.Task[StoreError | None]] = {}
@@ -90,7 +92,10 @@ class Snapshots:
 
     def keys(self, datasource: int) -> Keys:
         """The keys of a data source."""
-        return Keys(self._namespace, datasource)
+        found = self._keys.get(datasource)
+        if found is None:
+            found = self._keys[datasource] = Keys(self._namespace, datasource)
+        return found
 
     def known(self, datasource: Datasource) -> LiveSnapshot | None:
         """The snapshot that was live when last asked, while it may be served."""
@@ -127,9 +132,7 @@ class Snapshots:
         """
         ages, asked = self._ages, self._clock()
         if live.checked + ages.pointer > asked:
-            if live.checked + ages.pointer / 2 <= asked and self._failure(datasource) is None:
-                self._check(datasource)  # so that nobody has to wait for it
-            return self._is_known(datasource, live)
+            return self.is_live_at_once(datasource, live)
         while live.checked < asked and live.checked + ages.pointer <= self._clock():
             if not self._is_known(datasource, live):
                 return False
@@ -141,6 +144,15 @@ class Snapshots:
                 if live.checked + ages.unchecked <= self._clock():
                     raise StoreError(str(trouble))
                 break
+        return self._is_known(datasource, live)
+
+    def is_live_at_once(self, datasource: Datasource, live: LiveSnapshot) -> bool:
+        """Whether a snapshot may be taken for the live one without asking; `is_live` asks."""
+        pointer, now = self._ages.pointer, self._clock()
+        if live.checked + pointer <= now:
+            return False
+        if live.checked + pointer / 2 <= now and self._failure(datasource) is None:
+            self._check(datasource)  # so that nobody has to wait for it
         return self._is_known(datasource, live)
 
     async def close(self) -> None:
@@ -268,3 +280,24 @@ class Snapshots:
         values = unpack_chunks(chunks, dictionary.length, dictionary.digest)
         live.dictionaries[column] = values
         return values
+
+    async def dictionaries(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        partition: Partition,
+        columns: Collection[str],
+    ) -> None:
+        """Have in `live` the dictionaries of some columns of a partition.
+
+        Raises:
+            Damage: one isn't whole.
+            StoreError: the store.
+        """
+        for column in live.manifest.layouts[partition.layout].fields:
+            if (
+                column.text is TextStorage.DICTIONARY
+                and column.name in columns
+                and column.name not in live.dictionaries
+            ):
+                await self.dictionary(datasource, live, column.name)

@@ -8,38 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from warmcube.entry.codec import Block, open_entries
-from warmcube.entry.keys import Keys, Member, PartitionName
+from warmcube.entry.keys import Member, PartitionName
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
+from warmcube.query.finder import Found
 from warmcube.query.judge import Judged
 from warmcube.query.loading import load_partition
-from warmcube.query.lookup import (
-    Lookup,
-    Target,
-    check_pointer,
-    count_commands,
-    entry_commands,
-    look_up,
-    look_up_each,
-    unpack_counts,
-)
 from warmcube.query.partition import ResidentPartition
-from warmcube.query.plan import LONG_SET, prove_whole
-from warmcube.query.read import Reading, StoreReader, beside, codes_of, decode, rowless, target_of
+from warmcube.query.read import Reading, StoreReader, beside, decode, prove, rowless
 from warmcube.query.scan import StoreScan
 from warmcube.query.snapshots import LiveSnapshot
-from warmcube.store.api import Command
 
 __all__ = ["Need", "TogetherReader", "unite"]
-
-TRIP_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +64,12 @@ def unite(needs: Iterable[Need]) -> dict[PartitionName, Need]:
 class _Slice:
     """What is read of one partition, for all that need some of it."""
 
-    target: Target
+    found: Found
     need: Need
-    found: Lookup
-    names: list[bytes]
     values: list[bytes | None]
+    members: list[Member] = field(default_factory=list)
     table: Table | None = None
     rows_of: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
-
-    @property
-    def members(self) -> list[Member]:
-        return [self.found.members[name] for name in self.names]
 
     @property
     def bytes(self) -> int:
@@ -104,7 +84,7 @@ class TogetherReader(StoreReader):
     ) -> StoreScan:
         """What answers a query piece by piece; see `StoreScan`."""
         return StoreScan(
-            self._store,
+            self,
             self._snapshots,
             self._seal,
             datasource=datasource,
@@ -117,9 +97,7 @@ class TogetherReader(StoreReader):
         self, datasource: Datasource, live: LiveSnapshot, name: PartitionName
     ) -> ResidentPartition | None:
         """A whole partition, as the system; see `load_partition`."""
-        return await load_partition(
-            self._store, self._snapshots, self._seal, datasource, live, name
-        )
+        return await load_partition(self, self._snapshots, self._seal, datasource, live, name)
 
     async def read_together(
         self, datasource: Datasource, live: LiveSnapshot, needs: Sequence[Need]
@@ -141,21 +119,30 @@ class TogetherReader(StoreReader):
             StoreError: the store.
         """
         started = time.perf_counter()
-        slices, trips = await self._look_up(datasource, live, unite(needs))
+        united = unite(needs)
+        scopes = {name: need.scope for name, need in united.items()}
+        found, trips = await self.find(datasource, live, scopes)
         looked_up = time.perf_counter()
         timings = {"lookup": (looked_up - started) * 1000}
-        full = [each for each in slices.values() if each.names]
-        if full:
-            trips += await self._fetch(full)
+        full = {name: each for name, each in found.items() if each.pieces}
+        slices: dict[PartitionName, _Slice] = {}
+        if full or not trips:
+            values, more = await self.fetch(datasource, live, list(full.values()))
+            trips += more
             fetched = time.perf_counter()
-            await self._decode(full, datasource, live)
-            timings["fetch"] = (fetched - looked_up) * 1000
-            timings["decode"] = (time.perf_counter() - fetched) * 1000
+            slices = {
+                name: _Slice(each, united[name], some)
+                for (name, each), some in zip(full.items(), values, strict=True)
+            }
+            await self._decode(list(slices.values()), datasource, live)
+            if full:
+                timings["fetch"] = (fetched - looked_up) * 1000
+                timings["decode"] = (time.perf_counter() - fetched) * 1000
         whole = Reading(
             Table({}, 0),
-            sets=sum(each.found.sets for each in slices.values()),
+            sets=sum(each.sets for each in found.values()),
             trips=trips,
-            whole=any(each.target.plan.whole for each in slices.values()),
+            whole=any(each.target.plan.whole for each in found.values()),
         )
         known: dict[tuple[PartitionName, Scope], Reading] = {}
         return [
@@ -163,121 +150,22 @@ class TogetherReader(StoreReader):
             for need in needs
         ]
 
-    async def _look_up(
-        self, datasource: Datasource, live: LiveSnapshot, needs: Mapping[PartitionName, Need]
-    ) -> tuple[dict[PartitionName, _Slice], int]:
-        """Find all entries; one trip for those of whole partitions, one for all others."""
-        keys, manifest = self._snapshots.keys(datasource.id), live.manifest
-        targets = {
-            name: target
-            for name, need in needs.items()
-            if (target := target_of(keys, manifest, name, need.scope)) is not None
-        }
-        if not targets:
-            (current,) = await self._store.run([(b"GET", keys.current)])
-            check_pointer(current, manifest.version)
-            return {}, 1
-        found: dict[PartitionName, Lookup] = {}
-        trips = 0
-        parts = {name: target for name, target in targets.items() if not target.plan.whole}
-        if parts:
-            looked_up = await look_up_each(
-                self._store,
-                keys,
-                manifest.version,
-                list(parts.values()),
-                self._seal,
-                are_fetched=True,
-            )
-            found |= zip(parts, looked_up, strict=True)
-            trips += 1 + sum(each.trips - 1 for each in looked_up)
-        wholes = {name: target for name, target in targets.items() if target.plan.whole}
-        if wholes:
-            more, took = await self._look_up_wholes(keys, live, wholes)
-            found |= more
-            trips += took
-        slices = {
-            name: _Slice(target, needs[name], found[name], sorted(found[name].members), [])
-            for name, target in targets.items()
-        }
-        return slices, trips
-
-    async def _look_up_wholes(
-        self, keys: Keys, live: LiveSnapshot, targets: Mapping[PartitionName, Target]
-    ) -> tuple[dict[PartitionName, Lookup], int]:
-        """All entries of some partitions; a long set is read piece by piece, on its own."""
-        found: dict[PartitionName, Lookup] = {}
-        trips = 0
-        version = live.manifest.version
-        short = {n: t for n, t in targets.items() if t.partition.entries <= LONG_SET}
-        if short:
-            commands: list[Command] = []
-            starts = []
-            for target in short.values():
-                starts.append(len(commands))
-                commands += [(b"SMEMBERS", target.own.all), *count_commands(target.own, ())]
-            replies = await self._store.run([*commands, (b"GET", keys.current)])
-            check_pointer(replies[-1], version)
-            ends = [*starts[1:], len(commands)]
-            for (name, target), start, end in zip(short.items(), starts, ends, strict=True):
-                unpack_counts(
-                    target.own, (), replies[start + 1 : end], target.partition, self._seal
-                )
-                found[name] = Lookup(prove_whole(replies[start], target.partition.entries), 1, 1)
-            trips += 1
-        for name, target in targets.items():
-            if name not in short:
-                found[name] = await look_up(self._store, keys, version, target, self._seal)
-                trips += found[name].trips
-        return found, trips
-
-    async def _fetch(self, slices: Sequence[_Slice]) -> int:
-        """The values of all entries, in as few trips as their size allows."""
-        trips = held = 0
-        commands: list[Command] = []
-        into: list[_Slice] = []
-        for each in slices:
-            for command, size in entry_commands(each.target.own, each.names, each.target.partition):
-                if commands and held + size > TRIP_BYTES:
-                    await self._take(commands, into)
-                    trips, held, commands, into = trips + 1, 0, [], []
-                commands.append(command)
-                into.append(each)
-                held += size
-        await self._take(commands, into)
-        return trips + 1
-
-    async def _take(self, commands: Sequence[Command], into: Sequence[_Slice]) -> None:
-        for each, reply in zip(into, await self._store.run(commands), strict=True):
-            each.values += reply
-
     async def _decode(
         self, slices: Sequence[_Slice], datasource: Datasource, live: LiveSnapshot
     ) -> None:
         for each in slices:
-            for column in live.manifest.layouts[each.target.partition.layout].fields:
-                if column.name in each.need.columns and column.name in live.manifest.dictionaries:
-                    await self._snapshots.dictionary(datasource, live, column.name)
+            partition = each.found.target.partition
+            await self._snapshots.dictionaries(datasource, live, partition, each.need.columns)
 
         def work() -> None:
             for each in slices:
-                block = self._proven(each, datasource, live)
+                block, each.members = prove(each.found, each.values, live, self._seal)
                 each.rows_of = block.rows_of
                 each.table = decode(
                     block, each.members, each.need.partition, live, datasource, each.need.columns
                 )
 
         await beside(sum(each.bytes for each in slices), work)
-
-    def _proven(self, each: _Slice, datasource: Datasource, live: LiveSnapshot) -> Block:
-        manifest = live.manifest
-        return open_entries(
-            [each.target.own.entry(name) for name in each.names],
-            each.values,
-            codes_of(manifest.schema, datasource, each.members),
-            manifest.layouts[each.target.partition.layout],
-            self._seal,
-        )
 
 
 def _pick(

@@ -7,7 +7,7 @@ holds nobody else up by more than one of them.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -38,7 +38,7 @@ class Turns(Generic[Ticket]):
         self._places_each = places_each
         self._most_waiting = waiting
         self._most_waiting_each = waiting_each
-        self._inside: Counter[str] = Counter()
+        self._inside: dict[str, int] = {}  # nobody stands here with none
         self._taken = 0
         self._queues: dict[str, deque[Ticket]] = {}  # in the order of their turns; none is empty
         self._waiting = 0
@@ -89,9 +89,11 @@ class Turns(Generic[Ticket]):
             the ticket of who has it now, if somebody does.
         """
         self._taken -= 1
-        self._inside[user] -= 1
-        if not self._inside[user]:
-            del self._inside[user]
+        inside = self._inside.pop(user) - 1
+        if inside:
+            self._inside[user] = inside
+        if not self._queues:
+            return None
         following = next((each for each in self._queues if self._is_free(each)), None)
         if following is None:
             return None
@@ -105,9 +107,9 @@ class Turns(Generic[Ticket]):
 
     def _is_free(self, user: str) -> bool:
         return (self._places is None or self._taken < self._places) and (
-            self._places_each is None or self._inside[user] < self._places_each
+            self._places_each is None or self._inside.get(user, 0) < self._places_each
         )
 
     def _take(self, user: str) -> None:
-        self._inside[user] += 1
+        self._inside[user] = self._inside.get(user, 0) + 1
         self._taken += 1

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Command, Memory, Reply
 from warmcube.store.connections import Connections
+from warmcube.store.wire import pack
 
 __all__ = ["RedisStore"]
 
@@ -140,7 +141,7 @@ class RedisStore:
         try:
             async with asyncio.timeout(seconds):
                 connection = await self._connections.borrow()
-                await connection.send_packed_command([_pack(commands)], check_health=False)
+                await connection.send_packed_command([pack(commands)], check_health=False)
                 replies = [await _reply(connection) for _ in commands]
                 complete = True
                 return replies
@@ -182,14 +183,3 @@ async def _reply(connection: AbstractConnection) -> Any:
         return await connection.read_response(disable_decoding=True)
     except failure.ResponseError as error:
         return error
-
-
-def _pack(commands: Sequence[Command]) -> bytes:
-    """Commands in the Redis serialization protocol (RESP2 arrays of bulk strings)."""
-    parts: list[bytes] = []
-    for command in commands:
-        parts.append(b"*%d\r\n" % len(command))
-        for word in command:
-            raw = word if isinstance(word, bytes) else b"%d" % word
-            parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(parts)

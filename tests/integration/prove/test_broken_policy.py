@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -26,7 +26,9 @@ from warmcube.errors import AccessDenied
 from warmcube.model.columns import Table
 from warmcube.model.scope import ALL, Box, Scope
 from warmcube.prove.report import Report
-from warmcube.query.plan import LookupPlan, plan_lookup, prove_members
+from warmcube.query.entries import Entries
+from warmcube.query.known import choose
+from warmcube.query.plan import LookupPlan, plan_lookup
 from warmcube.query.result import Meta
 
 Prove: TypeAlias = Callable[..., Awaitable[Report]]
@@ -158,7 +160,7 @@ def the_scope_allows_all(patch: Patch) -> None:
 def whole_partitions_are_read(patch: Patch) -> None:
     """The lookup reads everything, whoever asks."""
     whole = LookupPlan(Scope((Box(ALL, ALL),)), whole=True)
-    patch.setattr("warmcube.query.read.plan_lookup", lambda *_: whole)
+    patch.setattr("warmcube.query.finder.plan_lookup", lambda *_: whole)
 
 
 def everything_is_fetched_and_filtered_later(patch: Patch) -> None:
@@ -174,7 +176,7 @@ def ids_are_exchanged(patch: Patch) -> None:
     def plan(_: Scope, partition: Any) -> LookupPlan:
         return plan_lookup(Scope((Box(ALL, ALL),)), partition)
 
-    patch.setattr("warmcube.query.read.plan_lookup", plan)
+    patch.setattr("warmcube.query.finder.plan_lookup", plan)
 
     def decode(ids: Any, rows_of: Any, of_column: Any) -> Any:
         if any(each == "n1" for each in ids):
@@ -224,11 +226,11 @@ def measures_are_of_everybody(patch: Patch) -> None:
 def entries_are_lost(patch: Patch) -> None:
     """One entry of many is left out."""
 
-    def prove(*arguments: Any) -> Mapping[bytes, Any]:
-        found = prove_members(*arguments)
-        return dict(sorted(found.items())[1:])
+    def lose(*arguments: Any) -> Sequence[Entries]:
+        found = choose(*arguments)
+        return [each.part(1, len(each.keys)) for each in found[:1]] + list(found[1:])
 
-    patch.setattr("warmcube.query.lookup.prove_members", prove)
+    patch.setattr("warmcube.query.finder.choose", lose)
 
 
 def nobody_may_anything(patch: Patch) -> None:

@@ -127,6 +127,22 @@ async def test_an_old_look_is_followed_by_one_that_all_share(store: Store, warm:
     assert reader.store.asked == 0
 
 
+async def test_what_is_known_at_once_needs_no_look(store: Store, warm: object) -> None:
+    """It is known while the last look is young, and then of the snapshot that is live only."""
+    reader = Reader(store)
+    await reader.begin()
+    for seconds, is_known in ((0.0, True), (0.49, True), (0.51, False)):
+        reader.clock.now += seconds
+        assert reader.snapshots.is_live_at_once(DATASOURCE, reader.live) is is_known
+        assert reader.store.asked == 0
+    reader.clock.now -= 0.4
+    assert reader.snapshots.is_live_at_once(DATASOURCE, reader.live)
+    await until_asked(reader, 1)  # ahead of time, so that nobody has to wait
+    reader.snapshots.forget(DATASOURCE.id)
+    assert not reader.snapshots.is_live_at_once(DATASOURCE, reader.live)
+    await reader.snapshots.close()
+
+
 async def test_the_age_counts_from_when_the_look_began(store: Store, warm: object) -> None:
     """What was true when the store was asked may not be so when it has answered."""
     reader = Reader(store)

@@ -24,7 +24,7 @@ from warmcube.errors import (
     UnknownDatasource,
 )
 from warmcube.fallback.database import open_read
-from warmcube.query import lookup, read, together
+from warmcube.query import finder, lookup, read
 from warmcube.query.asked import Asked
 from warmcube.query.result import Result
 
@@ -125,7 +125,8 @@ async def test_line_4_nine_charts_fetch_each_entry_once_and_none_that_is_not_one
         for command in recorded.commands
         if command == (b"GET", b"cache:meta:{ds:1}:current")
     ]
-    assert len(trips) == 2  # once to know the snapshot, once along with all lookups
+    # Once to know the snapshot, once along with all lookups, once along with all entries.
+    assert len(trips) == 3
     assert by_date(answers[5]) == sums(facts, NORTH)
     assert by_date(answers[6]) == sums(facts, f"{NORTH} AND date_index > '2024-01-03'")
     assert by_date(answers[7]) == sums(facts, f"{NORTH} AND provider_uid = 3")
@@ -329,9 +330,8 @@ async def test_large_reads_give_the_same(
     grant = await cache.authorize(user)
     alone = [await cache.query(Query(**(CHARGES | chart)), grant) for chart in charts]
     monkeypatch.setattr(lookup, "LONG_SET", 5)
-    monkeypatch.setattr(together, "LONG_SET", 5)
     monkeypatch.setattr(lookup, "CHUNK", 4)
-    monkeypatch.setattr(together, "TRIP_BYTES", 1000)
+    monkeypatch.setattr(finder, "TRIP_BYTES", 1000)
     monkeypatch.setattr(read, "LARGE_BYTES", 1)
     answers = await ask(cache, user, *charts)
     assert [each.rows() for each in answers] == [each.rows() for each in alone]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmcube.access.ids import directory_id, holds, is_text, parse_id, show
+from warmcube.access.ids import directory_id, holds, is_text, parse_id, parse_ids, show
 from warmcube.errors import DirectoryError, InvalidFilter
 from warmcube.model.schema import KEY_KINDS, ColumnType, Kind
 
@@ -236,3 +237,58 @@ def test_whether_something_is_text_is_true_or_false() -> None:
     assert is_text("") is True
     assert is_text("a\0b") is False
     assert is_text("\ud800") is False
+
+
+ODD: list[Any] = sorted(
+    {
+        value
+        for values in REFUSED.values()
+        for value in values
+        if isinstance(value, str | int | float)
+    },
+    key=repr,
+)
+
+
+@given(
+    values=st.lists(
+        st.one_of(
+            st.integers(),
+            st.integers(-(2**15), 2**15 - 1),
+            st.integers(0, 300).map(str),
+            st.text(max_size=3),
+            st.sampled_from(ODD),
+            st.sampled_from([_Number.PRACTICE, _Word.PRACTICE, SOME_UUID, UUID(SOME_UUID), None]),
+        ),
+        max_size=4,
+    ),
+    type=st.sampled_from([SMALLINT, INTEGER, BIGINT, TEXT, UUID_]),
+)
+def test_many_ids_are_read_as_each_is(values: list[Any], type: ColumnType) -> None:
+    """A list is read as its ids are one by one, and refused for the first that is refused."""
+    one_by_one = outcome(lambda: frozenset([parse_id(v, type, name="practice") for v in values]))
+    assert outcome(lambda: parse_ids(values, type, name="practice")) == one_by_one
+
+
+def outcome(attempt: Callable[[], frozenset[str]]) -> Any:
+    """Ids with their types, or what is wrong."""
+    try:
+        return {(each, each.__class__) for each in attempt()}
+    except InvalidFilter as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("type", [SMALLINT, INTEGER, BIGINT, TEXT])
+def test_one_id_that_is_refused_is_enough(type: ColumnType) -> None:
+    """Among many that are all right, and of their own type."""
+    good = [str(number) for number in range(200)]
+    assert parse_ids(good, type) == frozenset(good)
+    for odd in (value for value in REFUSED[type] if isinstance(value, str)):
+        with pytest.raises(InvalidFilter):
+            parse_ids([*good, odd, *good], type)
+    if type is not TEXT:
+        numbers = list(range(200))
+        assert parse_ids(numbers, type) == frozenset(good)
+        for other in (value for value in REFUSED[type] if isinstance(value, int)):
+            with pytest.raises(InvalidFilter):
+                parse_ids([*numbers, other], type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -14,9 +15,10 @@ from jsonschema import Draft202012Validator
 from tests.support.audit import EVENTS, NOON, SCHEMA_FILE, a_denial, a_grant, read_line
 
 from warmcube import AccessDenied
+from warmcube.audit import line as line_module
 from warmcube.audit.events import EVENTS as KINDS
 from warmcube.audit.events import AuditEvent, BlockedFilter, DirectoryChanged, Granted, denial
-from warmcube.audit.line import Heading, line_of
+from warmcube.audit.line import Heading, Lines, line_of
 from warmcube.audit.listed import Listed, id_of, listed_ids, listed_texts
 from warmcube.audit.reasons import DenialReason
 from warmcube.audit.request import Because, Request
@@ -52,6 +54,28 @@ def test_there_is_a_sample_of_every_kind() -> None:
 def test_every_event_is_a_line_of_the_schema(sample: str) -> None:
     """And of its own kind."""
     assert told(EVENTS[sample])["event"] == EVENTS[sample].name
+
+
+def test_no_field_of_an_event_is_one_of_the_heading() -> None:
+    """So that the two stand one after the other, and none of them twice."""
+    headings = {field.name for field in fields(Heading)}
+    of_requests = {field.name for field in fields(Request)}
+    for kind in KINDS:
+        names = [field.name for field in fields(kind) if field.name != "request"]
+        if "request" in {field.name for field in fields(kind)}:
+            names += of_requests
+        assert len(set(names)) == len(names)
+        assert not headings & set(names)
+
+
+def test_what_is_remembered_makes_the_same_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte for byte, whatever came before, and however little is remembered."""
+    monkeypatch.setattr(line_module, "_REMEMBERED", 3)
+    lines = Lines()
+    for event in [*EVENTS.values(), *EVENTS.values(), *[a_grant("ana")] * 3, a_grant("bob")]:
+        for time in (NOON, NOON + timedelta(seconds=1)):
+            head = heading(event, time)
+            assert lines.line_of(event, head) == line_of(event, head)
 
 
 def test_a_line_in_full() -> None:

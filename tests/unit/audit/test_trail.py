@@ -131,6 +131,40 @@ async def test_nothing_waits_for_the_sink_unless_required(box: Box) -> None:
     assert len(box.writes) < 10
 
 
+async def test_recording_at_once(box: Box, clock: Clock) -> None:
+    """What is taken without waiting stands in the order in which it was taken."""
+    async with opened(box, clock) as trail:
+        assert trail.record_at_once(a_grant("a"))
+        await trail.record(a_grant("b"))
+        assert trail.record_at_once(a_grant("c"))
+    assert box.subjects == ["a", "b", "c"]
+
+
+async def test_nothing_is_recorded_at_once_that_has_to_wait(box: Box) -> None:
+    """Where the audit is required, and where much waits to be written."""
+    async with opened(box, required=True) as trail:
+        assert not trail.record_at_once(a_grant())
+    box.gate.clear()
+    async with opened(box, queue_size=10) as trail:
+        taken = [trail.record_at_once(a_grant()) for _ in range(7)]
+        assert taken == [True] * 5 + [False] * 2
+        box.gate.set()
+    assert len(box.lines) == 5
+
+
+async def test_one_event_may_be_told_many_times(box: Box, clock: Clock) -> None:
+    """Each line has its own heading, and is as if it were of an event of its own."""
+    async with opened(box, clock) as trail:
+        again = a_grant("again")
+        for number in range(60):
+            clock.seconds = number
+            trail.note(again if number % 2 else replace(again))
+    assert [line["number"] for line in box.lines] == list(range(1, 61))
+    assert len({line["time"] for line in box.lines}) == 60
+    for line in box.lines:
+        assert line | {"number": 0, "time": ""} == box.lines[0] | {"number": 0, "time": ""}
+
+
 async def test_a_required_record_waits_for_the_sink(box: Box) -> None:
     """It goes on when its line is there, and not before."""
     box.gate.clear()

@@ -58,6 +58,7 @@ def test_defaults(folder: Path) -> None:
         "max_pointer_age": 1.0,
         "max_unchecked_age": 5.0,
         "resident_bytes": 64 * 1024 * 1024,
+        "index_bytes": 64 * 1024 * 1024,
         "history_days": 7,
         "fallback_slots": 8,
     }
@@ -109,6 +110,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         max_pointer_age = 0
         max_unchecked_age = 0.5
         resident_bytes = 0
+        index_bytes = 5
         history_days = 3
         fallback_slots = 4
         [limits]
@@ -163,6 +165,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         0.0,
         0.5,
         0,
+        5,
         3,
         4,
     ]

@@ -15,6 +15,7 @@ def test_contract_names() -> None:
         "cache.history_days": "WARMCUBE_CACHE__HISTORY_DAYS",
         "cache.max_pointer_age": "WARMCUBE_CACHE__MAX_POINTER_AGE",
         "cache.max_unchecked_age": "WARMCUBE_CACHE__MAX_UNCHECKED_AGE",
+        "cache.index_bytes": "WARMCUBE_CACHE__INDEX_BYTES",
         "cache.resident_bytes": "WARMCUBE_CACHE__RESIDENT_BYTES",
         "cache.metrics": "CACHE_METRICS_ENABLED",
         "cache.query_timeout": "CACHE_QUERY_TIMEOUT",

@@ -212,6 +212,53 @@ async def test_renewing(world: _World) -> None:
     assert _reason(error) == "unknown user"
 
 
+async def test_whether_a_grant_counts_is_known_without_a_look(world: _World) -> None:
+    """Only where renewing gives it back, and would read nothing to find out."""
+    authoriser = world.authoriser
+    assert not authoriser.counts(None)
+    world.time.seconds = 1000
+    foreign = await world.another().authorize("ana")
+    assert not authoriser.counts(foreign)  # before the first look, too
+    grant = await authoriser.authorize("ana")
+    for other in (foreign, None, "ana", object()):
+        assert not authoriser.counts(other)
+    for world.time.seconds in (1000, 1000.5, 1000.99):
+        reads = world.source.reads
+        assert authoriser.counts(grant)
+        assert (await authoriser.renew(grant), world.source.reads) == (grant, reads)
+    world.time.seconds = 1001
+    assert not authoriser.counts(grant)  # it is time to look for news
+    assert await authoriser.renew(grant) is grant
+    assert authoriser.counts(grant)
+    world.source.records = {**GOOD, "organizations": []}
+    await authoriser.authorize("bob")
+    assert not authoriser.counts(grant)  # it was decided from another directory
+    grant = await authoriser.renew(grant)
+    world.time.seconds = 1061
+    await authoriser.authorize("bob")
+    assert not authoriser.counts(grant)  # its time is over
+    world.time.seconds = 1060.9
+    assert authoriser.counts(grant)
+    world.time.seconds = 900
+    assert not authoriser.counts(grant)  # it hasn't been decided yet
+
+
+async def test_no_grant_counts_without_a_directory(
+    world: _World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that couldn't be read for too long, although nobody is to look for news right now."""
+    clock = world.time.now()
+    authoriser = Authoriser(world.source, clock=lambda: clock, monotonic=world.time.monotonic)
+    grant = await authoriser.authorize("ana")
+    monkeypatch.setattr(world.source, "is_due", lambda *_: False)
+    world.time.seconds = 59.9
+    assert authoriser.counts(grant)
+    world.time.seconds = 60
+    assert not authoriser.counts(grant)
+    with pytest.raises(AccessDenied, match="couldn't be read for too long"):
+        await authoriser.renew(grant)
+
+
 async def test_recalling(world: _World) -> None:
     """One who comes again is decided on once a minute; another actor's grant is its own."""
     world.time.seconds = 1000

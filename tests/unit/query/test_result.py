@@ -19,6 +19,7 @@ from tests.support.columns import MONEY, TYPES, WIDE, a_column, a_table, columns
 from warmcube.model.columns import ColumnData, Table
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.query import arrowform
+from warmcube.query.explain import Explanation
 from warmcube.query.pythonform import python_values
 from warmcube.query.result import Meta, Result
 from warmcube.query.textform import texts
@@ -253,3 +254,20 @@ def test_floats_keep_their_nan() -> None:
     values = [math.nan, math.inf, None]
     found = _result(c=a_column(ColumnType(Kind.DOUBLE), values)).to_arrow()["c"].to_pylist()
     assert repr(found) == repr(values)
+
+
+def test_an_explanation_is_made_when_somebody_asks() -> None:
+    """Once, and by those who have the same answer each for themselves."""
+    made: list[Explanation] = []
+    table = a_table(n=a_column(TEXT, ["x"]))
+
+    def explain() -> Explanation:
+        made.append(Explanation(origin="store", rows=len(made)))
+        return made[-1]
+
+    result = Result(table, Meta(origin="store"), explain)
+    assert made == []
+    assert result.explanation is result.explanation is made[0]
+    assert len(made) == 1
+    assert Result(table, Meta(origin="store"), made[0]).explanation is made[0]
+    assert Result(table, Meta(origin="store")).explanation is None

@@ -137,3 +137,20 @@ async def test_the_hint_grows_with_the_queue() -> None:
             hints.append(round(caught.value.retry_after))
         holder.go.set()
     assert hints == [10, 20, 30]
+
+
+async def test_entering_at_once() -> None:
+    """A place is taken where one is free and nobody waits for it, and nothing is waited for."""
+    slots = running_slots(1)
+    assert slots.enter_at_once("a")
+    assert not slots.enter_at_once("a")
+    assert slots.enter_at_once("b")
+    assert (slots.taken, slots.waiting) == (2, 0)
+    waiting = asyncio.create_task(slots.enter("a", 10.0))
+    await settled()
+    slots.leave("a", 0.1)
+    assert not slots.enter_at_once("a")  # it is theirs who waited
+    await waiting
+    slots.leave("a", 0.1)
+    slots.leave("b", 0.1)
+    assert (slots.taken, slots.waiting) == (0, 0)

@@ -198,7 +198,7 @@ def read_back(
         fields = replay.hashes[own.counts]
         total = unpack_total(own.counts, fields[TOTAL], USING)
         assert (total.entries, total.fields) == (len(members), len(fields))
-        assert total.rows == len(block.records)
+        assert total.rows == block.rows
         indexed: Counter[bytes] = Counter()
         for field, packed in fields.items():
             if field != TOTAL:
@@ -215,7 +215,7 @@ def read_back(
             for i, f in enumerate(layout.fields)
         }
         row_member = np.repeat(np.arange(len(members)), block.rows_of)
-        for row in range(len(block.records)):
+        for row in range(block.rows):
             member = parsed[row_member[row]]
             said = {
                 roles.measure: name.measure,

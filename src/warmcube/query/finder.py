@@ -1,0 +1,193 @@
+"""Finding entries through the index, and fetching them.
+
+What is known of the index (`warmcube.query.known`) isn't looked up again. Every trip ends with the
+pointer: entries that were fetched are those of a snapshot that was live by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from xxhash import xxh3_64_intdigest
+
+from warmcube.entry.keys import Keys, Member, PartitionName
+from warmcube.entry.manifest import Manifest, Partition
+from warmcube.entry.seal import Seal
+from warmcube.model.schema import Datasource
+from warmcube.model.scope import Scope
+from warmcube.query.entries import Entries, describe, fetching
+from warmcube.query.known import KnownIndex, Sets, choose, missing
+from warmcube.query.lookup import (
+    Target,
+    average_bytes,
+    check_pointer,
+    look_up_each,
+    most_at_once,
+)
+from warmcube.query.plan import plan_lookup
+from warmcube.query.snapshots import LiveSnapshot, Snapshots
+from warmcube.store.api import Command, Store
+
+__all__ = ["Finder", "Found", "target_of"]
+
+TRIP_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of one partition.
+
+    Attributes:
+        target: where, and what was wanted.
+        pieces: the wanted entries, in the order of their members.
+        sets: how many index sets were looked up for it.
+    """
+
+    target: Target
+    pieces: Sequence[Entries]
+    sets: int
+
+    @property
+    def members(self) -> list[Member]:
+        """What the entries' keys name."""
+        return [member for piece in self.pieces for member in piece.members]
+
+
+class Finder:
+    """Finds and fetches entries.
+
+    Args:
+        store: the store.
+        snapshots: what is known of live snapshots.
+        seal: what the store's values bear.
+        known: what is known of the index; by default nothing is kept.
+    """
+
+    def __init__(
+        self, store: Store, snapshots: Snapshots, seal: Seal, known: KnownIndex | None = None
+    ) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._seal = seal
+        self._known = KnownIndex(0) if known is None else known
+
+    async def find(
+        self, datasource: Datasource, live: LiveSnapshot, scopes: Mapping[PartitionName, Scope]
+    ) -> tuple[dict[PartitionName, Found], int]:
+        """Find the entries of some scopes; what isn't known is looked up, all in one trip.
+
+        Args:
+            datasource: which one.
+            live: the snapshot to read.
+            scopes: by partition.
+
+        Returns:
+            what was found, without those where nothing needs to be looked up since nothing is
+            wanted or the manifest says that there is nothing; and the number of trips.
+
+        Raises:
+            PointerMoved: another snapshot is live by now.
+            Damage: something in the store isn't whole, under an unchanged pointer or not.
+            StoreError: the store.
+        """
+        keys, manifest = self._snapshots.keys(datasource.id), live.manifest
+        found: dict[PartitionName, Found] = {}
+        unknown: list[tuple[PartitionName, Target, Target, Sets]] = []
+        for name, scope in scopes.items():
+            target = target_of(keys, manifest, name, scope)
+            if target is None:
+                continue
+            sets = self._known.sets(datasource.id, live, name)
+            left = missing(target.plan, sets)
+            if left is None:
+                found[name] = Found(target, choose(target.plan, sets), 0)
+            else:
+                part = Target(target.own, target.partition, left, is_absent=target.is_absent)
+                unknown.append((name, target, part, sets))
+        if not unknown:
+            return found, 0
+        looked_up = await look_up_each(
+            self._store, keys, manifest.version, [part for _, _, part, _ in unknown], self._seal
+        )
+        for (name, target, _, sets), lookup in zip(unknown, looked_up, strict=True):
+            learned = {
+                each: describe(target.own, members, manifest.schema, datasource, self._seal)
+                for each, members in lookup.found.items()
+            }
+            self._known.learn(datasource.id, live, name, learned)
+            pieces = choose(target.plan, {**sets, **learned})
+            found[name] = Found(target, pieces, lookup.sets)
+        trips = 1 + sum(lookup.trips - 1 for lookup in looked_up)
+        return {name: found[name] for name in scopes if name in found}, trips
+
+    async def fetch(
+        self, datasource: Datasource, live: LiveSnapshot, wanted: Sequence[Found]
+    ) -> tuple[list[list[bytes | None]], int]:
+        """The values of found entries, in as few trips as their size allows, and the pointer.
+
+        Returns:
+            the values, and the number of trips; where nothing is wanted, one for the pointer.
+
+        Raises:
+            PointerMoved: another snapshot is live by now.
+            StoreError: the store.
+        """
+        values: list[list[bytes | None]] = [[] for _ in wanted]
+        commands: list[Command] = []
+        into: list[int] = []
+        held = trips = 0
+        for number, each in enumerate(wanted):
+            partition = each.target.partition
+            average = average_bytes(partition)
+            for command in fetching(each.pieces, most_at_once(partition)):
+                size = average * len(command)
+                if commands and held + size > TRIP_BYTES:
+                    await self._take(datasource, live, commands, into, values)
+                    trips, held, commands, into = trips + 1, 0, [], []
+                commands.append(command)
+                into.append(number)
+                held += size
+        await self._take(datasource, live, commands, into, values)
+        return values, trips + 1
+
+    async def _take(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        commands: Sequence[Command],
+        into: Sequence[int],
+        values: Sequence[list[bytes | None]],
+    ) -> None:
+        current = self._snapshots.keys(datasource.id).current
+        *replies, pointer = await self._store.run([*commands, (b"GET", current)])
+        check_pointer(pointer, live.manifest.version)
+        for number, reply in zip(into, replies, strict=True):
+            values[number].extend(reply)
+
+
+def target_of(keys: Keys, manifest: Manifest, name: PartitionName, scope: Scope) -> Target | None:
+    """Where to look; None where nothing is to be looked up.
+
+    A partition that the snapshot lacks is looked up like another one that it has, picked by the
+    name. So the work is that for some partition of which one has no rows, and tells nobody whether
+    this one exists.
+    """
+    partition = manifest.partitions.get(name)
+    is_absent = partition is None
+    if scope.is_empty:
+        return None
+    if partition is None:
+        if scope.is_everything or not manifest.partitions:
+            return None
+        partition = _like(manifest, name)
+    own = keys.partition(name, str(partition.version))
+    return Target(own, partition, plan_lookup(scope, partition), is_absent=is_absent)
+
+
+def _like(manifest: Manifest, name: PartitionName) -> Partition:
+    picked = xxh3_64_intdigest(repr((name.measure, name.frequency)).encode())
+    place = picked % len(manifest.partitions)
+    return next(islice(manifest.partitions.values(), place, None))
