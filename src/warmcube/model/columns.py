@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -61,11 +61,14 @@ class Factor:
         codes: intp, one per row, from 0 on: equal where the values are, NULLs and NaNs included.
         size: a number that all codes are below.
         at: the values of some codes that rows have, one per code.
+        is_repeating: whether the codes are 0, 1, …, `size` - 1, again and again: as the dates are
+            where each entry has all of them.
     """
 
     codes: Array
     size: int
     at: Callable[[Array], ColumnData]
+    is_repeating: bool = False
 
     def take(self, rows: Array) -> Factor:
         """The rows at these positions, or those where a mask is True."""
@@ -121,11 +124,13 @@ class Table:
         rows: how many; it counts even where there are no columns.
         factors: gives a column's factor, where that is known without looking at its values; None
             where none is.
+        ready: the columns whose factors are there already.
     """
 
     columns: Mapping[str, ColumnData]
     rows: int
     factors: Callable[[str], Factor | None] | None = field(default=None, compare=False, repr=False)
+    ready: Collection[str] = field(default=(), compare=False, repr=False)
 
     def factor(self, name: str) -> Factor | None:
         """A column's factor; None if it isn't known."""
@@ -144,8 +149,11 @@ class Table:
             LazyColumns(columns, lambda name: columns[name].take(rows)),
             length,
             None if self.factors is None else taken,
+            self.ready,
         )
 
     def select(self, names: Iterable[str]) -> Table:
         """Some of its columns; none of them is made for that."""
-        return Table(LazyColumns(names, self.columns.__getitem__), self.rows, self.factors)
+        return Table(
+            LazyColumns(names, self.columns.__getitem__), self.rows, self.factors, self.ready
+        )

@@ -7,7 +7,7 @@ real columns are rounded to their result type once, at the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -46,6 +46,7 @@ def aggregate_groups(table: Table, groups: Groups, aggregation: Aggregation) -> 
         of_rows = of_rows[column.valid]
         counts = np.bincount(of_rows, minlength=groups.bins)
         column = column.take(column.valid)
+        groups = replace(groups, are_repeating=False)
     known = _Known(column, of_rows, groups, groups.of_groups(counts))
     if aggregation.function == "count":
         return ColumnData(aggregation.type, known.counts)
@@ -88,8 +89,12 @@ def _extreme(known: _Known, *, is_least: bool) -> ColumnData:
         return ColumnData(column.type, empty, None, column.dictionary)
     placed = ranks(column)
     limits = np.iinfo(placed.dtype)
-    found = np.full(groups.bins, limits.max if is_least else limits.min, placed.dtype)
-    (np.minimum if is_least else np.maximum).at(found, of_rows, placed)
+    extreme = np.minimum if is_least else np.maximum
+    if groups.are_repeating:
+        found = extreme.reduce(placed.reshape(-1, groups.bins), axis=0)
+    else:
+        found = np.full(groups.bins, limits.max if is_least else limits.min, placed.dtype)
+        extreme.at(found, of_rows, placed)
     if is_own_rank(column):
         return ColumnData(column.type, groups.of_groups(found))
     hits = np.flatnonzero(placed == found[of_rows])
@@ -130,6 +135,7 @@ def _exact(known: _Known, aggregation: Aggregation) -> ColumnData:
         special = reserved(column.type)
         if bounds[0] <= special.least or bounds[1] >= special.infinity:
             values, of_rows, marks = _without_reserved(values, of_rows, groups, special)
+            groups = replace(groups, are_repeating=False)
             bounds = _bounds(values)
     largest = max(-bounds[0], bounds[1])
     sums = _integer_sums(values, of_rows, groups, largest)
@@ -184,26 +190,27 @@ def _integer_sums(values: Array, of_rows: Array, groups: Groups, largest: int) -
         for group, value in zip(of_rows.tolist(), values.tolist(), strict=True):
             totals[group] += value
         return groups.of_groups(np.array(totals, np.object_))
-    if largest * len(values) < 1 << 63:
-        return groups.of_groups(_added(values.astype(np.int64, copy=False), of_rows, groups.bins))
     values = values.astype(np.int64, copy=False)
-    low = groups.of_groups(_added(values & _LOW_HALF, of_rows, groups.bins)).astype(np.object_)
-    high = groups.of_groups(_added(values >> _HALF_BITS, of_rows, groups.bins)).astype(np.object_)
+    if largest * len(values) < 1 << 63:
+        return _added(values, of_rows, groups)
+    low = _added(values & _LOW_HALF, of_rows, groups).astype(np.object_)
+    high = _added(values >> _HALF_BITS, of_rows, groups).astype(np.object_)
     joined: Array = (high << _HALF_BITS) + low
     return joined
 
 
-def _added(values: Array, of_rows: Array, bins: int) -> Array:
-    """Sums by bin.
+def _added(values: Array, of_rows: Array, groups: Groups) -> Array:
+    """Sums by group.
 
     `numpy.add.at` on int64 and intp is a loop of its own, faster than a bincount whose weights
     would have to be doubles.
     """
-    if bins == 1:
-        return np.add.reduce(values, keepdims=True)
-    totals = np.zeros(bins, np.int64)
+    if groups.are_repeating or groups.bins == 1:
+        found: Array = np.add.reduce(values.reshape(-1, groups.bins), axis=0)
+        return found
+    totals = np.zeros(groups.bins, np.int64)
     np.add.at(totals, of_rows, values)
-    return totals
+    return groups.of_groups(totals)
 
 
 def _averages(sums: Array, counts: Array, scale: int) -> tuple[ColumnType, Array]:

@@ -40,7 +40,7 @@ from warmcube.query.answering import (
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_at_once, audit_refusal
 from warmcube.query.distinct import partitions_table
-from warmcube.query.evaluate import evaluate, is_work
+from warmcube.query.evaluate import evaluate, work_of
 from warmcube.query.judge import Judged
 from warmcube.query.judgements import Judgements
 from warmcube.query.lookup import PointerMoved
@@ -464,7 +464,7 @@ class Answerer:
     @staticmethod
     async def _evaluate(table: Table, prepared: PreparedQuery, timings: dict[str, float]) -> Table:
         started = time.perf_counter()
-        if table.rows > LARGE and is_work(prepared):
+        if table.rows > LARGE and work_of(table, prepared) > LARGE:
             answer = await asyncio.to_thread(evaluate, table, prepared)
         else:
             answer = evaluate(table, prepared)

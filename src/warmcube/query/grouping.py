@@ -24,12 +24,15 @@ class Groups:
         counts: of each bin, how many rows it has.
         present: the bins that are groups, in their order; None if all are.
         keys: the columns that rows were grouped by, one value per group.
+        are_repeating: whether the rows are of the first bin, the second, …, the last, and so on
+            from the first again.
     """
 
     of_rows: Array
     counts: Array
     present: Array | None
     keys: tuple[ColumnData, ...]
+    are_repeating: bool = False
 
     def __len__(self) -> int:
         return self.bins if self.present is None else len(self.present)
@@ -58,6 +61,11 @@ def group_rows(table: Table, by: Sequence[str]) -> Groups:
         nothing = np.zeros(0, np.intp)
         keys = tuple(table.columns[name].first(0) for name in by)
         return Groups(nothing, np.zeros(0, np.int64), None, keys)
+    factor = table.factor(by[0])
+    if factor is not None and factor.is_repeating and len(by) == 1:
+        size = factor.size
+        counts = np.full(size, rows // size)
+        return Groups(factor.codes, counts, None, (factor.at(np.arange(size)),), are_repeating=True)
     joined = _join([table.factor(name) or factor_of(table.columns[name]) for name in by], rows)
     counts = np.bincount(joined.codes, minlength=joined.size)
     present = np.flatnonzero(counts)

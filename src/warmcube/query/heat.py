@@ -7,6 +7,7 @@ would have paid for that, and the less there is of it for each read, the more it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
@@ -74,4 +75,5 @@ class Heat:
 
     @staticmethod
     def _faded(reads: _Reads, now: float) -> float:
-        return float(reads.bytes * 0.5 ** (max(0.0, now - reads.at) / HALF_LIFE))
+        age = max(0.0, now - reads.at)
+        return reads.bytes * math.exp2(-age / HALF_LIFE)

@@ -117,6 +117,7 @@ class ResidentPartition:
             LazyColumns(self._columns, partial(self._gather, pick)),
             pick.rows,
             partial(self._picked_factor, pick),
+            self._factors,
         )
 
     def ids(self, scope: Scope, *, of_practices: bool) -> frozenset[str | None]:
@@ -143,7 +144,7 @@ class ResidentPartition:
             if name in self._once or not is_worth:
                 return None
             factor = self._factor_of(name)
-        return Factor(pick.of(factor.codes), factor.size, factor.at)
+        return Factor(pick.of(factor.codes), factor.size, factor.at, factor.is_repeating)
 
     def _factor_of(self, name: str) -> Factor:
         column = self._columns[name]
@@ -151,6 +152,9 @@ class ResidentPartition:
             codes = column.values.astype(np.int64)
             column = ColumnData(column.type, codes, column.valid, column.dictionary)
         factor = dense_factor(column)
+        if self._offsets.are_multiples_of(factor.size):
+            repeated = factor.codes.reshape(-1, factor.size) == np.arange(factor.size)
+            factor.is_repeating = bool(repeated.all())
         with self._lock:
             if name not in self._factors:
                 self._factors[name] = factor
@@ -217,6 +221,10 @@ class _Offsets:
         self._unit = _common(lengths)
         self._practice_unit = _common(self._rows)
         self._practice_members = _common(counts)
+
+    def are_multiples_of(self, rows: int) -> bool:
+        """Whether every entry has so many rows, or twice as many, or three times."""
+        return self._unit > 0 and self._unit % rows == 0
 
     def pick(self, scope: Scope) -> Pick | None:
         """The rows of a scope."""

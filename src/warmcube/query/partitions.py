@@ -103,6 +103,7 @@ class Partitions:
         self._held: dict[_Key, _Held] = {}
         self._too_large: dict[_Key, Version] = {}
         self._heat = Heat()
+        self._waiting: dict[_Key, tuple[Datasource, LiveSnapshot]] = {}
         self._loading: asyncio.Task[bool] | None = None
         self._bytes = 0
 
@@ -169,12 +170,10 @@ class Partitions:
             return
         key, now = (datasource.id, judged.partition), self._clock()
         self._heat.add(key, reading.bytes, now)
-        facts = live.manifest.partitions.get(judged.partition)
-        if facts is None or self._loading is not None or not self._has_room(key, facts, live, now):
-            return
-        loading = asyncio.create_task(self.load(datasource, live, judged.partition))
-        self._loading = loading
-        loading.add_done_callback(self._has_loaded)
+        if self._is_wanted(key, live, now):
+            self._waiting[key] = datasource, live
+            if self._loading is None:
+                self._load_next()
 
     async def load(self, datasource: Datasource, live: LiveSnapshot, name: PartitionName) -> bool:
         """Load a partition and hold it, however hot it is.
@@ -221,15 +220,28 @@ class Partitions:
             loading.cancel()
             await asyncio.wait([loading])
 
+    def _load_next(self) -> None:
+        """Begin to load the hottest one that waits for it."""
+        now = self._clock()
+        while self._waiting and self._budget:
+            key = max(self._waiting, key=lambda each: self._heat.of(each, now))
+            datasource, live = self._waiting.pop(key)
+            if self._snapshots.known(datasource) is live and self._is_wanted(key, live, now):
+                self._loading = asyncio.create_task(self.load(datasource, live, key[1]))
+                self._loading.add_done_callback(self._has_loaded)
+                return
+
     def _has_loaded(self, loading: asyncio.Task[bool]) -> None:
         self._loading = None
         error = None if loading.cancelled() else loading.exception()
         if error is not None:
             _LOG.error("a partition couldn't be loaded: %r", error, exc_info=error)
+        self._load_next()
 
-    def _has_room(self, key: _Key, facts: Partition, live: LiveSnapshot, now: float) -> bool:
-        """Whether a partition is hot, and may be held."""
-        if not self._heat.is_hot(key, facts.entry_bytes, now):
+    def _is_wanted(self, key: _Key, live: LiveSnapshot, now: float) -> bool:
+        """Whether a partition is hot, isn't held, and could be."""
+        facts = live.manifest.partitions.get(key[1])
+        if facts is None or not self._heat.is_hot(key, facts.entry_bytes, now):
             return False
         held = self._held.get(key)
         if held is not None and held.version == live.manifest.version:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.columns import MONEY, TYPES, a_column, a_schema, a_table, columns_of
 
 from warmcube.entry.keys import Member, member_of
+from warmcube.errors import UnsupportedValue
 from warmcube.model.columns import ColumnData, Table
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.model.scope import ALL, NOTHING, Box, Scope
@@ -200,3 +201,41 @@ def test_all_that_is_held_is_counted() -> None:
     assert pick is not None
     assert shared.table(pick).factor("t") is not None
     assert shared.size >= before + 8 * rows
+
+
+@given(data=st.data(), scope=scopes)
+@settings(max_examples=200)
+def test_dates_that_repeat_add_up_the_same(data: st.DataObject, scope: Scope) -> None:
+    """Where every entry has every date, in every type that adds up, NULL and NaN included."""
+    kind = data.draw(st.sampled_from([each for each in TYPES if each.kind.is_number]))
+    sizes: dict[tuple[str | None, str | None, int], int]
+    sizes = {(practice, "1", 0): 6 for practice in ("1", "2", "10", None)}
+    members, rows_of = held(sizes)
+    values = a_column(kind, data.draw(columns_of(kind, 24)))
+    if data.draw(st.booleans()):
+        values = dataclasses.replace(values, valid=None)
+    table = a_table(x=values, date=ColumnData(DATE, (np.arange(24) % 3 * 30).astype(np.int32)))
+    partition = ResidentPartition(members, rows_of, table, prepared=["date"])
+    pick = partition.pick(scope)
+    if pick is None:
+        return
+    rows = partition.table(pick)
+    date = rows.factor("date")
+    assert date is not None
+    assert date.is_repeating
+    function = data.draw(st.sampled_from(["sum", "avg", "min", "max", "count"]))
+    whole = kind.kind is Kind.NUMERIC or function == "avg"
+    result = ColumnType(Kind.NUMERIC, 38, kind.scale) if whole else ColumnType(Kind.BIGINT)
+    if kind.kind.is_float:
+        result = ColumnType(Kind.DOUBLE)
+    aggregation = Aggregation(function, "x", function, result)
+    prepared = dataclasses.replace(QUERY, group_by=("date",), aggregate=aggregation)
+    assert outcome(rows, prepared) == outcome(Table(dict(rows.columns), rows.rows), prepared)
+
+
+def outcome(table: Table, prepared: PreparedQuery) -> str:
+    """The rows of an answer, or the error."""
+    try:
+        return repr(rows_of(evaluate(table, prepared)))
+    except UnsupportedValue as error:
+        return str(error)

@@ -136,18 +136,27 @@ async def test_what_is_hot_is_loaded_in_the_background() -> None:
 
 
 async def test_one_is_loaded_at_a_time() -> None:
-    """What is hot meanwhile waits until it is read again."""
+    """What is hot meanwhile waits, the hottest first, and is loaded if it still may be held."""
     world = World()
     world.go.clear()
-    world.notice(0)
-    world.notice(1)
+    for number in (0, 1, 2, 3, 2):
+        world.notice(number)
     await asyncio.sleep(0)
     assert world.loaded == [name(0)]
     world.go.set()
     await world.partitions.settled()
-    world.notice(1, fetched=0)
+    assert world.loaded[:2] == [name(0), name(2)]
+    assert {*world.loaded[2:]} == {name(1), name(3)}
+    assert all(world.holds(number) for number in range(4))
+    world.go.clear()
+    world.live = a_live(SECOND)
+    world.notice(0)
+    world.notice(1)
+    await asyncio.sleep(0)
+    world.live = a_live(Version(3, "c" * 16))
+    world.go.set()
     await world.partitions.settled()
-    assert world.holds(1)
+    assert world.loaded[4:] == [name(0)]
 
 
 async def test_what_found_nothing_makes_nothing_hot() -> None:
