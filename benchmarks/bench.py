@@ -19,6 +19,7 @@ class Effort:
 
     Attributes:
         warms: how often the table is warmed.
+        slow_warms: how often by the predecessor.
         queries: rounds of each query.
         slow_every: in one of how many of them the slow ones take part.
         bursts: rounds of many at a time.
@@ -27,6 +28,7 @@ class Effort:
     """
 
     warms: int
+    slow_warms: int
     queries: int
     slow_every: int
     bursts: int
@@ -34,8 +36,12 @@ class Effort:
     is_quick: bool
 
 
-QUICK = Effort(warms=3, queries=200, slow_every=10, bursts=5, burst=2000, is_quick=True)
-FULL = Effort(warms=7, queries=1000, slow_every=20, bursts=15, burst=4000, is_quick=False)
+QUICK = Effort(
+    warms=3, slow_warms=1, queries=200, slow_every=10, bursts=5, burst=2000, is_quick=True
+)
+FULL = Effort(
+    warms=7, slow_warms=3, queries=1000, slow_every=20, bursts=15, burst=4000, is_quick=False
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +55,7 @@ class Bench:
         tell: takes what is being done, for who waits.
         ratios: the goals, as far as they are measured.
         figures: by workload, everything that was measured.
+        made: of which baselines there is what they answer from.
     """
 
     setting: Setting
@@ -57,3 +64,4 @@ class Bench:
     tell: Callable[[str], None]
     ratios: Ratios = field(default_factory=Ratios)
     figures: dict[str, Any] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)

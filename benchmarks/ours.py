@@ -14,7 +14,7 @@ from warmcube.access.grant import Grant
 from warmcube.model.origin import Origin
 from warmcube.query.result import Result
 
-__all__ = ["Ours", "WrongTier", "open_ours"]
+__all__ = ["Ours", "WrongTier", "in_hand", "open_ours", "pairs_of"]
 
 
 class WrongTier(RuntimeError):
@@ -56,9 +56,7 @@ class Ours:
         """
         if result.meta.origin != self.origin:
             raise WrongTier(f"the {result.meta.origin} answered, not the {self.origin}")
-        columns = result.table.columns
-        value = "sum" if "sum" in columns else "measure_value"
-        return columns["date_index"].values, columns[value].values
+        return in_hand(result)
 
     def pairs(self, answer: Answer) -> list[tuple[int, int]]:
         """Days since 1970-01-01 and hundredths."""
@@ -83,6 +81,19 @@ class Ours:
             else:
                 is_hot = True
         return is_hot
+
+
+def in_hand(result: Result) -> Answer:
+    """Date and value of each row, as arrays."""
+    columns = result.table.columns
+    value = "sum" if "sum" in columns else "measure_value"
+    return columns["date_index"].values, columns[value].values
+
+
+def pairs_of(result: Result) -> list[tuple[int, int]]:
+    """Days since 1970-01-01 and hundredths."""
+    days, cents = in_hand(result)
+    return [(int(day), int(each)) for day, each in zip(days, cents, strict=True)]
 
 
 @asynccontextmanager

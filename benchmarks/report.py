@@ -55,7 +55,8 @@ def _goals(goals: Mapping[str, Any]) -> Table:
         of += "".join(f"; not: {each}" for each, holds in goal["conditions"].items() if not holds)
         style = "green" if goal["met"] else "red"
         met = f"[{style}]{'yes' if goal['met'] else 'no'}[/]"
-        table.add_row(name, goal["goal"], value, met, of or goal["note"])
+        of += f"; {goal['note']}" if goal["note"] else ""
+        table.add_row(name, goal["goal"], value, met, of.removeprefix("; "))
     table.columns[2].justify = "right"
     for column in table.columns[:4]:
         column.no_wrap = True

@@ -210,6 +210,8 @@ table = "{schema}.{table}"
 {store}
 [cache]
 {cache}
+[limits]
+running_per_user = 100
 [audit]
 sink = "file"
 path = "audit.jsonl"

@@ -23,7 +23,14 @@ BASELINES: Final[Mapping[str, tuple[Opener, ...]]] = MappingProxyType(
     {
         "v1": (open_v1,),
         "v2_json": (open_v2_json,),
-        "postgres": tuple(partial(postgres.open_postgres, form=form) for form in postgres.Form),
+        "postgres": (
+            partial(postgres.open_postgres, form=postgres.Form.NUMERIC, is_tuned=False),
+            partial(postgres.open_postgres, form=postgres.Form.INT8, is_tuned=False),
+        ),
+        "postgres_tuned": (
+            partial(postgres.open_postgres, form=postgres.Form.INT8),
+            partial(postgres.open_postgres, form=postgres.Form.ARRAYS),
+        ),
         "duckdb": tuple(partial(duckdb.open_duckdb, form=form) for form in duckdb.Form),
         "result_cache": (open_result_cache,),
     }

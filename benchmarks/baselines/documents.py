@@ -17,12 +17,15 @@ import asyncpg
 from benchmarks.baselines.api import Answer
 from benchmarks.questions import Question
 
-__all__ = ["LIFE", "Row", "connect", "filtered", "pairs_of", "summed"]
+__all__ = ["LIFE", "PATIENCE", "Row", "connect", "filtered", "pairs_of", "summed"]
 
 Row: TypeAlias = dict[str, Any]
 
 LIFE: Final = 4 * 60 * 60
 """Seconds that every key lives."""
+
+PATIENCE: Final = 60
+"""Seconds that a client waits for Redis: long pipelines and documents take longer than usual."""
 
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -38,12 +41,13 @@ async def connect(url: str) -> Any:
 
 def filtered(rows: Iterable[Row], question: Question) -> list[Row]:
     """Those that the question is about, and its asker may see."""
-    if question.provider is not None:
-        return [row for row in rows if row["provider_uid"] == question.provider]
+    found = list(rows)
     if question.practices is not None:
         allowed = frozenset(question.practices)
-        return [row for row in rows if row["practice_uid"] in allowed]
-    return list(rows)
+        found = [row for row in found if row["practice_uid"] in allowed]
+    if question.provider is not None:
+        found = [row for row in found if row["provider_uid"] == question.provider]
+    return found
 
 
 def summed(rows: Sequence[Row]) -> dict[str, float]:

@@ -111,20 +111,17 @@ class DuckDB:
 
     def _ask(self, select: str, question: Question, group: str) -> dict[str, np.ndarray[Any, Any]]:
         # It would hold up the event loop in any other way too: a thread costs more than it takes.
-        where, arguments = (
-            "measure = $1 AND frequency = $2",
-            [
-                question.measure,
-                CODES[question.frequency],
-            ],
-        )
+        conditions = ["measure = $1", "frequency = $2"]
+        arguments = [question.measure, CODES[question.frequency]]
         if question.provider is not None:
-            where += " AND provider_uid = $3"
+            conditions.append("provider_uid = $3")
             arguments.append(question.provider)
-        elif question.practices is not None:
-            places = ", ".join(f"${place + 3}" for place in range(len(question.practices)))
-            where += f" AND practice_uid IN ({places})"
+        if question.practices is not None:
+            first = len(arguments) + 1
+            places = ", ".join(f"${first + place}" for place in range(len(question.practices)))
+            conditions.append(f"practice_uid IN ({places})")
             arguments.extend(question.practices)
+        where = " AND ".join(conditions)
         statement = f"{select} FROM {self._from} WHERE {where} {group}"
         prepared = self._prepared.get(statement)
         if prepared is None:

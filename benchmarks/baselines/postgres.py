@@ -2,14 +2,14 @@
 
 It stands for what a sceptic says: "with the right index, Postgres does that too". Only the columns
 that are asked for, as small as they can be stored, in a covering index for each way of asking, so
-that every scan is index-only (`Postgres.warm` fails if one isn't). asyncpg speaks the binary
-protocol and prepares each statement once per connection; the pool doesn't reset connections that
-nobody changed, which would be a trip of its own; plans are made once; nothing is compiled, and
-one query doesn't take the cores of another.
+that every scan is index-only (`Postgres.warm` fails if one isn't); asyncpg, which speaks the binary
+protocol and prepares each statement once per connection; a pool.
 
-Three forms of the same: values as ``numeric``, as ``int8``, and the int8 ones as two arrays in
-place of records, which is what somebody writes who has seen how long records take. The fastest
-counts.
+There are more forms than one, and two questions. How values are kept: as ``numeric``, as ``int8``,
+or the latter handed over as two arrays in place of records, as somebody writes it who has seen how
+long records take. And how far the connections are tuned: as the driver comes, it resets each one
+after use, by a trip of its own, and each query is planned anew where the server sees fit; tuned,
+neither is done. At ten rows or a hundred that is half of the time.
 
 Its author would say: no copy of the data, never stale, transactions, every other question too; and
 for few rows it is as fast as anything that is asked over a socket. What it can't: answer while the
@@ -39,12 +39,11 @@ TRIES: Final = 100
 
 _SETTINGS: Final = {
     "jit": "off",
-    "max_parallel_workers_per_gather": "0",
-    "plan_cache_mode": "force_generic_plan",
     # In a small table it would rather read everything.
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
 }
+_TUNED: Final = {"plan_cache_mode": "force_generic_plan"}
 
 _MAKE: Final = """
 CREATE TABLE {name} AS
@@ -53,7 +52,7 @@ SELECT substr(measure, 9)::smallint AS measure, code::smallint AS frequency, pra
 FROM {table} JOIN (VALUES {codes}) AS codes (named, code) ON named = frequency
 ORDER BY 1, 2, 3, 4, 5;
 CREATE INDEX ON {name} (measure, frequency, practice_uid) INCLUDE (day, value);
-CREATE INDEX ON {name} (measure, frequency, provider_uid) INCLUDE (day, value);
+CREATE INDEX ON {name} (measure, frequency, provider_uid) INCLUDE (practice_uid, day, value);
 """
 
 
@@ -76,10 +75,11 @@ class Postgres:
         pool: of connections.
         place: where the table is.
         form: of the values.
+        name: as figures are called by.
     """
 
-    def __init__(self, pool: asyncpg.Pool[Any], place: Place, form: Form) -> None:
-        self.name = f"postgres_{form.value}"
+    def __init__(self, pool: asyncpg.Pool[Any], place: Place, form: Form, name: str) -> None:
+        self.name = name
         self._pool = pool
         self._place = place
         self._form = form
@@ -163,20 +163,23 @@ _EXAMPLES: Final = (
     Question(0, tuple(range(100, 200))),
     Question(0, None),
     Question(0, None, provider=10000),
+    Question(0, (100, 101), provider=10000),
 )
 """One question of each form."""
 
 
 def _where(question: Question) -> tuple[str, list[Any]]:
-    of: list[Any] = [question.measure, CODES[question.frequency]]
-    where = "measure = $1 AND frequency = $2"
+    conditions = ["measure = $1", "frequency = $2"]
+    arguments: list[Any] = [question.measure, CODES[question.frequency]]
     if question.provider is not None:
-        return where + " AND provider_uid = $3", [*of, question.provider]
-    if question.practices is None:
-        return where, of
-    if len(question.practices) == 1:
-        return where + " AND practice_uid = $3", [*of, question.practices[0]]
-    return where + " AND practice_uid = ANY($3)", [*of, question.practices]
+        arguments.append(question.provider)
+        conditions.append(f"provider_uid = ${len(arguments)}")
+    if question.practices is not None:
+        # Of one practice alone, "= ANY" costs more to look up.
+        is_one = len(question.practices) == 1
+        arguments.append(question.practices[0] if is_one else question.practices)
+        conditions.append(f"practice_uid = {'' if is_one else 'ANY'}(${len(arguments)})")
+    return " AND ".join(conditions), arguments
 
 
 def _literals(arguments: Sequence[Any]) -> str:
@@ -196,7 +199,11 @@ async def _leave_it(connection: Any) -> None:
 
 @asynccontextmanager
 async def open_postgres(
-    place: Place, form: Form = Form.INT8, connections: int = CONNECTIONS
+    place: Place,
+    form: Form = Form.INT8,
+    connections: int = CONNECTIONS,
+    *,
+    is_tuned: bool = True,
 ) -> AsyncIterator[Postgres]:
     """A pool that is full from the beginning.
 
@@ -204,6 +211,7 @@ async def open_postgres(
         place: where the table is.
         form: of the values.
         connections: in the pool.
+        is_tuned: whether connections aren't reset, and each statement is planned once.
     """
     async with asyncpg.create_pool(
         place.postgres_url,
@@ -211,7 +219,8 @@ async def open_postgres(
         max_size=connections,
         max_inactive_connection_lifetime=0,
         max_cached_statement_lifetime=0,
-        reset=_leave_it,
-        server_settings=_SETTINGS,
+        reset=_leave_it if is_tuned else None,
+        server_settings=_SETTINGS | (_TUNED if is_tuned else {}),
     ) as pool:
-        yield Postgres(pool, place, form)
+        name = f"postgres_{form.value}{'_tuned' if is_tuned else ''}"
+        yield Postgres(pool, place, form, name)

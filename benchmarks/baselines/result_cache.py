@@ -29,6 +29,12 @@ __all__ = ["ResultCache", "open_result_cache"]
 
 LIFE: Final = "4h"
 
+PATIENCE: Final = 60
+"""Seconds that it waits for Redis."""
+
+CONNECTIONS_TO_REDIS: Final = 128
+"""As many as ever ask at a time, and more."""
+
 _KEY: Final = "{question.measure}:{question.frequency}:{practices:hash}:{question.provider}:{sums}"
 
 
@@ -63,7 +69,7 @@ class ResultCache:
     async def warm(self) -> None:
         """Prepare the database, and forget all results: there is nothing to fill them with."""
         await self._postgres.warm()
-        await self._forget()
+        await self.forget()
 
     async def rows(self, question: Question) -> Answer:
         """Two arrays."""
@@ -80,10 +86,11 @@ class ResultCache:
 
     async def clear(self) -> None:
         """Remove the results, and what the database was given."""
-        await self._forget()
+        await self.forget()
         await self._postgres.clear()
 
-    async def _forget(self) -> None:
+    async def forget(self) -> None:
+        """Remove the results."""
         await self._cache.delete_match(self._prefix + "*")
 
     async def _asked(self, question: Question, *, sums: bool) -> Answer:
@@ -113,7 +120,14 @@ async def open_result_cache(
     """
     cache = Cache()
     # The address by itself: cashews knows redis:// and rediss:// only, its client also unix://.
-    cache.setup("redis://", address=place.redis_url, suppress=False, max_connections=128)
+    # Nothing suppressed, and patient: else what goes wrong, or long, would look like a miss.
+    cache.setup(
+        "redis://",
+        address=place.redis_url,
+        suppress=False,
+        socket_timeout=PATIENCE,
+        max_connections=CONNECTIONS_TO_REDIS,
+    )
     async with open_postgres(place, Form.ARRAYS, connections) as postgres:
         try:
             yield ResultCache(cache, postgres, place)

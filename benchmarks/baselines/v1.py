@@ -20,7 +20,7 @@ import orjson
 import redis.asyncio as redis
 
 from benchmarks.baselines.api import Answer, Place
-from benchmarks.baselines.documents import LIFE, Row, connect, filtered, pairs_of, summed
+from benchmarks.baselines.documents import LIFE, PATIENCE, Row, connect, filtered, pairs_of, summed
 from benchmarks.questions import Question
 
 __all__ = ["FirstDesign", "NotCached", "open_v1"]
@@ -112,5 +112,5 @@ class FirstDesign:
 @asynccontextmanager
 async def open_v1(place: Place) -> AsyncIterator[FirstDesign]:
     """A client of redis-py, as most people have one."""
-    async with redis.Redis.from_url(place.redis_url) as client:
+    async with redis.Redis.from_url(place.redis_url, socket_timeout=PATIENCE) as client:
         yield FirstDesign(client, place)

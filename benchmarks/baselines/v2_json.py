@@ -24,7 +24,7 @@ import orjson
 import redis.asyncio as redis
 
 from benchmarks.baselines.api import Answer, Place
-from benchmarks.baselines.documents import LIFE, Row, connect, filtered, pairs_of, summed
+from benchmarks.baselines.documents import LIFE, PATIENCE, Row, connect, filtered, pairs_of, summed
 from benchmarks.questions import Question
 
 __all__ = ["SecondDesign", "open_v2_json"]
@@ -170,5 +170,5 @@ class SecondDesign:
 @asynccontextmanager
 async def open_v2_json(place: Place) -> AsyncIterator[SecondDesign]:
     """A client of redis-py, as most people have one."""
-    async with redis.Redis.from_url(place.redis_url) as client:
+    async with redis.Redis.from_url(place.redis_url, socket_timeout=PATIENCE) as client:
         yield SecondDesign(client, place)

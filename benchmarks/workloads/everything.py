@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Final
 
-from benchmarks.baselines.api import Place
+from benchmarks.baselines import Place
 from benchmarks.baselines.floor import open_bare_floor
 from benchmarks.bench import Bench
 from benchmarks.data import EVERYTHING, load

@@ -1,23 +1,34 @@
-"""Rows, and sums by date, of 10, 100 and 1,000 entries: both tiers, the floor, and the others."""
+"""Rows, and sums by date, of 1 to 1,000 entries: both tiers, the floor, and everybody else."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
-from benchmarks.baselines.api import Place
-from benchmarks.baselines.floor import BareFloor, open_bare_floor
+from benchmarks.baselines import Baseline
+from benchmarks.baselines.floor import BareFloor
 from benchmarks.bench import Bench
+from benchmarks.field import (
+    Ask,
+    by_round,
+    check,
+    fastest,
+    open_baselines,
+    open_floors,
+    open_tiers,
+)
 from benchmarks.measure import Summary, in_turns
-from benchmarks.ours import Ours, open_ours
-from benchmarks.postgres import DirectPostgres
+from benchmarks.ours import Ours
 from benchmarks.questions import SIZES, Question, questions
-from benchmarks.truth import Truth, WrongAnswer, open_truth
+from benchmarks.truth import WrongAnswer, open_truth
 
 __all__ = ["measure"]
 
+Form: TypeAlias = Literal["rows", "sums"]
+
+ONE_PROVIDER: Final = 1
 UNMEASURED: Final = 10
 """Rounds before the first that counts: connections, dictionaries, plans."""
 
@@ -27,108 +38,138 @@ CHECKED: Final = 3
 HEATING: Final = 200
 """Questions after which a partition is expected to be hot."""
 
+SLOW: Final = ("v1", "v2_json")
+"""Measured beside the store alone, in fewer rounds: they'd hold up all others."""
+
 
 async def measure(bench: Bench) -> None:
     """Measure, after everybody's answers were checked."""
+    found: dict[str, dict[str, Any]] = {"rows": {}, "sums": {}}
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_ours(bench.setting.config, "store"))
-        resident = await stack.enter_async_context(open_ours(bench.setting.resident, "resident"))
-        floor = await stack.enter_async_context(
-            open_bare_floor(Place.of(bench.setting), bench.shape)
+        baselines = await open_baselines(
+            bench, stack, ("postgres", "postgres_tuned", "duckdb", *SLOW)
         )
-        postgres = stack.enter_context(DirectPostgres(bench.setting))
-        postgres.prepare()
+        contest = _Contest(
+            bench, *await open_floors(bench, stack), *await open_tiers(bench, stack), baselines
+        )
         truth = stack.enter_context(open_truth(bench.setting))
-        contest = _Contest(store, resident, floor, postgres)
-        found: dict[str, Any] = {"rows": {}, "sums": {}}
-        for entries in SIZES:
+        for entries in (ONE_PROVIDER, *SIZES):
             rounds = bench.effort.queries
             asked = questions(bench.shape, entries, 2 * (rounds + UNMEASURED) + HEATING)
             if not asked:
                 continue
             bench.tell(f"queries of {entries:,} entries")
-            await contest.check(truth, asked[:CHECKED], entries)
-            is_hot = await resident.heat(asked[-HEATING:])
-            for form, half in (("rows", 0), ("sums", rounds + UNMEASURED)):
-                part = asked[half : half + rounds + UNMEASURED]
-                times = await in_turns(contest.of(form, part, is_hot=is_hot), rounds, UNMEASURED)
-                found[form][entries] = {name: asdict(each) for name, each in times.items()}
+            await contest.begin(entries, asked[-HEATING:])
+            await check(truth, contest.answering, asked[-CHECKED:])
+            parts: dict[Form, list[Question]] = {
+                "rows": asked[: rounds + UNMEASURED],
+                "sums": asked[rounds + UNMEASURED : 2 * (rounds + UNMEASURED)],
+            }
+            for form, part in parts.items():
+                times = await contest.of(form, entries, part)
+                found[form][str(entries)] = {name: asdict(each) for name, each in times.items()}
                 _judge(bench, form, entries, times)
     bench.figures["queries"] = found
 
 
-def _judge(bench: Bench, form: str, entries: int, times: dict[str, Summary]) -> None:
-    p50 = {f"{name} p50 ms": each.p50 for name, each in times.items()}
-
+def _judge(bench: Bench, form: str, entries: int, times: Mapping[str, Summary]) -> None:
     def divide(name: str, above: str, below: str) -> None:
-        above, below = f"{above} p50 ms", f"{below} p50 ms"
-        if below in p50 and above in p50:
-            bench.ratios.divide(name, (above, p50[above]), (below, p50[below]))
-        else:
-            bench.ratios.put(name, None, {}, note="the process had nothing resident")
+        forms = fastest(times, above), fastest(times, below)
+        if forms[0] is None or forms[1] is None:
+            bench.ratios.put(name, None, {}, note=f"{below if forms[0] else above} took no part")
+            return
+        one, other = ((f"{form} p50 ms", times[form].p50) for form in forms if form)
+        tuned = fastest(times, "postgres_tuned")
+        note = ""
+        if above == "postgres" and tuned is not None:
+            note = f"with {tuned}: {times[tuned].p50 / other[1]:.3g}"
+        bench.ratios.divide(name, one, other, note=note)
 
-    if form == "rows":
+    if form == "rows" and entries in SIZES:
         divide(f"store_{entries}_vs_floor", "store", "floor")
         divide(f"postgres_vs_store_{entries}", "postgres", "store")
         divide(f"postgres_vs_resident_{entries}", "postgres", "resident")
-        if entries == 100:
-            divide("resident_100_vs_floor", "resident", "floor")
-            p95 = times["store"].p95
-            bench.ratios.put("store_100_p95_ms", p95, {"store p95 ms": p95})
-    elif entries >= 100:
+    if form == "sums" and entries in (100, 1000):
         divide(f"postgres_vs_resident_{entries}_grouped", "postgres", "resident")
-        if entries == 100:
-            divide("postgres_vs_store_100_grouped", "postgres", "store")
+    if (form, entries) == ("rows", 10):
+        divide("v1_vs_store_10", "v1", "store_beside_v1")
+    if (form, entries) == ("rows", 1000):
+        divide("v2_json_vs_store_1000", "v2_json", "store_beside_v2_json")
+    if (form, entries) == ("rows", 100):
+        divide("resident_100_vs_floor", "resident", "floor")
+        p95 = times["store"].p95
+        bench.ratios.put("store_100_p95_ms", p95, {"store p95 ms": p95})
+    if (form, entries) == ("sums", 100):
+        divide("postgres_vs_store_100_grouped", "postgres", "store")
+        divide("duckdb_vs_resident_100_grouped", "duckdb", "resident")
 
 
 class _Contest:
-    """Everybody who answers."""
+    """Everybody who takes part."""
 
     def __init__(
-        self, store: Ours, resident: Ours, floor: BareFloor, postgres: DirectPostgres
+        self,
+        bench: Bench,
+        floor: BareFloor,
+        plain_floor: BareFloor,
+        store: Ours,
+        resident: Ours,
+        baselines: Mapping[str, Baseline],
     ) -> None:
+        self._bench = bench
+        self._floors = (floor, plain_floor)
         self._store = store
         self._resident = resident
-        self._floor = floor
-        self._postgres = postgres
+        self._baselines = baselines
+        self._is_hot = False
 
-    def of(
-        self, form: str, asked: Sequence[Question], *, is_hot: bool
-    ) -> dict[str, Callable[[int], Awaitable[object]]]:
-        """Who takes part, each asked the question of the round."""
-        is_sums = form == "sums"
+    @property
+    def answering(self) -> list[Baseline | Ours]:
+        """Whose answers can be compared."""
+        tiers = [self._store, self._resident] if self._is_hot else [self._store]
+        return [*tiers, *self._baselines.values()]
 
-        async def postgres(question: Question) -> object:
-            return self._postgres.ask(question, sums=is_sums)
-
-        contestants: dict[str, Callable[[Question], Awaitable[object]]] = {
-            "floor": self._floor.rows,
-            "store": self._store.sums if is_sums else self._store.rows,
-            "postgres": postgres,
-        }
-        if is_hot:
-            contestants["resident"] = self._resident.sums if is_sums else self._resident.rows
-        return {name: _by_round(each, asked) for name, each in contestants.items()}
-
-    async def check(self, truth: Truth, asked: Sequence[Question], entries: int) -> None:
-        """Compare with SQL.
+    async def begin(self, entries: int, heating: Sequence[Question]) -> None:
+        """What is done before a size is measured.
 
         Raises:
-            WrongAnswer: somebody's answer is wrong.
+            WrongAnswer: the floor reads something else than entries.
         """
-        for question in asked:
-            values = await self._floor.rows(question)
+        self._is_hot = await self._resident.heat(heating)
+        for floor in self._floors:
+            values = await floor.rows(heating[0])
             if len(values) != entries or None in values:
                 raise WrongAnswer(f"the floor read {len(values)} entries of {entries}")
-            for sums in (False, True):
-                answer = await (self._store.sums if sums else self._store.rows)(question)
-                truth.check("the store", question, self._store.pairs(answer), sums=sums)
-                table = self._postgres.ask(question, sums=sums)
-                pairs = list(zip(table["day"].to_pylist(), table["cents"].to_pylist(), strict=True))
-                truth.check("Postgres", question, pairs, sums=sums)
+            for measure in range(self._bench.shape.measures):
+                question = next((each for each in heating if each.measure == measure), None)
+                if question is not None and entries != ONE_PROVIDER:
+                    await floor.join(question)
+
+    async def of(self, form: Form, entries: int, asked: Sequence[Question]) -> dict[str, Summary]:
+        """Everybody who is fast in turns; then each of the slow, in turns with the store."""
+        rounds, every = self._bench.effort.queries, self._bench.effort.slow_every
+        fast: dict[str, Ask] = {
+            **{floor.name: floor.rows for floor in self._floors},
+            "store": _ask(self._store, form),
+        }
+        if entries != ONE_PROVIDER:
+            fast["one_get"] = self._floors[0].read_joined
+        if self._is_hot:
+            fast["resident"] = _ask(self._resident, form)
+        for name, baseline in self._baselines.items():
+            # Of sums, both forms of integers are the same question.
+            if name not in SLOW and (form, name) != ("sums", "postgres_arrays_tuned"):
+                fast[name] = _ask(baseline, form)
+        turns = {name: by_round(ask, asked) for name, ask in fast.items()}
+        times = await in_turns(turns, rounds, UNMEASURED)
+        for name in SLOW:
+            turns = {
+                name: by_round(_ask(self._baselines[name], form), asked),
+                f"store_beside_{name}": by_round(_ask(self._store, form), asked),
+            }
+            times |= await in_turns(turns, rounds // every, unmeasured=2)
+        return times
 
 
-def _by_round(
-    ask: Callable[[Question], Awaitable[object]], asked: Sequence[Question]
-) -> Callable[[int], Awaitable[object]]:
-    return lambda number: ask(asked[number])
+def _ask(contestant: Baseline | Ours, form: Form) -> Ask:
+    return contestant.sums if form == "sums" else contestant.rows

@@ -2,58 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
-from typing import Any, Final
+from itertools import product
+from typing import Any, Final, TypeAlias
 
-from benchmarks.baselines.api import Place
-from benchmarks.baselines.floor import open_bare_floor
+from benchmarks.baselines import Place
+from benchmarks.baselines.postgres import Form, open_postgres
 from benchmarks.bench import Bench
 from benchmarks.bursts import bursts_in_turns
-from benchmarks.ours import Ours, open_ours
+from benchmarks.field import Ask, open_baselines, open_floors, open_tiers
+from benchmarks.ours import Ours
 from benchmarks.questions import Question, questions
 from benchmarks.setting import CALLERS
 
 __all__ = ["measure"]
 
+Call: TypeAlias = Callable[[int, int], Awaitable[object]]
+
 SIZES: Final = (10, 100)
+GOAL_SIZE: Final = 100
 HEATING: Final = 200
+POOLS: Final = (2, 4, 8, 16)
+"""Connections to Postgres, of which the number is taken that does best."""
 
 
 async def measure(bench: Bench) -> None:
     """Ours, the floor, and Postgres, in turns."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"at_a_time": len(CALLERS)}
+    calls, rounds = bench.effort.burst, bench.effort.bursts
     for entries in SIZES:
-        calls, rounds = bench.effort.burst, bench.effort.bursts
-        # No round has a question of the last one; where there are too few, they come again later.
         asked = questions(bench.shape, entries, 2 * calls + HEATING)
         if not asked:
             continue
-        bench.tell(f"{len(CALLERS)} at a time, {entries} entries each")
+        asked, heating = asked[:-HEATING], asked[-HEATING:]
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(open_ours(bench.setting.config, "store"))
-            resident = await stack.enter_async_context(
-                open_ours(bench.setting.resident, "resident")
+            await open_baselines(bench, stack, ["postgres_tuned"])
+            connections, form = await _tuned(bench, asked)
+            postgres = await stack.enter_async_context(
+                open_postgres(Place.of(bench.setting), form, connections)
             )
-            floor = await stack.enter_async_context(
-                open_bare_floor(Place.of(bench.setting), bench.shape)
-            )
+            floor, plain_floor = await open_floors(bench, stack)
+            store, resident = await open_tiers(bench, stack)
             what = {
-                "floor": _ask(floor.rows, asked[:-HEATING]),
-                "store": _ask_as_callers(await _callers(store), asked[:-HEATING]),
+                "floor": _ask(floor.rows, asked),
+                "floor_redis_py": _ask(plain_floor.rows, asked),
+                "store": _ask_as_callers(await _callers(store), asked),
+                "postgres": _ask(postgres.rows, asked),
             }
-            if await resident.heat(asked[-HEATING:]):
-                what["resident"] = _ask_as_callers(await _callers(resident), asked[:-HEATING])
+            if await resident.heat(heating):
+                what["resident"] = _ask_as_callers(await _callers(resident), asked)
+            bench.tell(f"{len(CALLERS)} at a time, {entries} entries each")
             bursts = await bursts_in_turns(what, at_a_time=len(CALLERS), calls=calls, rounds=rounds)
         found[str(entries)] = {name: asdict(each) for name, each in bursts.items()}
-        if entries == 100:
-            bench.ratios.divide(
-                "qps_100_vs_floor",
-                ("store a second", bursts["store"].per_second),
-                ("bare calls a second", bursts["floor"].per_second),
-            )
+        found[str(entries)]["postgres_tuned"]["pool"] = {
+            "connections": connections,
+            "form": form.value,
+        }
+        if entries == GOAL_SIZE:
+            rates = {name: (f"{name} a second", each.per_second) for name, each in bursts.items()}
+            bench.ratios.divide("qps_100_vs_floor", rates["store"], rates["floor"])
+            if "resident" in rates:
+                bench.ratios.divide(
+                    "qps_resident_vs_postgres", rates["resident"], rates["postgres_tuned"]
+                )
+            else:
+                note = "resident took no part"
+                bench.ratios.put("qps_resident_vs_postgres", None, {}, note=note)
     bench.figures["throughput"] = found
+
+
+async def _tuned(bench: Bench, asked: Sequence[Question]) -> tuple[int, Form]:
+    """How many connections, and which form of rows, Postgres does best with."""
+    bench.tell("tuning the pool of Postgres")
+    async with AsyncExitStack() as stack:
+        what = {}
+        for connections, form in product(POOLS, (Form.INT8, Form.ARRAYS)):
+            postgres = await stack.enter_async_context(
+                open_postgres(Place.of(bench.setting), form, connections)
+            )
+            what[f"{connections} {form.value}"] = _ask(postgres.rows, asked)
+        bursts = await bursts_in_turns(
+            what, at_a_time=len(CALLERS), calls=bench.effort.burst // 4, rounds=2
+        )
+    best = max(bursts, key=lambda name: bursts[name].per_second).split()
+    return int(best[0]), Form(best[1])
 
 
 async def _callers(ours: Ours) -> list[Ours]:
@@ -61,13 +95,9 @@ async def _callers(ours: Ours) -> list[Ours]:
     return [Ours(ours.cache, await ours.cache.authorize(user), ours.origin) for user in CALLERS]
 
 
-def _ask(
-    ask: Callable[[Question], Awaitable[object]], asked: list[Question]
-) -> Callable[[int, int], Awaitable[object]]:
+def _ask(ask: Ask, asked: Sequence[Question]) -> Call:
     return lambda _, number: ask(asked[number % len(asked)])
 
 
-def _ask_as_callers(
-    callers: list[Ours], asked: list[Question]
-) -> Callable[[int, int], Awaitable[object]]:
+def _ask_as_callers(callers: Sequence[Ours], asked: Sequence[Question]) -> Call:
     return lambda task, number: callers[task].rows(asked[number % len(asked)])

@@ -28,7 +28,7 @@ class RecordingStore:
         self.commands += commands
         return await self._store.run(commands, seconds=seconds)
 
-    async def write(self, commands: Sequence[Command]) -> None:
+    async def write(self, commands: Sequence[Command | bytes]) -> None:
         self.writes += commands
         await self._store.write(commands)
 

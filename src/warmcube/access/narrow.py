@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from warmcube.access.grant import Grant, require_grant
 from warmcube.access.ids import is_text, parse_ids, show
@@ -27,6 +27,8 @@ from warmcube.model.schema import ColumnType, Datasource
 from warmcube.model.scope import ALL, All, Box, Ids, Scope
 
 __all__ = ["Narrowed", "narrow", "unknown_datasource"]
+
+_PURPOSES: Final = get_args(Purpose)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +126,14 @@ def narrow(  # noqa: PLR0913 - each is a thing that the decision hangs on, and a
         purpose=purpose,
         scope=_intersect(standing, filters),
         reasons=standing.reasons,
-        unusable_practices=tuple(sorted(unusable)),
-        unusable_providers=tuple(sorted(standing.unusable_providers)),
-        lost_organizations=tuple(sorted(lost_organizations)),
+        unusable_practices=_in_order(unusable),
+        unusable_providers=_in_order(standing.unusable_providers),
+        lost_organizations=_in_order(lost_organizations),
     )
+
+
+def _in_order(ids: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(ids)) if ids else ()
 
 
 def _check_call(datasource: Datasource, types: KeyTypes, purpose: Purpose) -> None:
@@ -138,8 +144,8 @@ def _check_call(datasource: Datasource, types: KeyTypes, purpose: Purpose) -> No
         types.provider is None,
     ):
         raise ValueError("types are given for exactly the role columns that the data source has")
-    if purpose not in get_args(Purpose):
-        raise ValueError(f"a purpose is one of {', '.join(get_args(Purpose))}, not {purpose!r}")
+    if purpose not in _PURPOSES:
+        raise ValueError(f"a purpose is one of {', '.join(_PURPOSES)}, not {purpose!r}")
 
 
 def _organization(named: object, types: KeyTypes) -> str | None:
@@ -212,5 +218,6 @@ def _below(grant: Grant, organization: str, type: ColumnType | None) -> _Below:
 def _intersect(standing: Standing, filters: Sequence[Box]) -> Scope:
     scope = Scope(standing.boxes)
     for each in filters:
-        scope = scope.intersect(each.practices, each.providers)
+        if not (isinstance(each.practices, All) and isinstance(each.providers, All)):
+            scope = scope.intersect(each.practices, each.providers)
     return scope

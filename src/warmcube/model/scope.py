@@ -44,7 +44,7 @@ class Box:
 
     @property
     def is_empty(self) -> bool:
-        return frozenset() in (self.practices, self.providers)
+        return not self.practices or not self.providers  # ALL is true
 
     def intersect(self, practices: Ids, providers: Ids) -> Box:
         """What is left of this box under two filters; ``ALL`` is no filter."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -99,6 +98,7 @@ class Answerer:
         self._judgements = Judgements(settings.limits)
         self._enabled = settings.enabled
         self._seconds = settings.seconds
+        self._keeps = settings.resident_bytes > 0
         self.residents = Residents(settings.resident_bytes)
         """The answers that are kept."""
         self.partitions = Partitions(
@@ -205,7 +205,7 @@ class Answerer:
         renewed = await self._authoriser.renew(grant)
         if renewed is grant:
             return True
-        again = replace(answer.request, grant=renewed)
+        again = answer.request._replace(grant=renewed)
         return self._judge(again, answer.schema).narrowed.scope == judged.narrowed.scope
 
     async def _settle(self, asked: Asked, grant: Grant) -> Answered:
@@ -239,9 +239,7 @@ class Answerer:
     def _held(self, request: ReadRequest) -> tuple[Judged, Reading | Resident, LiveSnapshot] | None:
         """What the process holds for an answer, known to be of the live snapshot without asking."""
         datasource = request.datasource
-        if not self._enabled or not (self.residents.size or self.partitions.size):
-            return None
-        live = self._snapshots.known(datasource)
+        live = self._snapshots.known(datasource) if self._enabled and self._keeps else None
         if live is None:
             return None
         judged = self._judge(request, live.manifest.schema)
@@ -254,6 +252,8 @@ class Answerer:
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot
     ) -> Reading | Resident | None:
         """The answer, if it is kept, or the rows to make it of, if its partition is held."""
+        if not self._keeps:
+            return None
         kept = self.residents.get(resident_key(judged, live))
         return self.partitions.read(judged, datasource, live) if kept is None else kept
 
@@ -388,7 +388,7 @@ class Answerer:
     ) -> Answered:
         timings, manifest = reading.timings, live.manifest
         table = await self._evaluate(reading.table, judged.prepared, timings)
-        resident = self._keep(judged, table, reading, live)
+        resident = self._keep(judged, table, reading, live) if self._keeps else None
         timings["total"] = (time.perf_counter() - request.started) * 1000
         meta = Meta(
             origin=reading.origin,

@@ -40,8 +40,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRequest:
+class ReadRequest(NamedTuple):
     """One read on its way: what is asked, by whom, of what, and since when."""
 
     asked: Asked
@@ -55,8 +54,7 @@ class ReadRequest:
         return self.grant.permits(Action.CACHE_READ)
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """An answer, and what it stands on: the request, the schema, and its judgement by that."""
 
     request: ReadRequest

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any, Final, Literal, NamedTuple
 
 from warmcube.access.grant import Grant
+from warmcube.access.reasons import Reason
 from warmcube.audit.events import AuditEvent, Denied, EmptyGrant, Exported, Granted, denial
-from warmcube.audit.listed import id_of
+from warmcube.audit.listed import Listed, id_of
 from warmcube.audit.reasons import empty_reason
-from warmcube.audit.request import Request, RequestAction, because, request_of
+from warmcube.audit.request import Because, Request, RequestAction, because, request_of
 from warmcube.audit.trail import Trail
 from warmcube.errors import WarmcubeError
 from warmcube.query.asked import Asked, Wanted
@@ -126,9 +127,26 @@ def _who(judged: Judged) -> dict[str, Any]:
         "actor": grant.actor,
         "subject": grant.user.id,
         "request": _request(judged.asked),
-        "because": because(narrowed.reasons),
+        "because": _because(grant, narrowed.reasons),
         "directory": grant.version,
     }
+
+
+def _because(grant: Grant, reasons: tuple[Reason, ...]) -> Listed[Because]:
+    """The rights that the grant rests on: they are the same for whatever it is asked for."""
+    known = grant.memo.get("because")
+    if isinstance(known, _Rights) and known.reasons is reasons:
+        return known.listed
+    listed = because(reasons)
+    grant.memo["because"] = _Rights(reasons, listed)
+    return listed
+
+
+class _Rights(NamedTuple):
+    """Some reasons, and the rights that they come from."""
+
+    reasons: tuple[Reason, ...]
+    listed: Listed[Because]
 
 
 def _refused(asked: Asked, grant: Grant | None, error: WarmcubeError) -> Denied:

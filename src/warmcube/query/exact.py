@@ -82,16 +82,25 @@ def exact_form(asked: Asked) -> ExactForm | None:
 def settled(asked: Asked) -> Asked:
     """The same with tuples for lists, so that nobody changes it; only for what has a key."""
     query = asked.query
-    return dataclasses.replace(
-        asked,
-        query=dataclasses.replace(
-            query,
+    return Asked(
+        query=Query(
+            datasource=query.datasource,
+            measure=query.measure,
+            frequency=query.frequency,
+            organization=query.organization,
             practices=None if query.practices is None else tuple(query.practices),
             providers=None if query.providers is None else tuple(query.providers),
+            start=query.start,
+            end=query.end,
             where=tuple(map(_settled_filter, query.where)),
             group_by=tuple(query.group_by),
+            aggregate=query.aggregate,
             order_by=tuple(query.order_by),
+            limit=query.limit,
         ),
+        wanted=asked.wanted,
+        column=asked.column,
+        purpose=asked.purpose,
     )
 
 

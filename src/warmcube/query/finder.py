@@ -7,19 +7,19 @@ pointer: entries that were fetched are those of a snapshot that was live by then
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from warmcube.entry.keys import Keys, Member, PartitionName
+from warmcube.entry.keys import Keys, PartitionName
 from warmcube.entry.manifest import Manifest, Partition
 from warmcube.entry.seal import Seal
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
 from warmcube.query.entries import Entries, describe, fetching
-from warmcube.query.known import KnownIndex, Sets, choose, missing
+from warmcube.query.known import Found, KnownIndex, Sets, choose, missing
 from warmcube.query.lookup import (
     Target,
     average_bytes,
@@ -31,29 +31,9 @@ from warmcube.query.plan import plan_lookup
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.store.api import Command, Store
 
-__all__ = ["Finder", "Found", "target_of"]
+__all__ = ["Finder", "target_of"]
 
 TRIP_BYTES: Final = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What was found of one partition.
-
-    Attributes:
-        target: where, and what was wanted.
-        pieces: the wanted entries, in the order of their members.
-        sets: how many index sets were looked up for it.
-    """
-
-    target: Target
-    pieces: Sequence[Entries]
-    sets: int
-
-    @property
-    def members(self) -> list[Member]:
-        """What the entries' keys name."""
-        return [member for piece in self.pieces for member in piece.members]
 
 
 class Finder:
@@ -97,13 +77,17 @@ class Finder:
         found: dict[PartitionName, Found] = {}
         unknown: list[tuple[PartitionName, Target, Target, Sets]] = []
         for name, scope in scopes.items():
+            chosen = self._known.chosen(datasource.id, live, name, scope)
+            if chosen is not None:
+                found[name] = chosen
+                continue
             target = target_of(keys, manifest, name, scope)
             if target is None:
                 continue
             sets = self._known.sets(datasource.id, live, name)
             left = missing(target.plan, sets)
             if left is None:
-                found[name] = Found(target, choose(target.plan, sets), 0)
+                found[name] = self._choose(datasource, live, name, target, sets)
             else:
                 part = Target(target.own, target.partition, left, is_absent=target.is_absent)
                 unknown.append((name, target, part, sets))
@@ -118,10 +102,25 @@ class Finder:
                 for each, members in lookup.found.items()
             }
             self._known.learn(datasource.id, live, name, learned)
-            pieces = choose(target.plan, {**sets, **learned})
-            found[name] = Found(target, pieces, lookup.sets)
+            made = self._choose(datasource, live, name, target, {**sets, **learned})
+            found[name] = replace(made, sets=lookup.sets)
         trips = 1 + sum(lookup.trips - 1 for lookup in looked_up)
         return {name: found[name] for name in scopes if name in found}, trips
+
+    def _choose(
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        name: PartitionName,
+        target: Target,
+        sets: Sets,
+    ) -> Found:
+        pieces = choose(target.plan, sets)
+        commands = fetching(pieces, most_at_once(target.partition))
+        entries = pieces[0] if len(pieces) == 1 else Entries.join(pieces)
+        found = Found(target, entries, commands)
+        self._known.keep(datasource.id, live, name, found)
+        return found
 
     async def fetch(
         self, datasource: Datasource, live: LiveSnapshot, wanted: Sequence[Found]
@@ -142,7 +141,7 @@ class Finder:
         for number, each in enumerate(wanted):
             partition = each.target.partition
             average = average_bytes(partition)
-            for command in fetching(each.pieces, most_at_once(partition)):
+            for command in each.commands:
                 size = average * len(command)
                 if commands and held + size > TRIP_BYTES:
                     await self._take(datasource, live, commands, into, values)

@@ -16,7 +16,7 @@ __all__ = ["Heat"]
 
 TRIP_BYTES: Final = 128 << 10
 """A trip to the store costs about as much time as fetching and proving so many bytes."""
-LOAD_BYTES: Final = 256 << 10
+LOAD_BYTES: Final = 512 << 10
 """What loading costs beside the bytes."""
 HALF_LIFE: Final = 30.0
 """Seconds in which what was read comes to count half."""

@@ -8,7 +8,6 @@ the directory changes; nobody finds one that was made for somebody else. An erro
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
@@ -71,9 +70,8 @@ class Judgements:
             self._prepared.clear()
         part = (grant, form.question)
         prepared = self._prepared.get(part, schema)
-        judged = replace(
-            self._judge(asked, grant, datasource, schema, now, prepared), asked=settled(asked)
-        )
+        found = self._judge(asked, grant, datasource, schema, now, prepared)
+        judged = Judged(asked=settled(asked), prepared=found.prepared, narrowed=found.narrowed)
         if prepared is None:
             self._prepared.put(part, schema, judged.prepared, _FIXED + form.values)
         self._judged.put(key, schema, judged, _FIXED + form.values)

@@ -18,21 +18,56 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from warmcube.entry.keys import PartitionName
-from warmcube.model.scope import All
+from warmcube.model.scope import All, Scope
 from warmcube.query.entries import Entries
+from warmcube.query.lookup import Target
 from warmcube.query.plan import WHOLE, LookupPlan
 from warmcube.query.snapshots import LiveSnapshot
+from warmcube.store.api import Command
 from warmcube.store.wire import pack_words
 
-__all__ = ["KnownIndex", "Sets", "choose", "missing"]
+__all__ = ["Found", "KnownIndex", "Sets", "choose", "missing"]
 
 Sets: TypeAlias = Mapping[bytes, Entries]
 """The entries of index sets, by their fields in ``counts``."""
 
 LARGEST_SHARE: Final = 2
 """A set that takes more than one part in so many of the budget isn't kept."""
+MOST_SCOPES: Final = 64
+"""Of so many scopes of a partition what was chosen for them is kept."""
 _PARTITION_BYTES: Final = 1000
 _SET_BYTES: Final = 500
+_ID_BYTES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of one partition.
+
+    Attributes:
+        target: where, and what was wanted.
+        entries: the wanted entries, in the order of their members.
+        commands: what fetches them.
+        sets: how many index sets were looked up for it.
+    """
+
+    target: Target
+    entries: Entries
+    commands: Sequence[Command]
+    sets: int = 0
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes beside the sets that it was chosen from."""
+        boxes = self.target.plan.scope.boxes
+        ids = sum(
+            len(each)
+            for box in boxes
+            for each in (box.practices, box.providers)
+            if not isinstance(each, All)
+        )
+        lists = 2 * len(self.entries.wire) + 64 * len(self.entries.keys)
+        return _SET_BYTES + _ID_BYTES * ids + lists
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +75,7 @@ class _Partition:
     """What is known of one partition."""
 
     sets: dict[bytes, Entries] = field(default_factory=dict)
+    chosen: dict[Scope, Found] = field(default_factory=dict)
     size: int = _PARTITION_BYTES
     is_used: bool = False
 
@@ -65,36 +101,61 @@ class KnownIndex:
 
     def sets(self, datasource: int, live: LiveSnapshot, name: PartitionName) -> Sets:
         """What is known of a partition in a snapshot; that of another one is forgotten."""
-        if self._lives.get(datasource) is not live:
-            self.forget(datasource)
-            return {}
-        found = self._partitions.get((datasource, name))
-        if found is None:
-            return {}
-        found.is_used = True
-        return found.sets
+        found = self._partition(datasource, live, name)
+        return {} if found is None else found.sets
+
+    def chosen(
+        self, datasource: int, live: LiveSnapshot, name: PartitionName, scope: Scope
+    ) -> Found | None:
+        """What was chosen for a scope the last time, if it is kept."""
+        found = self._partition(datasource, live, name)
+        return None if found is None else found.chosen.get(scope)
 
     def learn(self, datasource: int, live: LiveSnapshot, name: PartitionName, sets: Sets) -> None:
         """Keep what was proven of some sets."""
         if self._lives.get(datasource) is not live:
             self.forget(datasource)
             self._lives[datasource] = live
-        sizes = {
-            each: _SET_BYTES + len(each) + entries.size
-            for each, entries in sets.items()
-            if LARGEST_SHARE * entries.size <= self._budget
-        }
         key = (datasource, name)
         found = self._partitions.get(key)
         if found is None:
             found = self._partitions[key] = _Partition()
             self._bytes += found.size
-        for each, size in sizes.items():
-            if each not in found.sets:
-                found.sets[each] = sets[each]
-                found.size += size
-                self._bytes += size
+        for each, entries in sets.items():
+            size = _SET_BYTES + len(each) + entries.size
+            if each not in found.sets and LARGEST_SHARE * size <= self._budget:
+                found.sets[each] = entries
+                self._grow(found, size)
         self._make_room()
+
+    def keep(self, datasource: int, live: LiveSnapshot, name: PartitionName, found: Found) -> None:
+        """Keep what was chosen for a scope, while what it was chosen from is known."""
+        partition = self._partition(datasource, live, name)
+        size = found.size
+        scope = found.target.plan.scope
+        if partition is None or LARGEST_SHARE * size > self._budget or scope in partition.chosen:
+            return
+        if len(partition.chosen) >= MOST_SCOPES:
+            oldest = partition.chosen.pop(next(iter(partition.chosen)))
+            self._grow(partition, -oldest.size)
+        partition.chosen[scope] = found
+        self._grow(partition, size)
+        self._make_room()
+
+    def _partition(
+        self, datasource: int, live: LiveSnapshot, name: PartitionName
+    ) -> _Partition | None:
+        if self._lives.get(datasource) is not live:
+            self.forget(datasource)
+            return None
+        found = self._partitions.get((datasource, name))
+        if found is not None:
+            found.is_used = True
+        return found
+
+    def _grow(self, partition: _Partition, size: int) -> None:
+        partition.size += size
+        self._bytes += size
 
     def forget(self, datasource: int) -> None:
         """Forget all of a data source."""

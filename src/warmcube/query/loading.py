@@ -14,8 +14,9 @@ from warmcube.entry.keys import Member, PartitionName
 from warmcube.entry.seal import Seal
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import ALL, Box, Scope
-from warmcube.query.entries import Entries
+from warmcube.query.entries import fetching
 from warmcube.query.finder import Finder
+from warmcube.query.lookup import most_at_once
 from warmcube.query.partition import ResidentPartition
 from warmcube.query.read import decode, prove
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -59,10 +60,11 @@ async def load_partition(
     found = (await finder.find(datasource, live, {name: EVERYTHING}))[0][name]
     columns = live.manifest.schema.names
     await snapshots.dictionaries(datasource, live, found.target.partition, columns)
-    entries = Entries.join(found.pieces)
+    entries, most = found.entries, most_at_once(found.target.partition)
     blocks, members = [], list(entries.members)
     for at in range(0, len(entries.keys), PIECE):
-        piece = replace(found, pieces=[entries.part(at, at + PIECE)])
+        part = entries.part(at, at + PIECE)
+        piece = replace(found, entries=part, commands=fetching([part], most))
         (values,), _ = await finder.fetch(datasource, live, [piece])
         block, _ = await asyncio.to_thread(prove, piece, values, live, seal)
         blocks.append(block)

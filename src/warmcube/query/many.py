@@ -35,7 +35,7 @@ from warmcube.query.answering import (
     whose_turn,
 )
 from warmcube.query.asked import Asked
-from warmcube.query.audited import audit_answer, audit_refusal
+from warmcube.query.audited import audit_answer, audit_at_once, audit_refusal
 from warmcube.query.distinct import partitions_table
 from warmcube.query.judge import Judged
 from warmcube.query.lookup import PointerMoved
@@ -115,13 +115,9 @@ class ManyAnswerer(Answerer):
             answers = [each for each in found if isinstance(each, Answered)]
             if not await self._are_still_due(answers):
                 continue
-            recorded = await asyncio.gather(
-                *(audit_answer(self._trail, each.judged, each.result.meta) for each in answers),
-                return_exceptions=True,
-            )
+            unwritten = await self._audit_many(answers)
             if not await self._are_still_due(answers):  # the audit may have taken its time
                 continue
-            unwritten = _errors(answers, recorded)
             given = [
                 self._given(*each, grant, unwritten) for each in zip(asked, found, strict=True)
             ]
@@ -131,6 +127,21 @@ class ManyAnswerer(Answerer):
             f"rights have changed while this was read, {ATTEMPTS} times; ask again",
             reason="grant outdated",
         )
+
+    async def _audit_many(self, answers: Sequence[Answered]) -> dict[int, WarmcubeError]:
+        """Have it written that all are given; those of which it can't be, as `_errors` has them."""
+        waiting = [
+            each
+            for each in answers
+            if not audit_at_once(self._trail, each.judged, each.result.meta)
+        ]
+        if not waiting:
+            return {}
+        recorded = await asyncio.gather(
+            *(audit_answer(self._trail, each.judged, each.result.meta) for each in waiting),
+            return_exceptions=True,
+        )
+        return _errors(waiting, recorded)
 
     def _given(
         self,
@@ -155,7 +166,8 @@ class ManyAnswerer(Answerer):
             datasource, meta = each.judged.narrowed.datasource, each.meta
             if datasource in told:
                 own = {step: ms for step, ms in meta.timings.items() if step not in _SHARED}
-                meta = replace(meta, timings=own)
+                if len(own) < len(meta.timings):
+                    meta = replace(meta, timings=own)
             told.add(datasource)
             self._observer.answered(datasource, meta)
 
@@ -165,6 +177,9 @@ class ManyAnswerer(Answerer):
         Raises:
             AccessDenied: there are none any more.
         """
+        counts = self._authoriser.counts
+        if all(map(counts, {answer.judged.narrowed.grant for answer in answers})):
+            return True
         for answer in answers:
             try:
                 if not await self._is_still_due(answer):
@@ -178,7 +193,8 @@ class ManyAnswerer(Answerer):
 
     async def _settle_many(self, asked: Sequence[Asked], grant: Grant) -> list[Outcome]:
         started = time.perf_counter()
-        grant = await self._authoriser.renew(grant)
+        if not self._authoriser.counts(grant):
+            grant = await self._authoriser.renew(grant)
         outcomes: dict[int, Outcome] = {}
         by_datasource: dict[int, dict[int, ReadRequest]] = {}
         for number, each in enumerate(asked):
@@ -389,7 +405,8 @@ async def _each_once(
             except WarmcubeError as error:
                 same = error
             known[key] = same
-            await asyncio.sleep(0)  # others may go on in between
+            if isinstance(same, Answered) and same.result.meta.origin != "resident":
+                await asyncio.sleep(0)  # others may go on in between
         elif isinstance(same, Answered):
             own = same.result.asked_as(judged)
             same = Answered(requests[number], same.schema, judged, own)
@@ -407,14 +424,17 @@ def _need(judged: Judged) -> Need:
 
 def _sameness(judged: Judged) -> Hashable:
     """Equal for reads that have the same answer: never without the rows that it may have."""
-    narrowed = judged.narrowed
-    return (
-        judged.prepared,
-        narrowed.scope,
-        narrowed.purpose,
-        narrowed.lost_organizations,
-        narrowed.unusable_ids,
-    )
+    known: Hashable = judged.memo.get("sameness")
+    if known is None:
+        narrowed = judged.narrowed
+        known = judged.memo["sameness"] = (
+            judged.prepared,
+            narrowed.scope,
+            narrowed.purpose,
+            narrowed.lost_organizations,
+            narrowed.unusable_ids,
+        )
+    return known
 
 
 def _slice_of(judged: Judged) -> Hashable:

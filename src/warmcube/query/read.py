@@ -27,9 +27,9 @@ from warmcube.model.columns import ColumnData, LazyColumns, Table
 from warmcube.model.origin import Origin
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
-from warmcube.query.entries import Entries
-from warmcube.query.finder import Finder, Found, target_of
+from warmcube.query.finder import Finder, target_of
 from warmcube.query.inventory import KeyRole, find_ids, find_partitions
+from warmcube.query.known import Found
 from warmcube.query.lookup import check_pointer
 from warmcube.query.snapshots import LiveSnapshot
 
@@ -37,8 +37,9 @@ __all__ = ["Reading", "StoreReader", "beside", "decode", "prove", "rowless"]
 
 T = TypeVar("T")
 
-LARGE_BYTES: Final = 1_000_000
-"""From so many bytes on, decoding leaves the event loop."""
+LARGE_BYTES: Final = 4 << 20
+"""From so many bytes on, decoding leaves the event loop, which else stands still for a millisecond
+or two; with less, handing it to a thread and back costs more than the work."""
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class StoreReader(Finder):
         found = found_in.get(name)
         looked_up = time.perf_counter()
         timings = {"lookup": (looked_up - started) * 1000}
-        if found is None or not found.pieces:
+        if found is None or not found.entries.keys:
             if not trips:
                 _, trips = await self.fetch(datasource, live, [])
             # From here on a partition without own rows is as one that doesn't exist.
@@ -214,17 +215,16 @@ async def beside(size: int, work: Callable[[], T]) -> T:
 
 def prove(
     found: Found, values: Sequence[bytes | None], live: LiveSnapshot, using: Seal
-) -> tuple[Block, list[Member]]:
+) -> tuple[Block, Sequence[Member]]:
     """The entries that were found and fetched, and what their keys name.
 
     Raises:
         Damage: one is missing, altered, cut, or another's.
     """
-    pieces = found.pieces
-    entries = pieces[0] if len(pieces) == 1 else Entries.join(pieces)
+    entries = found.entries
     layout = live.manifest.layouts[found.target.partition.layout]
     block = open_prepared(entries.prepared, values, entries.codes, layout, using)
-    return block, list(entries.members)
+    return block, entries.members
 
 
 def decode(

@@ -14,10 +14,11 @@ from typing import Final
 from warmcube.entry.seal import Seal
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource
-from warmcube.query.entries import Entries
-from warmcube.query.finder import Finder, Found
+from warmcube.query.entries import fetching
+from warmcube.query.finder import Finder
 from warmcube.query.judge import Judged
-from warmcube.query.lookup import Target
+from warmcube.query.known import Found
+from warmcube.query.lookup import Target, most_at_once
 from warmcube.query.portion import Portions
 from warmcube.query.read import decode, prove
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -64,7 +65,7 @@ class StoreScan:
     @property
     def has_entries(self) -> bool:
         """Whether anything lies in the scope."""
-        return self._found is not None and bool(self._found.pieces)
+        return self._found is not None and bool(self._found.entries.keys)
 
     async def close(self) -> None:
         """Nothing is kept."""
@@ -81,7 +82,7 @@ class StoreScan:
         scope = self._judged.narrowed.scope
         found, trips = await self._finder.find(datasource, live, {name: scope})
         self._found = found.get(name)
-        if self._found is not None and self._found.pieces:
+        if self._found is not None and self._found.entries.keys:
             columns = self._judged.prepared.columns
             partition = self._found.target.partition
             await self._snapshots.dictionaries(datasource, live, partition, columns)
@@ -97,15 +98,16 @@ class StoreScan:
             StoreError: the store.
         """
         found = self._found
-        if found is None or not found.pieces:
+        if found is None or not found.entries.keys:
             return
         portions = Portions(self._judged.prepared)
-        entries = Entries.join(found.pieces)
+        entries, most = found.entries, most_at_once(found.target.partition)
         size = _entries(found.target, self._piece)
         for at in range(0, len(entries.keys), size):
             if portions.are_over:
                 return
-            chunk = replace(found, pieces=[entries.part(at, at + size)])
+            part = entries.part(at, at + size)
+            chunk = replace(found, entries=part, commands=fetching([part], most))
             (values,), _ = await self._finder.fetch(self._datasource, self._live, [chunk])
             rows = await asyncio.to_thread(self._decode, chunk, values)
             table = await asyncio.to_thread(portions.evaluate, rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,8 +16,8 @@ from warmcube.entry.keys import Member, PartitionName
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
-from warmcube.query.finder import Found
 from warmcube.query.judge import Judged
+from warmcube.query.known import Found
 from warmcube.query.loading import load_partition
 from warmcube.query.partition import ResidentPartition
 from warmcube.query.read import Reading, StoreReader, beside, decode, prove, rowless
@@ -67,7 +67,7 @@ class _Slice:
     found: Found
     need: Need
     values: list[bytes | None]
-    members: list[Member] = field(default_factory=list)
+    members: Sequence[Member] = ()
     table: Table | None = None
     rows_of: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
 
@@ -124,7 +124,7 @@ class TogetherReader(StoreReader):
         found, trips = await self.find(datasource, live, scopes)
         looked_up = time.perf_counter()
         timings = {"lookup": (looked_up - started) * 1000}
-        full = {name: each for name, each in found.items() if each.pieces}
+        full = {name: each for name, each in found.items() if each.entries.keys}
         slices: dict[PartitionName, _Slice] = {}
         if full or not trips:
             values, more = await self.fetch(datasource, live, list(full.values()))

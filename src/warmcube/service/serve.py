@@ -17,6 +17,8 @@ from fastapi import FastAPI
 from warmcube.config import Settings
 from warmcube.errors import ConfigError
 from warmcube.readiness import Part
+from warmcube.service.allocator import keep_freed_memory
+from warmcube.service.pauses import avoid_pauses
 from warmcube.service.server.listening import bound, is_loopback, url_of
 from warmcube.service.server.supervisor import Life, Supervisor
 from warmcube.service.server.worker import Server
@@ -62,6 +64,7 @@ def serve(settings: Settings, build: Build, announce: Callable[[str], None]) -> 
             for other in sockets:
                 if other is not sockets[number]:
                     other.close()
+            keep_freed_memory()
             with asyncio.Runner(loop_factory=event_loop()) as runner:
                 runner.run(_work(settings, build, sockets[number], life, tells=number == 0))
 
@@ -98,6 +101,7 @@ async def _work(
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_reader(life.supervisor, stop)  # it is gone: nobody would end us
     async with app.router.lifespan_context(app), server.on(listening) as serving:
+        avoid_pauses()
         life.tell_ready()
         if tells:
             _tell(await app.state.service.cache.readiness.parts())

@@ -169,7 +169,9 @@ class DuckdbSnapshot:
         self._columns = {column.name: column for column in columns}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        statement = table_statement(self._relation, tuple(self._columns.values()))
+        statement = table_statement(
+            self._relation, [column.selected for column in self._columns.values()]
+        )
         for batch in _joined(self._connection.stream(statement.sql)):
             yield duckdb_batch(batch.columns, self.schema)
 

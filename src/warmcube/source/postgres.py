@@ -71,7 +71,11 @@ class PostgresSource:
             connection = await self._begin(stack, table, time_limit)
             described = await in_thread(connection, lambda: describe(connection, table))
             check_roles([public(column) for column in described.columns], datasource)
-            opened = PostgresSnapshot(connection, table, datasource, described)
+
+            def beside(name: str) -> PostgresConnection:
+                return self._begin_beside(table, time_limit, name)
+
+            opened = PostgresSnapshot(connection, table, datasource, described, beside)
             await opened.resolve(known)
             yield opened
 
@@ -123,6 +127,27 @@ class PostgresSource:
             stack.push_async_exit(attempt.pop_all())
             return connection
 
+    def _begin_beside(
+        self, table: TableName, time_limit: float | None, snapshot: str
+    ) -> PostgresConnection:
+        """One more connection, whose transaction sees an exported snapshot; blocks.
+
+        It takes the table's lock too, or gives up at once: a TRUNCATE that has queued up in between
+        would keep it waiting until the transaction that exported the snapshot is over.
+        """
+        database = self._database
+        if database is None:
+            raise SourceUnavailable(f"source {self._name!r} ({self._url.place}) is closed")
+        connection = database.connect()
+        lock = f"LOCK TABLE {table.sql} IN ACCESS SHARE MODE; {_PATIENT};"
+        script = f"{_begin(time_limit)}{_IMPATIENT}{lock}SET TRANSACTION SNAPSHOT '{snapshot}'"
+        try:
+            connection.execute(script, f"locking {table}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     @asynccontextmanager
     async def _connection(self, table: TableName) -> AsyncIterator[tuple[PostgresConnection, str]]:
         """A connection for oneself, and what kind of relation the table is."""
@@ -168,16 +193,19 @@ async def _looked(connection: PostgresConnection, table: TableName) -> str:
 async def _transaction(
     connection: PostgresConnection, table: TableName, lock: str, time_limit: float | None
 ) -> AsyncIterator[None]:
-    limit = ""
-    if time_limit is not None:
-        limit = f"SET LOCAL statement_timeout = {max(1, round(time_limit * 1000))};"
-    script = f"{_BEGIN}{limit}{lock}"
+    script = f"{_begin(time_limit)}{lock}"
     await in_thread(connection, lambda: connection.execute(script, f"locking {table}"))
     try:
         yield
     finally:
         if not connection.is_broken:
             await in_thread(connection, lambda: connection.execute("ROLLBACK", f"closing {table}"))
+
+
+def _begin(time_limit: float | None) -> str:
+    if time_limit is None:
+        return _BEGIN
+    return f"{_BEGIN}SET LOCAL statement_timeout = {max(1, round(time_limit * 1000))};"
 
 
 def _close(idle: Sequence[PostgresConnection], database: PostgresDatabase | None) -> None:

@@ -16,7 +16,7 @@ from warmcube.source.select import Parameter
 
 __all__ = ["PostgresConnection", "PostgresDatabase"]
 
-_BATCH_BYTES: Final = 4 << 20
+_BATCH_BYTES: Final = 2 << 20
 _BATCH_HINT: Final = adbc_driver_postgresql.StatementOptions.BATCH_SIZE_HINT_BYTES.value
 _USE_COPY: Final = adbc_driver_postgresql.StatementOptions.USE_COPY.value
 

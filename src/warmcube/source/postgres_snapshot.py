@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from warmcube.errors import UnsupportedValue
 from warmcube.model.schema import Column, Datasource, Schema
 from warmcube.model.scope import Scope
 from warmcube.source.api import DateRange, PartitionCount
+from warmcube.source.halves import Beside, in_threads, open_halves
 from warmcube.source.names import TableName
 from warmcube.source.postgres_catalog import Described
 from warmcube.source.postgres_column import (
@@ -23,6 +24,7 @@ from warmcube.source.postgres_column import (
 )
 from warmcube.source.postgres_connection import PostgresConnection
 from warmcube.source.postgres_form import postgres_batch
+from warmcube.source.postgres_packed import PackedTable
 from warmcube.source.select import count_statement, table_statement
 from warmcube.source.slice import owners_statement, partitions_statement, slice_statement
 from warmcube.source.storage_form import storage_schema
@@ -45,6 +47,7 @@ class PostgresSnapshot:
         table: TableName,
         datasource: Datasource,
         described: Described,
+        beside: Beside,
     ) -> None:
         self.schema = Schema(())
         self.as_of = described.as_of
@@ -52,11 +55,30 @@ class PostgresSnapshot:
         self._table = table
         self._datasource = datasource
         self._columns = {column.name: column for column in described.columns}
+        self._beside = beside
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        statement = table_statement(self._table.sql, tuple(self._columns.values()))
-        for batch in self._connection.stream(statement.sql, self._doing):
-            yield postgres_batch(batch.columns, self.schema)
+        readers = open_halves(self._connection, self._table, self._beside)
+        others = [connection for connection, _ in readers if connection is not self._connection]
+
+        def interrupt() -> None:
+            for connection, _ in readers:
+                connection.cancel()
+
+        try:
+            streams = [self._stream(connection, condition) for connection, condition in readers]
+            yield from in_threads(streams, interrupt)
+        finally:
+            for connection in others:
+                connection.close()
+
+    def _stream(
+        self, connection: PostgresConnection, condition: str
+    ) -> Generator[pa.RecordBatch, None, None]:
+        packed = PackedTable(tuple(self._columns.values()))
+        statement = table_statement(self._table.sql, packed.selected, condition)
+        for batch in connection.stream(statement.sql, self._doing):
+            yield packed.batch(batch.columns, self.schema)
 
     async def count_by_partition(self) -> list[PartitionCount]:
         roles = self._datasource.roles

@@ -55,9 +55,10 @@ class Statement:
     parameters: tuple[Parameter, ...] = ()
 
 
-def table_statement(table: str, columns: Sequence[SelectColumn]) -> Statement:
-    """Every row of some columns. `table` is quoted."""
-    return Statement(f"SELECT {', '.join(c.selected for c in columns)} FROM {table}")  # noqa: S608
+def table_statement(table: str, selected: Sequence[str], condition: str = "") -> Statement:
+    """Some expressions of every row, or of those under a condition. `table` is quoted."""
+    where = f" WHERE {condition}" if condition else ""
+    return Statement(f"SELECT {', '.join(selected)} FROM {table}{where}")  # noqa: S608
 
 
 def count_statement(

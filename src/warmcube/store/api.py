@@ -46,10 +46,13 @@ class Store(Protocol):
         """
         ...
 
-    async def write(self, commands: Sequence[Command]) -> None:
+    async def write(self, commands: Sequence[Command | bytes]) -> None:
         """Run many writing commands in one trip without keeping their replies.
 
         Every reply is read; the first error fails the whole.
+
+        Args:
+            commands: each as its words, or packed already (`warmcube.store.packing`).
 
         Raises:
             StoreUnavailable: no connection, or no answer in time.

@@ -50,7 +50,7 @@ class ReadOnlyStore:
                 raise _refusal(command[0])
         return await self._store.run(commands, seconds=seconds)
 
-    async def write(self, commands: Sequence[Command]) -> None:
+    async def write(self, commands: Sequence[Command | bytes]) -> None:
         raise _refusal(commands[0][0] if commands else "a write")
 
     async def script(

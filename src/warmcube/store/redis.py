@@ -77,7 +77,7 @@ class RedisStore:
                 raise self._refused(command, reply)
         return replies
 
-    async def write(self, commands: Sequence[Command]) -> None:
+    async def write(self, commands: Sequence[Command | bytes]) -> None:
         try:
             replies = await self._exchange(commands, max(self._timeout, 30.0))
         except (failure.RedisError, OSError, TimeoutError) as error:
@@ -134,7 +134,7 @@ class RedisStore:
     async def close(self) -> None:
         await self._connections.close()
 
-    async def _exchange(self, commands: Sequence[Command], seconds: float) -> list[Any]:
+    async def _exchange(self, commands: Sequence[Command | bytes], seconds: float) -> list[Any]:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
@@ -165,7 +165,7 @@ class RedisStore:
         )
 
     def _refused(
-        self, command: Command, error: failure.ResponseError
+        self, command: Command | bytes, error: failure.ResponseError
     ) -> StoreRefused | StoreTooSmall | Damage:
         if str(error).startswith("WRONGTYPE"):
             return Damage("a key of the store holds another type than warmcube wrote")
@@ -174,7 +174,8 @@ class RedisStore:
                 f"the store at {self.place} is out of memory; raise its maxmemory or keep less "
                 "in it"
             )
-        name = str(command[0], "ascii") if isinstance(command[0], bytes) else str(command[0])
+        first = command.split(b"\r\n", 3)[2] if isinstance(command, bytes) else command[0]
+        name = str(first, "ascii") if isinstance(first, bytes) else str(first)
         return StoreRefused(f"the store at {self.place} refused {name}: {error}")
 
 

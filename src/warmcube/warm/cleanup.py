@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Final
 
-from warmcube.entry.keys import Keys, Version, parse_member, practice_field, provider_field
+from warmcube.entry.counts import INLINE_MEMBERS
+from warmcube.entry.keys import Keys, Version
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.master import (
     Chunks,
@@ -21,7 +22,8 @@ from warmcube.entry.master import (
     parse_item,
 )
 from warmcube.errors import Damage
-from warmcube.store.api import Command, Store
+from warmcube.store.api import Store
+from warmcube.store.packing import pack_expiries
 
 __all__ = ["expire_items", "is_named", "master_items", "remove_items"]
 
@@ -83,8 +85,22 @@ async def remove_items(
     return count
 
 
-async def expire_items(store: Store, keys: Keys, items: Sequence[MasterItem], at_ms: int) -> None:
-    """Let all keys of some items expire at an instant, and mark their versions as retired."""
+async def expire_items(
+    store: Store,
+    keys: Keys,
+    items: Sequence[MasterItem],
+    at_ms: int,
+    known: Manifest | None = None,
+) -> None:
+    """Let all keys of some items expire at an instant, and mark their versions as retired.
+
+    Args:
+        store: the store.
+        keys: of the data source.
+        items: what is to go.
+        at_ms: when, by the store's clock.
+        known: the manifest that names them, which spares looking for sets that there aren't.
+    """
     versions = {item.version for item in items}
     retired: list[Version] = []
     for version in versions:
@@ -98,20 +114,21 @@ async def expire_items(store: Store, keys: Keys, items: Sequence[MasterItem], at
     for item in items:
         if item.version not in retired:
             continue
-        async for chunk in keys_of(store, keys, item):
-            commands: list[Command] = [(b"PEXPIREAT", key, at_ms) for key in chunk]
-            await store.run(commands)
+        async for chunk in keys_of(store, keys, item, known):
+            await store.write(pack_expiries(chunk, at_ms))
 
 
-async def keys_of(store: Store, keys: Keys, item: MasterItem) -> AsyncIterator[list[bytes]]:
+async def keys_of(
+    store: Store, keys: Keys, item: MasterItem, known: Manifest | None = None
+) -> AsyncIterator[list[bytes]]:
     """The keys that an item of ``master`` stands for, in chunks, those that lead to others last."""
     match item:
         case PartitionVersion(name, version):
             partition = keys.partition(name, str(version))
+            has_sets = _may_have_sets(item, known)
             async for members in _set_members(store, partition.all):
                 yield [partition.entry(member) for member in members]
-                owners = {owner for member in members for owner in _owners(member)}
-                sets = [partition.set(owner) for owner in owners]
+                sets = [partition.set(owner) for owner in _owners(members)] if has_sets else []
                 for at in range(0, len(sets), CHUNK):
                     yield sets[at : at + CHUNK]
             yield [partition.counts]
@@ -125,12 +142,23 @@ async def keys_of(store: Store, keys: Keys, item: MasterItem) -> AsyncIterator[l
             yield [keys.manifest(text), keys.uses(text), keys.retired(text)]
 
 
-def _owners(member: bytes) -> tuple[bytes, ...]:
-    try:
-        parsed = parse_member(member)
-    except Damage:  # somebody else's doing; its set can't be ours
-        return ()
-    return practice_field(parsed.practice), provider_field(parsed.provider)
+def _may_have_sets(item: PartitionVersion, known: Manifest | None) -> bool:
+    """Whether any index set of a partition was too large for its counts."""
+    if known is None or not is_named(item, known):
+        return True
+    partition = known.partitions[item.name]
+    return max(partition.largest_practice, partition.largest_provider) > INLINE_MEMBERS
+
+
+def _owners(members: Iterable[bytes]) -> set[bytes]:
+    """What `counts` calls the practices and providers of some members; components have no colon."""
+    owners: set[bytes] = set()
+    for member in members:
+        practice, _, rest = member.partition(b":prov:")
+        if practice.startswith(b"p:"):  # else it is somebody else's doing; its set can't be ours
+            owners.add(practice)
+            owners.add(b"prov:" + rest.partition(b":")[0])
+    return owners
 
 
 async def _set_members(store: Store, key: bytes) -> AsyncIterator[list[bytes]]:

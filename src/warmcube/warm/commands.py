@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 
 from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, Total, member_from, pack_set, pack_total
 from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, Version
@@ -17,12 +18,15 @@ from warmcube.entry.manifest import Partition
 from warmcube.entry.master import PartitionVersion, format_item
 from warmcube.entry.seal import Seal
 from warmcube.store.api import Command
+from warmcube.store.packing import pack_set_until, pack_words
 from warmcube.warm.encode import EncodedEntry, PartitionFacts, RunEncoder
 from warmcube.warm.gather import Gathered
 from warmcube.warm.index import DistinctCount, Family, MemberIndex
 from warmcube.warm.runs import Run, runs_of
 
 __all__ = ["Target", "Written", "write_commands"]
+
+T = TypeVar("T")
 
 CHUNK_MEMBERS: Final = 1000
 CHUNK_BYTES: Final = 2 << 20
@@ -72,7 +76,7 @@ def write_commands(
     written: Written,
     as_of_ms: int,
     run_bytes: int | None = None,
-) -> Iterator[list[Command]]:
+) -> Iterator[list[Command | bytes]]:
     """All commands of a warm but those of dictionaries and manifest, in chunks.
 
     Each chunk must be written, and its replies read, before the next; within a chunk, order only
@@ -97,7 +101,7 @@ def write_commands(
                 partition.facts.merge(share.facts)
             else:
                 partition.facts = share.facts
-            for entries in _batched(share.entries, target.batch_size):
+            for entries in _by_size(share.entries, target.batch_size):
                 _add_entries(chunk, partition, entries, target, written)
                 if chunk.bytes >= CHUNK_BYTES:
                     yield chunk.take()
@@ -114,7 +118,7 @@ def write_commands(
 
 def _announce(
     run: Run, gathered: Gathered, target: Target, opened: dict[int, _Open], written: Written
-) -> Iterator[list[Command]]:
+) -> Iterator[list[Command | bytes]]:
     """The names of a run's new partitions into ``master``, before any of their keys."""
     numbers = run.table.column("partition").unique().to_pylist()
     fresh = [number for number in numbers if number not in opened]
@@ -136,30 +140,41 @@ class _Chunk:
     """Commands that are written in one trip."""
 
     def __init__(self, target: Target) -> None:
-        self.commands: list[Command] = []
+        self.commands: list[Command | bytes] = []
         self.bytes = 0
-        self._expires = target.expires_ms
+        self._expires = b"%d" % target.expires_ms
 
     def add(self, *command: bytes | int) -> None:
-        self.commands.append(command)
-        self.bytes += sum(len(word) for word in command if isinstance(word, bytes))
+        words = [word if isinstance(word, bytes) else b"%d" % word for word in command]
+        self.add_packed([pack_words(words)])
+
+    def add_packed(self, commands: list[bytes]) -> None:
+        """Take in commands that are protocol bytes already."""
+        self.commands += commands
+        self.bytes += sum(map(len, commands))
 
     def expire(self, key: bytes) -> None:
-        self.commands.append((b"PEXPIREAT", key, self._expires))
+        self.add_packed([pack_words([b"PEXPIREAT", key, self._expires])])
 
-    def take(self) -> list[Command]:
+    def take(self) -> list[Command | bytes]:
         taken, self.commands, self.bytes = self.commands, [], 0
         return taken
 
 
-def _batched(entries: Iterator[EncodedEntry], size: int) -> Iterator[list[EncodedEntry]]:
+def _batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Items in lists of at most `size`; itertools has it from Python 3.12 on."""
+    while held := list(islice(items, size)):
+        yield held
+
+
+def _by_size(entries: Iterator[EncodedEntry], size: int) -> Iterator[list[EncodedEntry]]:
     """Entries in lists of at most ``CHUNK_MEMBERS`` (or `size`) and about ``CHUNK_BYTES``."""
     held: list[EncodedEntry] = []
-    held_bytes = 0
+    held_bytes, most = 0, min(size, CHUNK_MEMBERS)
     for entry in entries:
         held.append(entry)
         held_bytes += len(entry.body)
-        if len(held) >= min(size, CHUNK_MEMBERS) or held_bytes >= CHUNK_BYTES:
+        if len(held) >= most or held_bytes >= CHUNK_BYTES:
             yield held
             held, held_bytes = [], 0
     if held:
@@ -169,19 +184,24 @@ def _batched(entries: Iterator[EncodedEntry], size: int) -> Iterator[list[Encode
 def _add_entries(
     chunk: _Chunk, partition: _Open, entries: list[EncodedEntry], target: Target, written: Written
 ) -> None:
-    keys = partition.keys
+    keys, seal, expires = partition.keys, target.seal, target.expires_ms
     members = [entry.member for entry in entries]
     chunk.add(b"SADD", keys.all, *members)
     chunk.expire(keys.all)
     partition.index_bytes += sum(map(len, members))
-    for entry, member in zip(entries, members, strict=True):
-        key = keys.entry(member)
-        value = target.seal(key, entry.body) + entry.body
-        chunk.add(b"SET", key, value, b"PXAT", target.expires_ms)
-        partition.entry_bytes += len(value)
-        partition.index.add(entry.practice, entry.provider, entry.part)
-        written.rows += entry.rows
-        written.bytes += len(value)
+    bodies = [entry.body for entry in entries]
+    names = [keys.entry(member) for member in members]
+    chunk.add_packed(
+        [
+            pack_set_until(key, seal(key, body), body, expires)
+            for key, body in zip(names, bodies, strict=True)
+        ]
+    )
+    size = sum(map(len, bodies)) + seal.size * len(bodies)
+    partition.entry_bytes += size
+    partition.index.extend([entry[:3] for entry in entries])
+    written.rows += sum([entry.rows for entry in entries])
+    written.bytes += size
     written.entries += len(entries)
 
 
@@ -190,26 +210,24 @@ def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -
     keys = partition.keys
     families: tuple[tuple[Family, bytes], ...] = (("practice", b"p:"), ("provider", b"prov:"))
     for family, prefix in families:
-        pending: list[bytes] = []
-        for owner, others in partition.index.sets(family):
-            own_field = prefix + owner
-            partition.owners[family] += 1
-            written.owners[family].add(owner)
-            partition.largest[family] = max(partition.largest[family], len(others))
-            if len(others) > INLINE_MEMBERS:
-                yield from _write_set(chunk, partition, own_field, others)
-            value = pack_set(keys.counts, own_field, others, target.seal)
-            pending += (own_field, value)
-            partition.index_bytes += len(own_field) + len(value)
-            if len(pending) >= CHUNK_MEMBERS:
-                chunk.add(b"HSET", keys.counts, *pending)
-                chunk.expire(keys.counts)
-                pending = []
-                if chunk.bytes >= CHUNK_BYTES:
-                    yield
-        if pending:
+        for sets in _batched(partition.index.sets(family), CHUNK_MEMBERS):
+            written.owners[family].update([owner for owner, _ in sets])
+            partition.owners[family] += len(sets)
+            largest = max([len(others) for _, others in sets])
+            partition.largest[family] = max(partition.largest[family], largest)
+            if largest > INLINE_MEMBERS:
+                for owner, others in sets:
+                    if len(others) > INLINE_MEMBERS:
+                        yield from _write_set(chunk, partition, prefix + owner, others)
+            pending: list[bytes] = []
+            for owner, others in sets:
+                own_field = prefix + owner
+                pending += (own_field, pack_set(keys.counts, own_field, others, target.seal))
+            partition.index_bytes += sum(map(len, pending))
             chunk.add(b"HSET", keys.counts, *pending)
             chunk.expire(keys.counts)
+            if chunk.bytes >= CHUNK_BYTES:
+                yield
     total = Total(
         entries=partition.index.size,
         rows=partition.facts.rows,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from warmcube.entry.codec import id_code, pack_header
+from warmcube.entry.codec import HEADER, id_code, pack_header
 from warmcube.entry.keys import encode_component
 from warmcube.entry.layout import Layout, TextStorage
 from warmcube.model.schema import Kind
@@ -20,14 +20,15 @@ from warmcube.warm.runs import Run
 __all__ = ["MAX_ENTRY_BYTES", "EncodedEntry", "PartitionFacts", "RunEncoder"]
 
 MAX_ENTRY_BYTES: Final = 4 << 20
+MAX_KNOWN: Final = 50_000
 FINITE_NUMERIC: Final = 10**18  # a narrow numeric beyond this is a reserved value
 
 Ints = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedEntry:
-    """One entry, or one part of one, without its seal."""
+class EncodedEntry(NamedTuple):
+    """One entry, or one part of one, without its seal; a tuple, since a warm makes many."""
 
     practice: bytes  # encoded component
     provider: bytes  # encoded component
@@ -95,6 +96,8 @@ class RunEncoder:
             (i for i, c in enumerate(gathered.carried) if c.name == gathered.roles.date), None
         )
         self._next_part: dict[tuple[int, bytes, bytes], int] = {}
+        # The same ids come in nearly every run: by key column and value, their component and code.
+        self._known: dict[str, dict[Any, tuple[bytes, int]]] = {"practice": {}, "provider": {}}
 
     def encode(self, run: Run) -> Iterator[EncodedPartition]:
         """The partitions in a run; exhaust each one's entries before asking for the next."""
@@ -105,44 +108,38 @@ class RunEncoder:
         group = (partition * len(practices.components) + practices.position) * len(
             providers.components
         ) + providers.position
-        order = np.lexsort((self._date_key(table), group))
+        order = sort_order(group, self._date_key(table))
         group, partition = group[order], partition[order]
         records, texts = self._pack(table, order)
         starts = _starts(group)
-        ends = np.append(starts[1:], len(group))
         firsts = _starts(partition)
-        facts = self._facts(table, order, firsts)
+        facts = self._facts(table, records, order, firsts)
         entry_of_first = [*np.searchsorted(starts, firsts).tolist(), len(starts)]
-        heads = order[starts]
-        practice_at = practices.position[heads].tolist()
-        provider_at = providers.position[heads].tolist()
-        spans = list(zip(starts.tolist(), ends.tolist(), practice_at, provider_at, strict=True))
-        for at, first in enumerate(firsts.tolist()):
-            number = int(partition[first])
-            share = spans[entry_of_first[at] : entry_of_first[at + 1]]
-            entries = self._cut(number, share, records, texts, practices, providers, run)
+        cut = _Cut(records, texts, practices, providers, order, starts)
+        for at, number in enumerate(partition[firsts].tolist()):
+            first, last = entry_of_first[at : at + 2]
+            if run.is_piece or texts or cut.largest * self._layout.width > MAX_ENTRY_BYTES:
+                entries = self._in_parts(number, cut, range(first, last), run)
+            else:
+                entries = _whole(cut, self._layout.width, range(first, last))
             yield EncodedPartition(number, facts[at], entries)
 
-    def _cut(
-        self,
-        number: int,
-        spans: list[tuple[int, int, int, int]],
-        records: memoryview,
-        texts: list[_Texts],
-        practices: _Ids,
-        providers: _Ids,
-        run: Run,
-    ) -> Iterator[EncodedEntry]:
+    def _in_parts(self, number: int, cut: _Cut, which: range, run: Run) -> Iterator[EncodedEntry]:
+        """Entries of any size, with whatever lies behind their records."""
         width = self._layout.width
-        for start, end, practice, provider in spans:
-            component, other = practices.components[practice], providers.components[provider]
-            codes = practices.codes[practice], providers.codes[provider]
+        texts, data = cut.texts, cut.data
+        for at in which:
+            start, end = cut.starts[at], cut.ends[at]
+            practice, provider = cut.practice_at[at], cut.provider_at[at]
+            component = cut.practices.components[practice]
+            other = cut.providers.components[provider]
+            codes = cut.practices.codes[practice], cut.providers.codes[provider]
             part = self._next_part.get((number, component, other), 0) if run.is_piece else 0
             for first, last in self._portions(start, end, texts):
                 body = b"".join(
                     [
                         pack_header(*codes, last - first),
-                        records[first * width : last * width],
+                        data[first * width : last * width],
                         *[text.between(first, last) for text in texts],
                     ]
                 )
@@ -188,38 +185,57 @@ class RunEncoder:
         else:
             encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
             distinct = encoded.dictionary
-        canonical = canonical_ids(distinct, id_type)
+        known = self._known[key]
+        raw = distinct.to_pylist()
+        if missing := [at for at, value in enumerate(raw) if value not in known]:
+            if len(known) > MAX_KNOWN:
+                known.clear()
+                missing = list(range(len(raw)))
+            canonical = canonical_ids(distinct.take(pa.array(missing)), id_type)
+            for at, value in zip(missing, canonical, strict=True):
+                code = id_code(value, is_integer=id_type.kind.is_integer)
+                known[raw[at]] = encode_component(value).encode(), code
+        ids = [known[value] for value in raw]
         return _Ids(
             np.asarray(encoded.indices).astype(np.int64),
-            [encode_component(value).encode() for value in canonical],
-            [id_code(value, is_integer=id_type.kind.is_integer) for value in canonical],
+            [component for component, _ in ids],
+            [code for _, code in ids],
         )
 
     def _date_key(self, table: pa.Table) -> Ints:
         if self._date is None:
             return np.zeros(table.num_rows, np.int64)
         dates = table.column(f"c{self._date}").combine_chunks()
+        if not dates.null_count:
+            return np.asarray(dates).astype(np.int64)
         return np.asarray(dates.cast(pa.int64()).fill_null(np.iinfo(np.int64).max))
 
-    def _pack(self, table: pa.Table, order: Ints) -> tuple[memoryview, list[_Texts]]:
+    def _pack(self, table: pa.Table, order: Ints) -> tuple[Records, list[_Texts]]:
+        """The rows' records, in order."""
         records = np.zeros(table.num_rows, self._layout.dtype)
         texts: list[_Texts] = []
         bits = np.zeros((table.num_rows, len(self._layout.bits)), np.bool_)
         for position, field in enumerate(self._layout.fields):
             column = table.column(f"c{position}").combine_chunks()
             if field.name in self._layout.bits:
-                bits[:, self._layout.bits[field.name]] = np.asarray(column.is_valid())[order]
+                bits[:, self._layout.bits[field.name]] = np.asarray(column.is_valid())
             if field.text is TextStorage.BEHIND:
                 text = _Texts(column.take(pa.array(order)))
-                records[f"c{position}"] = np.diff(text.offsets)
                 texts.append(text)
             else:
-                records[f"c{position}"] = _plain(column, records.dtype[f"c{position}"])[order]
+                records[f"c{position}"] = _plain(column, records.dtype[f"c{position}"])
         if self._layout.bits:
             records["valid"] = np.packbits(bits, axis=1, bitorder="little")
-        return records.view(np.uint8).reshape(-1).data, texts
+        # Whole records are put in order at once: that is one pass, where columns take one each.
+        plain = np.dtype((np.void, self._layout.width))
+        records = records.view(plain).take(order).view(self._layout.dtype)
+        for position, text in zip(self._layout.behind, texts, strict=True):
+            records[f"c{position}"] = np.diff(text.offsets)
+        return records, texts
 
-    def _facts(self, table: pa.Table, order: Ints, firsts: Ints) -> list[PartitionFacts]:
+    def _facts(
+        self, table: pa.Table, records: Records, order: Ints, firsts: Ints
+    ) -> list[PartitionFacts]:
         rows = np.diff(np.append(firsts, table.num_rows)).tolist()
         facts = [PartitionFacts(count, None, None, {}) for count in rows]
         for position, column in enumerate(self._gathered.carried):
@@ -227,23 +243,100 @@ class RunEncoder:
             is_date = position == self._date
             if not (kind.is_integer or kind is Kind.NUMERIC or is_date) or column.type.is_wide:
                 continue
-            array = table.column(f"c{position}").combine_chunks()
-            values = np.asarray(array.cast(pa.int64()).fill_null(0))[order]
-            keep = np.asarray(array.is_valid())[order]
-            if kind is Kind.NUMERIC:
-                keep &= (values > -FINITE_NUMERIC) & (values < FINITE_NUMERIC)
-            elif is_date:
-                keep &= _is_finite(values, kind)
-            least = np.minimum.reduceat(np.where(keep, values, np.iinfo(np.int64).max), firsts)
-            most = np.maximum.reduceat(np.where(keep, values, np.iinfo(np.int64).min), firsts)
-            for fact, low, high in zip(facts, least.tolist(), most.tolist(), strict=True):
-                if low > high:
+            values = records[f"c{position}"].astype(np.int64)
+            nulls = table.column(f"c{position}").null_count
+            low, high = _ranges(values, firsts)
+            if nulls or not _all_kept(low, high, kind, is_date=is_date):
+                keep = np.ones(len(values), np.bool_)
+                if nulls:
+                    array = table.column(f"c{position}").combine_chunks()
+                    keep = np.asarray(array.is_valid())[order]
+                if kind is Kind.NUMERIC:
+                    keep &= (values > -FINITE_NUMERIC) & (values < FINITE_NUMERIC)
+                elif is_date:
+                    keep &= _is_finite(values, kind)
+                low, _ = _ranges(np.where(keep, values, np.iinfo(np.int64).max), firsts)
+                _, high = _ranges(np.where(keep, values, np.iinfo(np.int64).min), firsts)
+            for fact, least, most in zip(facts, low.tolist(), high.tolist(), strict=True):
+                if least > most:
                     continue
                 if is_date:
-                    fact.earliest, fact.latest = low, high
+                    fact.earliest, fact.latest = least, most
                 else:
-                    fact.largest[column.name] = max(abs(low), abs(high))
+                    fact.largest[column.name] = max(abs(least), abs(most))
         return facts
+
+
+class _Cut:
+    """A sorted run, and where each of its entries lies in it."""
+
+    def __init__(
+        self,
+        records: Records,
+        texts: list[_Texts],
+        practices: _Ids,
+        providers: _Ids,
+        order: Ints,
+        starts: Ints,
+    ) -> None:
+        self.texts = texts
+        self.practices = practices
+        self.providers = providers
+        self.data: memoryview = records.view(np.uint8).reshape(-1).data
+        heads = order[starts]
+        bounds = np.append(starts, len(order))
+        practice_at, provider_at = practices.position[heads], providers.position[heads]
+        self.largest = int(np.diff(bounds).max())
+        self.starts: list[int] = starts.tolist()
+        self.ends: list[int] = bounds[1:].tolist()
+        self.practice_at: list[int] = practice_at.tolist()
+        self.provider_at: list[int] = provider_at.tolist()
+        headers = np.zeros(len(starts), HEADER)
+        headers["practice"] = np.array(practices.codes, np.int64)[practice_at]
+        headers["provider"] = np.array(providers.codes, np.int64)[provider_at]
+        headers["rows"] = np.diff(bounds)
+        self.headers = headers.tobytes()
+
+
+def _whole(cut: _Cut, width: int, which: range) -> Iterator[EncodedEntry]:
+    """Entries of one part, with nothing behind their records: nearly all that there are."""
+    practices, providers = cut.practices.components, cut.providers.components
+    starts, ends, data, headers = cut.starts, cut.ends, cut.data, cut.headers
+    practice_at, provider_at, size = cut.practice_at, cut.provider_at, HEADER.itemsize
+    for at in which:
+        start, end = starts[at], ends[at]
+        body = b"".join((headers[at * size : at * size + size], data[start * width : end * width]))
+        yield EncodedEntry(
+            practices[practice_at[at]], providers[provider_at[at]], 0, body, end - start
+        )
+
+
+def sort_order(group: Ints, dates: Ints) -> Ints:
+    """The order by group, then by date."""
+    if not len(group):
+        return np.zeros(0, np.int64)
+    earliest, groups = int(dates.min()), int(group.max()) + 1
+    span = int(dates.max()) - earliest + 1
+    if groups * span * len(group) >= 2**63:
+        return np.lexsort((dates, group))
+    # One integer of group, date and place: sorting these is far faster than sorting twice by keys.
+    packed = (group * span + (dates - earliest)) * len(group)
+    packed += np.arange(len(group))
+    packed.sort()
+    order: Ints = packed % len(group)
+    return order
+
+
+def _ranges(values: Ints, firsts: Ints) -> tuple[Ints, Ints]:
+    """The least and the greatest value from each of `firsts` to the next."""
+    return np.minimum.reduceat(values, firsts), np.maximum.reduceat(values, firsts)
+
+
+def _all_kept(low: Ints, high: Ints, kind: Kind, *, is_date: bool) -> bool:
+    """Whether no value in these ranges is a reserved one."""
+    if kind is Kind.NUMERIC:
+        return bool(low.min() > -FINITE_NUMERIC and high.max() < FINITE_NUMERIC)
+    return not is_date or bool(_is_finite(low, kind).all() and _is_finite(high, kind).all())
 
 
 def _is_finite(values: Ints, kind: Kind) -> npt.NDArray[np.bool_]:

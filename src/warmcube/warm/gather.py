@@ -27,6 +27,7 @@ __all__ = ["Gathered", "canonical_ids", "hash_column"]
 COARSE_BUCKETS: Final = 64
 MEMORY_BUDGET: Final = 40 << 20
 MAX_PARTITIONS: Final = 200_000
+MERGED_HASHES: Final = 1 << 18
 
 Int64s = npt.NDArray[np.int64]
 
@@ -63,11 +64,16 @@ class Gathered:
         self._hashes: npt.NDArray[np.uint64] | None = (
             np.zeros(0, np.uint64) if count_entries else None
         )
+        self._fresh_hashes: list[npt.NDArray[np.uint64]] = []
+        self._fresh = 0
 
     @property
     def entries(self) -> int | None:
         """How many entries there will be, not counting further parts."""
-        return None if self._hashes is None else len(self._hashes)
+        if self._hashes is None:
+            return None
+        self._merge_hashes()
+        return len(self._hashes)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take over one batch in storage form."""
@@ -115,8 +121,8 @@ class Gathered:
         """Each row's partition, numbered as they first appear."""
         measures, measure_of = _distinct(batch, self.roles.measure, self.schema)
         frequencies, frequency_of = _distinct(batch, self.roles.frequency, self.schema)
-        pairs, row_pair = np.unique(
-            measure_of * len(frequencies) + frequency_of, return_inverse=True
+        pairs, row_pair = _distinct_codes(
+            measure_of * len(frequencies) + frequency_of, len(measures) * len(frequencies)
         )
         numbers = np.empty(len(pairs), np.int32)
         for at, pair in enumerate(pairs.tolist()):
@@ -133,7 +139,7 @@ class Gathered:
                 f"(frequency) have more than {MAX_PARTITIONS:,} combinations; a measure is a kind "
                 "of figure, so check that these are the right columns"
             )
-        of_rows: npt.NDArray[np.int32] = numbers[row_pair.reshape(-1)]
+        of_rows: npt.NDArray[np.int32] = numbers[row_pair]
         counts = np.bincount(of_rows, minlength=len(self.partitions))
         self.rows_of = np.pad(self.rows_of, (0, len(self.partitions) - len(self.rows_of)))
         self.rows_of += counts
@@ -144,7 +150,16 @@ class Gathered:
         for role in (self.roles.practice, self.roles.provider):
             if role is not None:
                 hashes = mix(hashes ^ hash_column(batch.column(role)))
-        self._hashes = np.union1d(np.unique(hashes), self._hashes)  # type: ignore[arg-type]
+        self._fresh_hashes.append(np.unique(hashes))
+        self._fresh += len(self._fresh_hashes[-1])
+        # Seldom, or each batch would sort anew all that have come before.
+        if self._hashes is not None and self._fresh > max(MERGED_HASHES, len(self._hashes)):
+            self._merge_hashes()
+
+    def _merge_hashes(self) -> None:
+        if self._hashes is not None and self._fresh:
+            self._hashes = np.unique(np.concatenate([self._hashes, *self._fresh_hashes]))
+        self._fresh_hashes, self._fresh = [], 0
 
 
 def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -176,6 +191,15 @@ def _distinct(
     encoded = batch.column(role).dictionary_encode(null_encoding="encode")
     values = canonical_ids(encoded.dictionary, schema[role].type)
     return values, np.asarray(encoded.indices).astype(np.int64)
+
+
+def _distinct_codes(codes: Int64s, codes_end: int) -> tuple[Int64s, Int64s]:
+    """The distinct codes below `codes_end`, ascending, and each row's position among them."""
+    if codes_end > len(codes):
+        found, position = np.unique(codes, return_inverse=True)
+        return found, position.reshape(-1)
+    is_found = np.bincount(codes, minlength=codes_end) > 0
+    return np.flatnonzero(is_found), (np.cumsum(is_found) - 1)[codes]
 
 
 def canonical_ids(values: pa.Array, type: ColumnType) -> list[str | None]:

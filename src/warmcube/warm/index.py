@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -29,10 +30,10 @@ class DistinctCount:
     def __init__(self) -> None:
         self._seen: set[int] | None = set()
 
-    def add(self, component: bytes) -> None:
-        """See one."""
+    def update(self, components: Iterable[bytes]) -> None:
+        """See some."""
         if self._seen is not None:
-            self._seen.add(xxh3_64_intdigest(component))
+            self._seen.update(map(xxh3_64_intdigest, components))
             if len(self._seen) > self.LIMIT:
                 self._seen = None
 
@@ -51,10 +52,10 @@ class MemberIndex:
         self._held: list[Triple] = []
         self._spills: dict[Family, Spill] = {}
 
-    def add(self, practice: bytes, provider: bytes, part: int) -> None:
-        """Take in one member, by its encoded components."""
-        self.size += 1
-        self._held.append((practice, provider, part))
+    def extend(self, members: Sequence[Triple]) -> None:
+        """Take in some members, by their encoded components and their part."""
+        self.size += len(members)
+        self._held += members
         if len(self._held) >= self._room:
             self._flush()
 
@@ -99,9 +100,11 @@ def _triples(spill: Spill, bucket: int) -> Iterator[Triple]:
 def _grouped(
     triples: Iterator[Triple] | list[Triple], family: Family
 ) -> Iterator[tuple[bytes, list[bytes]]]:
-    groups: dict[bytes, list[bytes]] = {}
-    by_practice = family == "practice"
-    for practice, provider, part in triples:
-        owner, other = (practice, provider) if by_practice else (provider, practice)
-        groups.setdefault(owner, []).append(b"%b/%d" % (other, part) if part else other)
+    groups: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    if family == "practice":
+        for owner, other, part in triples:
+            groups[owner].append(b"%b/%d" % (other, part) if part else other)
+    else:
+        for other, owner, part in triples:
+            groups[owner].append(b"%b/%d" % (other, part) if part else other)
     yield from groups.items()

@@ -90,4 +90,4 @@ async def retire(store: Store, keys: Keys, previous: Manifest | None, grace: flo
         items += [Chunks(column, run.version, run.chunks) for run in dictionary.runs]
     items.append(Snapshot(previous.version))
     at = await store.now_ms() + int(grace * 1000)
-    await expire_items(store, keys, items, at)
+    await expire_items(store, keys, items, at, previous)

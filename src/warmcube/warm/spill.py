@@ -15,6 +15,7 @@ import pyarrow as pa
 __all__ = ["Spill"]
 
 SEGMENT_BYTES: Final = 4 << 20
+MAX_UINT16: Final = 1 << 16
 
 
 class Spill:
@@ -55,7 +56,9 @@ class Spill:
         counts = np.bincount(bucket_of, minlength=self.buckets)
         used = np.flatnonzero(counts)
         if len(used) > 1:
-            batch = batch.take(pa.array(np.argsort(bucket_of, kind="stable")))
+            # Of integers this small numpy makes a radix sort.
+            narrow = bucket_of.astype(np.uint16) if self.buckets <= MAX_UINT16 else bucket_of
+            batch = batch.take(pa.array(np.argsort(narrow, kind="stable")))
         size = batch.nbytes
         start = 0
         for bucket in used.tolist():

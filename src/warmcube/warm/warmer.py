@@ -32,6 +32,7 @@ from warmcube.warm.cleanup import remove_items
 from warmcube.warm.commands import Target, Written, write_commands
 from warmcube.warm.gather import Gathered
 from warmcube.warm.lease import LEASE_SECONDS, Lease
+from warmcube.warm.memory import give_back
 from warmcube.warm.publish import publish, read_previous, retire
 from warmcube.warm.report import Phase, ProgressCallback, Reporter, WarmReport
 from warmcube.warm.residue import remove_residue
@@ -110,6 +111,8 @@ class Warmer:
             except BaseException as error:
                 await run.undo(error)
                 raise
+            finally:
+                give_back()
 
 
 class _Run:

@@ -82,6 +82,9 @@ roles = [
 ]
 organizations = ["north", "empty"]
 provider = 3
+[[users]]
+id = "keeper"
+roles = ["keeper"]
 [[organizations]]
 id = "empty"
 """
@@ -264,10 +267,26 @@ def told(answer: Any) -> dict[str, Any]:
     }
 
 
-async def outcome(make: Make, user: str, ask: Ask, asked: Any) -> Any:
-    """What a new process tells when it is asked twice, from its start to its end."""
+async def outcome(make: Make, user: str, ask: Ask, asked: Any, *, has_read: bool = False) -> Any:
+    """What a new process tells when it is asked twice, from its start to its end.
+
+    Args:
+        make: the process.
+        user: who asks.
+        ask: what.
+        asked: with what.
+        has_read: whether somebody who may has read everything there before.
+    """
     found: list[Any] = []
     async with make() as cache:
+        if has_read:
+            keeper = await cache.authorize("keeper")
+            for measure, frequency in PARTITIONS:
+                for practices in (None, [THEIRS]):
+                    query = Query(
+                        datasource=1, measure=measure, frequency=frequency, practices=practices
+                    )
+                    await cache.query(query, keeper)
         grant = await cache.authorize(user)
         for _ in range(2):
             try:
@@ -275,6 +294,13 @@ async def outcome(make: Make, user: str, ask: Ask, asked: Any) -> Any:
             except WarmcubeError as error:
                 found.append((type(error), str(error), error.__dict__))
     return found
+
+
+PARTITIONS = (
+    *itertools.product(("Charges", "Payments"), ("Monthly", "Weekly")),
+    ("Foreign", "Monthly"),
+    ("Charges", "Yearly"),
+)
 
 
 def unnamed(first: Any, second: Any, what: Any) -> str:
@@ -328,6 +354,38 @@ async def test_not_yours_is_as_if_it_did_not_exist(
                 if isinstance(first, dict):
                     assert first["meta"]["origin"] in origins, (case, name)
                     assert str(THEIRS) not in str(first["rows"]), (case, name)
+
+
+@pytest.mark.parametrize("has_read", [False, True])
+@pytest.mark.parametrize("user", ["north", "provider", "mixed"])
+async def test_what_a_process_knows_tells_no_more(
+    tmp_path: Path, watch: Watch, facts: str, user: str, has_read: bool
+) -> None:
+    """Where answers aren't kept, but what was proven of the index is: the same commands, the first
+    time and again, also in a process in which somebody else has read all that there is.
+    """
+
+    def make() -> AnalyticsCache:
+        return make_cache(
+            tmp_path,
+            watch.url,
+            facts,
+            access=ACCESS,
+            more=SECOND_SOURCE,
+            environment=NOTHING_KEPT,
+        )
+
+    async with make() as cache:
+        await cache.warm(1)
+        await cache.warm(2)
+    watch.take()
+    for case, (asks, asked, theirs, nobodys) in CASES.items():
+        for name, ask in asks.items():
+            seen = []
+            for each in (theirs, nobodys):
+                told_ = await outcome(make, user, ask, asked(each), has_read=has_read)
+                seen.append(unnamed(theirs, nobodys, (told_, watch.take())))
+            assert seen[0] == seen[1], (case, name)
 
 
 @pytest.mark.parametrize("user", ["north", "provider"])

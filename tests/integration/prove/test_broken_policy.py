@@ -132,7 +132,11 @@ def the_super_admins_organization_is_dropped(patch: Patch) -> None:
 
 def ids_are_guessed(patch: Patch) -> None:
     """An id of another type is read as though it were text."""
-    patch.setattr(warmcube.access.narrow, "parse_id", lambda value, *_, **__: str(value).strip())
+    patch.setattr(
+        warmcube.access.narrow,
+        "parse_ids",
+        lambda values, *_, **__: frozenset(str(value).strip() for value in values),
+    )
 
 
 def denials_tell_what_exists(patch: Patch) -> None:

@@ -14,6 +14,7 @@ from warmcube.entry.seal import Checksum, Mac, Seal
 from warmcube.errors import Damage
 from warmcube.model.scope import ALL, Box, Scope
 from warmcube.query import lookup
+from warmcube.query.known import KnownIndex
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.read import Reading, StoreReader
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -58,11 +59,12 @@ def expected(scope: Scope) -> list[tuple[int | None, int | None, int]]:
 class Harness:
     """A warmed store that can be tampered with and read."""
 
-    def __init__(self, store: Store, using: Seal) -> None:
+    def __init__(self, store: Store, using: Seal, index_bytes: int = 0) -> None:
         self.store = store
         self.seal = using
         self.snapshots = Snapshots(store, "", using)
-        self.reader = StoreReader(store, self.snapshots, using)
+        self.known = KnownIndex(index_bytes)
+        self.reader = StoreReader(store, self.snapshots, using, self.known)
         self.live: LiveSnapshot
         self.keys: PartitionKeys
 
@@ -86,8 +88,19 @@ class Harness:
 
 @pytest.fixture(params=["checksum", "mac"])
 async def harness(request: pytest.FixtureRequest, store: Store) -> Harness:
-    """A warmed store, with each of the seals."""
-    made = Harness(store, Mac(b"s" * 32) if request.param == "mac" else Checksum())
+    """A warmed store, with each of the seals, read by a process that keeps nothing."""
+    return await warmed(store, request.param)
+
+
+@pytest.fixture(params=["checksum", "mac"])
+async def knowing(request: pytest.FixtureRequest, store: Store) -> Harness:
+    """The same, read by a process that keeps what it has proven of the index."""
+    return await warmed(store, request.param, index_bytes=64 << 20)
+
+
+async def warmed(store: Store, seal: str, index_bytes: int = 0) -> Harness:
+    """A warmed store that nobody has read."""
+    made = Harness(store, Mac(b"s" * 32) if seal == "mac" else Checksum(), index_bytes)
     await made.warm()
     return made
 
@@ -99,6 +112,44 @@ async def test_each_scope_reads_its_rows(harness: Harness, scope: Scope) -> None
     assert rows_of(reading) == expected(scope)
     assert reading.entries == len(expected(scope))
     assert reading.trips <= 2
+
+
+async def test_what_is_known_needs_no_lookup(knowing: Harness) -> None:
+    """The second time each scope takes one trip, and gives the same rows in the same order."""
+    for scope in SCOPES.values():
+        first = await knowing.read(scope)
+        again = await knowing.read(scope)
+        assert rows_of(again) == rows_of(first) == expected(scope)
+        assert (again.trips, again.sets, again.entries) == (1, 0, first.entries)
+        assert (again.rows, again.bytes, again.whole) == (first.rows, first.bytes, first.whole)
+        for name in SCHEMA.names:
+            columns = [each.table.columns[name].values.tolist() for each in (first, again)]
+            assert columns[0] == columns[1]
+
+
+async def test_sets_that_are_known_are_put_together(knowing: Harness) -> None:
+    """Each set serves every scope that needs it; only what isn't known is looked up."""
+    for practice in ("1", "2", "7"):
+        await knowing.read(Scope((Box(frozenset({practice}), ALL),)))
+    together = Scope((Box(frozenset({"1", "2", "7"}), ALL),))
+    reading = await knowing.read(together)
+    assert (rows_of(reading), reading.trips) == (expected(together), 1)
+    more = Scope((Box(frozenset({"1", "2", "3", "7"}), ALL),))
+    reading = await knowing.read(more)
+    assert (rows_of(reading), reading.trips, reading.sets) == (expected(more), 2, 1)
+    mixed = Scope((*more.boxes, Box(frozenset({"9"}), frozenset({"1"}))))
+    reading = await knowing.read(mixed)
+    assert (rows_of(reading), reading.trips, reading.sets) == (expected(mixed), 2, 1)
+
+
+@pytest.mark.parametrize("budget", [0, 1, 3_000, 30_000])
+async def test_little_room_changes_no_answer(store: Store, budget: int) -> None:
+    """What doesn't fit is looked up again; the budget holds."""
+    harness = await warmed(store, "checksum", budget)
+    for _ in range(3):
+        for scope in SCOPES.values():
+            assert rows_of(await harness.read(scope)) == expected(scope)
+            assert harness.known.size <= budget
 
 
 @pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
@@ -259,6 +310,80 @@ async def test_tampering_is_never_an_answer(harness: Harness, tamper: Tamper) ->
             damaged.append(name)
     assert "a practice" in damaged
     assert "nobody's" not in damaged or tamper in (drop_counts, drop_total, drop_field)
+
+
+OF_ENTRIES = (swap_values, flip_byte, cut_at_record, drop_entry)
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda t: t.__name__)
+async def test_tampering_is_never_an_answer_where_the_index_is_known(
+    knowing: Harness, tamper: Tamper
+) -> None:
+    """An entry that is lost, altered or exchanged is noticed as ever. What is done to a set or to
+    counts isn't noticed by reads that need neither: they are right all the same.
+    """
+    for scope in SCOPES.values():
+        await knowing.read(scope)
+    await tamper(knowing)
+    damaged = []
+    for name, scope in SCOPES.items():
+        try:
+            assert rows_of(await knowing.read(scope)) == expected(scope)
+        except Damage:
+            damaged.append(name)
+    assert ("a practice" in damaged) == (tamper in OF_ENTRIES)
+    assert damaged == [] or tamper in OF_ENTRIES
+    assert "nobody's" not in damaged
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda t: t.__name__)
+async def test_tampering_is_never_an_answer_where_some_of_the_index_is_known(
+    knowing: Harness, tamper: Tamper
+) -> None:
+    """Nor where what is known is put together with what was tampered with."""
+    for name in ("a small practice", "a provider", "nobody's"):
+        await knowing.read(SCOPES[name])
+    await tamper(knowing)
+    damaged = []
+    for _ in range(2):  # the damage of one read isn't what the next one knows
+        for name, scope in SCOPES.items():
+            try:
+                assert rows_of(await knowing.read(scope)) == expected(scope)
+            except Damage:
+                damaged.append(name)
+    # A foreign member in a set is harmless in the union with the set that it belongs to.
+    assert damaged.count("a practice") == (1 if tamper is add_member else 2)
+    assert "nobody's" not in damaged
+
+
+async def test_a_moved_pointer_is_noticed_where_the_index_is_known(knowing: Harness) -> None:
+    """The trip that fetches looks at the pointer, also where nothing is to be fetched."""
+    for scope in SCOPES.values():
+        await knowing.read(scope)
+    warmer = Warmer(knowing.store, "", knowing.seal, WarmSettings())
+    await warmer.warm(DATASOURCE, MemorySource(TABLE[:150]))
+    for scope in SCOPES.values():
+        with pytest.raises(PointerMoved):
+            await knowing.read(scope)
+    live = await knowing.snapshots.load(DATASOURCE)
+    assert live is not None
+    knowing.live = live
+    assert rows_of(await knowing.read(SCOPES["everything"])) == sorted(
+        ((p, v, x) for _, p, v, _, x in TABLE[:150]), key=str
+    )
+    await knowing.run(b"DEL", Keys("", 1).current)
+    with pytest.raises(PointerMoved):
+        await knowing.read(SCOPES["everything"])
+
+
+async def test_each_process_knows_for_itself(knowing: Harness) -> None:
+    """What one process has proven, another one looks up."""
+    other = Harness(knowing.store, knowing.seal, 64 << 20)
+    other.live, other.keys = knowing.live, knowing.keys
+    await knowing.read(SCOPES["a practice"])
+    for reader, trips in ((knowing, 1), (other, 2), (other, 1)):
+        reading = await reader.read(SCOPES["a practice"])
+        assert (rows_of(reading), reading.trips) == (expected(SCOPES["a practice"]), trips)
 
 
 async def test_a_missing_manifest_is_damage(harness: Harness) -> None:

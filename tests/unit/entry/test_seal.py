@@ -54,3 +54,16 @@ def test_what_is_damaged_is_named(using: Seal) -> None:
         with pytest.raises(Damage) as failed:
             unseal(using, b"key", value, "an entry")
         assert str(failed.value) == f"an entry fails its {using.name}"
+
+
+@pytest.mark.parametrize("using", SEALS, ids=lambda s: s.name)
+def test_many_seals_are_those_of_each(using: Seal) -> None:
+    """What is prepared of keys gives the same seals, and as many of the one as of the other."""
+    keys = [b"a", b"", b"a"]
+    bodies: list[bytes | memoryview] = [b"x", memoryview(b"yy"), b""]
+    prepared = using.prepare(keys)
+    expected = b"".join(using(key, body) for key, body in zip(keys, bodies, strict=True))
+    assert using.of_each(prepared, bodies) == expected
+    assert using.of_each([], []) == b""
+    with pytest.raises(ValueError, match="zip"):
+        using.of_each(prepared, bodies[:2])

@@ -101,7 +101,10 @@ def test_keys_are_compared_as_they_are_or_by_code_point(
 def test_statements_name_what_they_read() -> None:
     """Quoted names, and the roles that are there."""
     column, other = PostgresColumn(_ODD, "integer", "int4"), PostgresColumn("f", "mood", "")
-    assert table_statement('"t"', [column, other]).sql == 'SELECT "o""dd", "f"::text FROM "t"'
+    assert (
+        table_statement('"t"', [column.selected, other.selected]).sql
+        == 'SELECT "o""dd", "f"::text FROM "t"'
+    )
     assert count_statement('"t"', None, None).sql == (
         'SELECT NULL::text, NULL::text, count(*) FROM "t"'
     )

@@ -19,7 +19,7 @@ def test_every_member_is_in_one_set_of_each_family(
     """Spilled or not, the sets are the same."""
     index = MemberIndex(held)
     for member in members:
-        index.add(*member)
+        index.extend([member])
     assert index.size == len(members)
     for family in FAMILIES:
         expected: dict[bytes, Counter[bytes]] = {}
@@ -37,10 +37,10 @@ def test_distinct_ids_are_counted_up_to_a_limit(monkeypatch: pytest.MonkeyPatch)
     """Beyond it the number is unknown, not wrong."""
     monkeypatch.setattr(DistinctCount, "LIMIT", 2)
     count = DistinctCount()
-    for component in (b"a", b"b", b"a"):
-        count.add(component)
+    count.update([b"a", b"b"])
+    count.update([b"a"])
     assert count.count == 2
-    count.add(b"c")
+    count.update([b"c"])
     assert count.count is None
-    count.add(b"d")
+    count.update([b"d"])
     assert count.count is None

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import hiredis
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -136,10 +137,22 @@ def expected_rows(schema: Schema, batches: list[pa.RecordBatch]) -> Iterator[tup
             )
 
 
+def words_of(command: Command | bytes) -> Command:
+    """A command's words, by the client library's own parser where it is packed."""
+    if not isinstance(command, bytes):
+        return command
+    reader = hiredis.Reader()
+    reader.feed(command)
+    words = reader.gets()
+    assert isinstance(words, list)
+    assert not reader.has_data(), "one command is packed as one"
+    return tuple(words)
+
+
 class Replay:
     """What a store would hold after some commands, with the order of writing checked."""
 
-    def __init__(self, chunks: Iterator[list[Command]]) -> None:
+    def __init__(self, chunks: Iterator[list[Command | bytes]]) -> None:
         self.values: dict[bytes, bytes] = {}
         self.sets: dict[bytes, set[bytes]] = {}
         self.hashes: dict[bytes, dict[bytes, bytes]] = {}
@@ -148,8 +161,8 @@ class Replay:
             for command in chunk:
                 self._apply(command)
 
-    def _apply(self, command: Command) -> None:
-        name, key, *rest = command
+    def _apply(self, command: Command | bytes) -> None:
+        name, key, *rest = words_of(command)
         assert isinstance(key, bytes)
         words: list[Any] = rest
         if name == b"SADD":
@@ -160,7 +173,7 @@ class Replay:
         elif name == b"PEXPIREAT":
             self.expiring.add(key)
         else:
-            assert (name, words[1:]) == (b"SET", [b"PXAT", TARGET.expires_ms])
+            assert (name, words[1:]) == (b"SET", [b"PXAT", b"%d" % TARGET.expires_ms])
             assert key not in self.values, "an entry is written once"
             self.values[key] = words[0]
             self.expiring.add(key)
