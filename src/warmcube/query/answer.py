@@ -411,12 +411,17 @@ class Answerer:
     def _keep(
         self, judged: Judged, table: Table, reading: Reading, live: LiveSnapshot
     ) -> Resident | Deferred | None:
-        """Keep an answer, or let it be kept when something is made of it."""
+        """Keep an answer, or let it be kept when something is made of it.
+
+        What is evaluated from a held partition is as fast as that: only groups are kept, and if
+        they are asked for again.
+        """
         key, shared = resident_key(judged, live), live.dictionaries.values()
         origins = Origins(reading.members, reading.entries, reading.rows, held_by(judged, reading))
-        if reading.origin == "resident" and judged.prepared.aggregate is None:
-            return Deferred(self.residents, key, table, origins, shared)
-        return self.residents.put(key, table, origins, shared)
+        residents, is_held = self.residents, reading.origin == "resident"
+        if is_held and not (judged.prepared.aggregate and residents.is_repeated(key)):
+            return Deferred(residents, key, table, origins, shared)
+        return residents.put(key, table, origins, shared)
 
     async def _from_database(
         self, request: ReadRequest, known: Schema | None, unavailable: Unavailable

@@ -88,10 +88,7 @@ def _selected(table: Table, mask: Mask | None) -> Table:
 def _aggregated(
     table: Table, mask: Mask | None, prepared: PreparedQuery, aggregate: Aggregation
 ) -> Table:
-    names = dict.fromkeys(prepared.group_by)
-    if aggregate.column is not None:
-        names[aggregate.column] = None
-    rows = _selected(table.select(names), mask)
+    rows = _selected(table, mask)
     groups = group_rows(rows, prepared.group_by)
     _check("groups", len(groups), prepared.limits.groups)
     answer = dict(zip(prepared.group_by, groups.keys, strict=True))

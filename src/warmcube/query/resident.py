@@ -34,6 +34,8 @@ _FIXED_BYTES: Final = 4096
 _ID_BYTES: Final = 160
 """What an id in a scope or a value in a condition takes, beside its text."""
 _INTEGER_BYTES: Final = 48
+_SEEN: Final = 4096
+"""So many questions are remembered as asked before."""
 
 
 class ResidentKey(NamedTuple):
@@ -146,6 +148,7 @@ class Residents:
         self._budget = budget
         self._kept: dict[ResidentKey, Resident] = {}  # in the order in which they are passed over
         self._versions: dict[int, Version] = {}
+        self._seen: dict[int, None] = {}
         self._bytes = 0
         self._lock = Lock()
 
@@ -169,6 +172,20 @@ class Residents:
         if found is not None:
             found.is_used = True
         return found
+
+    def is_repeated(self, key: ResidentKey) -> bool:
+        """Whether this was asked before, among the last thousands of such questions.
+
+        Some are taken for others that were, now and then: only their hashes are remembered.
+        """
+        known, seen = hash(key), self._seen
+        if known in seen:
+            return True
+        with self._lock:
+            seen[known] = None
+            if len(seen) > _SEEN:
+                del seen[next(iter(seen))]
+        return False
 
     def put(
         self, key: ResidentKey, table: Table, origins: Origins, shared: Iterable[Sequence[str]]

@@ -265,7 +265,10 @@ async def test_readers_during_warms_see_one_snapshot_each(
 async def test_what_is_made_of_slices_is_kept(
     tmp_path: Path, redis_url: str, facts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows alone are gathered anew each time; a body of them is made once for all."""
+    """Rows alone are gathered anew each time; a body of them is made once for all.
+
+    Groups are kept when they are asked for again.
+    """
     made: list[int] = []
     write = jsonform._columns
 
@@ -286,8 +289,9 @@ async def test_what_is_made_of_slices_is_kept(
         assert len(answerer.residents) == 1
         assert columns_json(await ask(cache, "root", organization="north")) == body
         assert made == [91]
-        await ask(cache, "north", group_by=["practice_uid"], aggregate="sum")
-        assert len(answerer.residents) == 2
+        for kept in (1, 2, 2):
+            await ask(cache, "north", group_by=["practice_uid"], aggregate="sum")
+            assert len(answerer.residents) == kept
 
 
 async def test_partitions_take_no_more_memory_than_is_counted(
