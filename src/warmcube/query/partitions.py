@@ -268,8 +268,6 @@ class Partitions:
         worth = self._heat.of(key, now) / size
         found = []
         for cold in sorted(self._held, key=lambda each: self._worth(each, now)):
-            if cold == key:
-                continue
             if self._worth(cold, now) * MUCH_HOTTER > worth:
                 return None
             found.append(cold)

@@ -16,10 +16,12 @@ from warmcube.errors import UnsupportedValue
 from warmcube.model.columns import ColumnData, Table
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.model.scope import ALL, NOTHING, Box, Scope
-from warmcube.query.evaluate import evaluate
+from warmcube.query.conditions import Condition
+from warmcube.query.evaluate import evaluate, work_of
 from warmcube.query.partition import ResidentPartition
 from warmcube.query.prepared import Aggregation, Limits, PreparedQuery
 from warmcube.query.pythonform import python_values
+from warmcube.query.values import Span
 
 INTEGER = ColumnType(Kind.INTEGER)
 DATE = ColumnType(Kind.DATE)
@@ -239,3 +241,66 @@ def outcome(table: Table, prepared: PreparedQuery) -> str:
         return repr(rows_of(evaluate(table, prepared)))
     except UnsupportedValue as error:
         return str(error)
+
+
+@given(sizes=st.one_of(entries, regular), scope=scopes, least=st.integers(0, 40))
+def test_conditions_leave_out_rows_and_their_codes(
+    sizes: dict[tuple[str | None, str | None, int], int], scope: Scope, least: int
+) -> None:
+    """What is grouped is what fulfils them, by codes as by values."""
+    partition = a_partition(sizes)
+    pick = partition.pick(scope)
+    if pick is None:
+        return
+    table = partition.table(pick)
+    aggregation = Aggregation("sum", "n", "sum", ColumnType(Kind.BIGINT))
+    for by in (("date",), ("text",), ("date", "text"), ("n",)):
+        prepared = dataclasses.replace(
+            QUERY,
+            conditions=(Condition("n", "gte", (Span(least, least),)),),
+            group_by=by,
+            aggregate=aggregation,
+        )
+        fast = evaluate(table, prepared)
+        slow = evaluate(Table(dict(table.columns), table.rows), prepared)
+        assert rows_of(fast) == rows_of(slow)
+
+
+def test_a_slice_without_nulls_says_so() -> None:
+    """As the store's columns do, whatever the rest of the partition holds."""
+    valid = np.array([False, True, True])
+    table = a_table(n=ColumnData(INTEGER, np.arange(3, dtype=np.int32), valid))
+    members = [Member(each, "1") for each in ("1", "2", "3")]
+    partition = ResidentPartition(members, np.array([1, 1, 1]), table)
+    for practices, is_whole in (({"2", "3"}, True), ({"1", "3"}, False)):
+        pick = partition.pick(Scope((Box(frozenset(practices), ALL),)))
+        assert pick is not None
+        found = partition.table(pick).columns["n"].valid
+        assert (found is None) is is_whole
+
+
+def test_factors_are_made_where_they_are_worth_it() -> None:
+    """Not of a large partition's column for a small part of its rows, nor of what is constant."""
+    rows = 30_000
+    members, rows_of = [Member("1", "1"), Member("2", "1")], np.array([2 * rows, 10])
+    numbers = np.arange(2 * rows + 10, dtype=np.int32) % 7
+    table = a_table(n=ColumnData(INTEGER, numbers), m=ColumnData(INTEGER, numbers * 0))
+    partition = ResidentPartition(members, rows_of, table, constants=["m"])
+    few = partition.pick(Scope((Box(frozenset({"2"}), ALL),)))
+    most = partition.pick(Scope((Box(frozenset({"1"}), ALL),)))
+    assert few is not None
+    assert most is not None
+    prepared = dataclasses.replace(
+        QUERY,
+        group_by=("n",),
+        aggregate=Aggregation("count", None, "count", ColumnType(Kind.BIGINT)),
+    )
+    assert partition.table(few).factor("n") is None
+    assert work_of(partition.table(most), prepared) == 2 * rows
+    assert partition.table(most).factor("n") is not None
+    assert partition.table(few).factor("n") is not None
+    assert partition.table(most).factor("m") is None
+    assert work_of(partition.table(most), prepared) == 2 * rows // 10
+    assert work_of(partition.table(most), QUERY) == 0
+    filtered = dataclasses.replace(QUERY, conditions=(Condition("n", "is_null"),))
+    assert work_of(partition.table(most), filtered) == 2 * rows

@@ -268,6 +268,7 @@ async def test_what_does_not_fit_is_not_loaded() -> None:
     world.notice(0)
     await world.partitions.settled()
     assert not world.loaded
+    assert not await world.partitions.load(DATASOURCE, world.live, name(9))
     facts = world.live.manifest.partitions[name(0)]
     facts.rows = facts.entry_bytes = 1
 
