@@ -22,7 +22,8 @@ from benchmarks.bench import FULL, QUICK, Bench
 from benchmarks.dashboards import dashboard_main
 from benchmarks.data import WHOLE, load, shape_of
 from benchmarks.machine import machine
-from benchmarks.memory import used_bytes
+from benchmarks.memory import describe, used_bytes
+from benchmarks.plots import draw
 from benchmarks.report import show
 from benchmarks.service import service_main
 from benchmarks.setting import open_setting
@@ -41,16 +42,17 @@ from benchmarks.workloads import (
 from warmcube import WarmcubeError
 
 COLUMNS: Final = 13
+CLIENT: Final = "redis-py's connections under warmcube's adapter, hiredis"
 INTERRUPTED: Final = 130
 CANCELLED: Final = "57014"
 
 WORKLOADS: Final = {
+    "warm": warms.measure,
     "queries": queries.measure,
     "everything": everything.measure,
     "dashboard_many": dashboard.measure,
     "throughput": throughput.measure,
     "mix": mix.measure,
-    "warm": warms.measure,
     "memory": memory.measure,
     "seals": seals.measure,
     "invalidate": invalidates.measure,
@@ -78,9 +80,11 @@ def main() -> int:
             return _interrupted(console)
         console.print(f"benchmarks: {error}", markup=False)
         return 1
-    show(Console(), found)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    show(Console(), found)
+    if options.plots is not None:
+        draw(found, options.plots)
     return 0
 
 
@@ -102,6 +106,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rows", type=_rows, help=f"about how many (default {WHOLE.rows:,})")
     parser.add_argument("--json", type=_file, metavar="FILE", help="write all figures there too")
+    parser.add_argument(
+        "--plots", type=_folder, metavar="DIR", help="draw them into a folder, as PNG"
+    )
     parser.add_argument("--only", choices=WORKLOADS, action="append", help="just this workload")
     parser.add_argument(
         "--redis", type=_url("redis", "rediss", "unix"), metavar="URL", help="an idle Redis"
@@ -126,6 +133,12 @@ def _file(text: str) -> Path:
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}; expected a file in a folder that exists")
     return path
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a folder that exists")
+    return Path(text)
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
@@ -163,6 +176,7 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         tell("warming")
         warms.warm_once(setting)  # also brings the table into Postgres's memory
         bench.figures["memory"] = {"used_bytes": used_bytes(setting.redis_url) - empty}
+        described = describe(setting)
         for name in sorted(wanted, key=list(WORKLOADS).index):
             if name == "scale" and options.quick:
                 continue
@@ -172,7 +186,8 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         "quick": options.quick,
         "machine": facts,
         "transport": setting.transports,
-        "data": {"rows": shape.rows, "entries": shape.entries, "columns": COLUMNS},
+        "client": CLIENT,
+        "data": {"rows": shape.rows, "entries": shape.entries, "columns": COLUMNS} | described,
         **bench.ratios.as_json(),
         "figures": bench.figures,
         "load_average": {"before": before, "after": os.getloadavg()[0]},

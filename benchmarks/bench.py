@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.data import Shape
 from benchmarks.goals import Ratios
@@ -36,11 +36,11 @@ class Effort:
     is_quick: bool
 
 
-QUICK = Effort(
-    warms=3, slow_warms=1, queries=200, slow_every=10, bursts=5, burst=2000, is_quick=True
+QUICK: Final = Effort(
+    warms=3, slow_warms=1, queries=200, slow_every=16, bursts=4, burst=1000, is_quick=True
 )
-FULL = Effort(
-    warms=7, slow_warms=3, queries=1000, slow_every=20, bursts=15, burst=4000, is_quick=False
+FULL: Final = Effort(
+    warms=7, slow_warms=3, queries=1000, slow_every=20, bursts=12, burst=4000, is_quick=False
 )
 
 

@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import redis
 
+from benchmarks.data import FREQUENCIES
 from benchmarks.setting import DATASOURCE, Setting
+from warmcube.entry.keys import Keys, PartitionName, member_of
 
-__all__ = ["measure_memory", "used_bytes"]
+__all__ = ["describe", "measure_memory", "used_bytes"]
 
 CHUNK: Final = 1000
 
@@ -25,8 +27,8 @@ def measure_memory(setting: Setting, datasource: int = DATASOURCE) -> dict[str, 
     """Memory of the one snapshot that there is of a data source.
 
     Returns:
-        ``MEMORY USAGE`` of every key, added up: index sets and counts (``idx:``), entries, and the
-        rest (manifest, dictionaries, pointer).
+        ``MEMORY USAGE`` of every key, added up: index sets and counts (``idx:``), entries,
+        practice-level sums, and the rest (manifest, dictionaries, pointer).
     """
     of_part: Counter[str] = Counter()
     keys: Counter[str] = Counter()
@@ -49,6 +51,7 @@ def measure_memory(setting: Setting, datasource: int = DATASOURCE) -> dict[str, 
     return {
         "entry_bytes": of_part["entries"],
         "index_bytes": of_part["index"],
+        "sums_bytes": of_part["sums"],
         "other_bytes": of_part["other"],
         "snapshot_bytes": of_part.total(),
         "keys": dict(keys),
@@ -56,7 +59,26 @@ def measure_memory(setting: Setting, datasource: int = DATASOURCE) -> dict[str, 
     }
 
 
+def describe(setting: Setting, datasource: int = DATASOURCE) -> dict[str, Any]:
+    """The width of a record, and whether practices have sums of their own, as the store says."""
+    keys = Keys(setting.namespace, datasource)
+    with closing(redis.Redis.from_url(setting.redis_url)) as client:
+        current: Any = client.get(keys.current)
+        sizes = {}
+        for frequency in ("Monthly", "Quarterly"):
+            own = keys.partition(PartitionName("Measure 0", frequency), current.decode())
+            sizes[frequency] = client.strlen(own.entry(member_of("100", "10000")))
+        has_sums = client.exists(own.entry_prefix + b"p:100:sums")
+    dates = FREQUENCIES["Monthly"] - FREQUENCIES["Quarterly"]
+    return {
+        "record_bytes": (sizes["Monthly"] - sizes["Quarterly"]) // dates,
+        "practice_sums": bool(has_sums),
+    }
+
+
 def _part(key: bytes) -> str:
     if key.startswith(b"idx:"):
         return "index"
-    return "other" if key.startswith((b"cache:meta:", b"lock:")) else "entries"
+    if key.startswith((b"cache:meta:", b"lock:")):
+        return "other"
+    return "sums" if key.endswith(b":sums") else "entries"

@@ -10,7 +10,7 @@ from benchmarks.data import Shape
 from benchmarks.setting import DATASOURCE
 from warmcube import Query
 
-__all__ = ["FREQUENCY", "SIZES", "Question", "questions"]
+__all__ = ["FREQUENCY", "LIMIT", "SIZES", "Question", "questions"]
 
 SIZES: Final = (10, 100, 1000)
 """Entries that a query reads."""

@@ -1,115 +1,238 @@
-"""What was measured, as tables."""
+"""What was measured, as tables: on a terminal, and in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["show"]
+__all__ = ["NAMES", "Grid", "goal_rows", "grids", "headline", "show"]
 
-_MEGA = 1e6
+_MEGA: Final = 1e6
+
+NAMES: Final[Mapping[str, str]] = {
+    "floor": "floor: SUNION, MGET",
+    "floor_redis_py": "the same by redis-py",
+    "one_get": "one GET of the same bytes",
+    "fetch": "MGET of known keys",
+    "store": "warmcube, store",
+    "resident": "warmcube, resident",
+    "postgres_numeric": "Postgres, numeric",
+    "postgres_int8": "Postgres, int8",
+    "postgres_int8_tuned": "Postgres, int8, tuned",
+    "postgres_arrays_tuned": "Postgres, arrays, tuned",
+    "postgres": "Postgres, tuned",
+    "duckdb_table": "DuckDB, table",
+    "duckdb_parquet": "DuckDB, Parquet",
+    "v1": "v1: document for all practices",
+    "v2_json": "v2: JSON documents",
+    "database": "warmcube, from the database",
+    "store_beside_database": "warmcube, store, beside that",
+    "store_beside_v1": "warmcube, store, beside v1",
+    "store_beside_v2_json": "warmcube, store, beside v2",
+    "result_cache": "cache of results",
+    "nine": "nine charts",
+    "one": "one of them",
+    "small": "the data once",
+    "large": "ten times the data",
+}
+"""What those who take part are called in tables."""
 
 
-def show(console: Console, found: dict[str, Any]) -> None:
-    """Print everything that was measured."""
-    machine, data = found["machine"], found["data"]
-    console.print(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A table before it is drawn.
+
+    Attributes:
+        title: above it.
+        heads: of the columns; those from `texts` on hold numbers.
+        rows: the cells.
+        texts: how many columns hold text.
+    """
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    texts: int = 1
+
+    def markdown(self) -> str:
+        """The table, without its title."""
+        rule = ["---" if place < self.texts else "---:" for place in range(len(self.heads))]
+        lines = [self.heads, rule, *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def headline(found: Mapping[str, Any]) -> list[str]:
+    """What it was measured on, in sentences."""
+    machine, data, load = found["machine"], found["data"], found["load_average"]
+    sums = "with" if data["practice_sums"] else "without"
+    transport = found["transport"]
+    where = (
         f"{machine['cores']} cores, {machine['memory_bytes'] / 1e9:.0f} GB, {machine['system']}; "
-        f"Python {machine['python']}, Redis {machine['redis_server']} ("
-        f"{found['transport']['redis']}), Postgres {machine['postgres_server']} "
-        f"({found['transport']['postgres']}); uvloop {machine['uvloop']}",
-        soft_wrap=True,
+        f"Python {machine['python']}, Redis {machine['redis_server']} ({transport['redis']}), "
+        f"Postgres {machine['postgres_server']} ({transport['postgres']}), "
+        f"uvloop {machine['uvloop']}, {found['client']}"
     )
-    console.print(
-        f"{data['rows']:,} rows of {data['columns']} columns in {data['entries']:,} entries"
+    what = (
+        f"{data['rows']:,} rows of {data['columns']} columns in {data['entries']:,} entries; "
+        f"records of {data['record_bytes']} bytes, {sums} practice-level sums"
     )
-    load = found["load_average"]
-    console.print(
-        f"Load average: {load['before']:.1f} before, {load['after']:.1f} after. Above the number "
-        "of cores, something else was running, and all times are too long.",
-        soft_wrap=True,
+    when = (
+        f"load average {load['before']:.1f} before, {load['after']:.1f} after: above the number of "
+        "cores, something else was running, and times are too long"
     )
+    return [where, what, when]
+
+
+def grids(found: Mapping[str, Any]) -> list[Grid]:
+    """Every table but that of the goals."""
     figures = found["figures"]
-    for form, sizes in figures.get("queries", {}).items():
-        console.print(_queries(form, sizes))
-    if "warm" in figures:
-        console.print(_warm(figures["warm"]))
-    if "entry_bytes" in figures.get("memory", {}):
-        console.print(_memory(figures["memory"], data))
-    if "seals" in figures:
-        console.print(_times("Proving 1,000 entries of 1,100 bytes, ms", figures["seals"]))
-    console.print(_goals(found["goals"]))
+    single: dict[str, Callable[[Mapping[str, Any]], Grid]] = {
+        "everything": _everything,
+        "warm": _warm,
+        "memory": lambda memory: _memory(memory, found["data"]),
+        "invalidate": _invalidate,
+        "scale": _scale,
+        "seals": lambda seals: _times("Proving 1,000 entries of 1,100 bytes, ms", seals),
+    }
+    return [
+        *_queries(figures.get("queries", {})),
+        *(
+            _times(f"Nine charts of {each['practices']} practices, ms", each["times"])
+            for each in figures.get("dashboard", {}).values()
+        ),
+        *_concurrent(figures),
+        *(grid(figures[name]) for name, grid in single.items() if name in figures),
+    ]
 
 
-def _goals(goals: Mapping[str, Any]) -> Table:
-    table = Table("goal", "wanted", "measured", "met", "of", title="Goals")
+def _queries(queries: Mapping[str, Any]) -> Iterator[Grid]:
+    for form, title in (("rows", "Rows: date and value"), ("sums", "Sums by date")):
+        for entries, times in queries.get(form, {}).items():
+            size = "1 entry" if entries == "1" else f"{int(entries):,} entries"
+            yield _times(f"{title}, {size}, ms", times)
+
+
+def _concurrent(figures: Mapping[str, Any]) -> Iterator[Grid]:
+    throughput, mix = figures.get("throughput", {}), figures.get("mix", {})
+    for entries in ("10", "100"):
+        if entries in throughput:
+            title = f"{throughput['at_a_time']} at a time, {entries} entries each"
+            yield _bursts(title, throughput[entries])
+    for at_a_time in ("1", "10", "100"):
+        if at_a_time in mix:
+            yield _bursts(f"The mix of users, {at_a_time} at a time", mix[at_a_time])
+
+
+def _everything(each: Mapping[str, Any]) -> Grid:
+    title = f"Sums by date of {each['entries']:,} entries, {each['rows']:,} rows, ms"
+    return _times(title, each["sums"])
+
+
+def _invalidate(each: Mapping[str, Any]) -> Grid:
+    title = f"Invalidating {each['entries']:,} entries, ms"
+    return _times(title, {"invalidate": each["times"], "PING meanwhile": each["pings"]})
+
+
+def goal_rows(goals: Mapping[str, Any]) -> list[list[str]]:
+    """Name, wanted, measured, met, and what it comes from."""
+    rows = []
     for name, goal in goals.items():
-        value = "-" if goal["value"] is None else f"{goal['value']:.3g}"
-        of = ", ".join(
-            f"{what} {'-' if figure is None else f'{figure:.4g}'}"
+        of = [
+            f"{what} {'-' if figure is None else f'{figure:,.4g}'}"
             for what, figure in goal["of"].items()
-        )
-        of += "".join(f"; not: {each}" for each, holds in goal["conditions"].items() if not holds)
-        style = "green" if goal["met"] else "red"
-        met = f"[{style}]{'yes' if goal['met'] else 'no'}[/]"
-        of += f"; {goal['note']}" if goal["note"] else ""
-        table.add_row(name, goal["goal"], value, met, of.removeprefix("; "))
+        ]
+        of += [f"not: {each}" for each, holds in goal["conditions"].items() if not holds]
+        of += [goal["note"]] if goal["note"] else []
+        value = "-" if goal["value"] is None else f"{goal['value']:.3g}"
+        rows.append([name, goal["goal"], value, "yes" if goal["met"] else "no", "; ".join(of)])
+    return rows
+
+
+def show(console: Console, found: Mapping[str, Any]) -> None:
+    """Print everything that was measured."""
+    for line in headline(found):
+        console.print(line, soft_wrap=True, highlight=False)
+    for grid in grids(found):
+        table = Table(*grid.heads, title=grid.title)
+        for place, column in enumerate(table.columns):
+            column.justify = "left" if place < grid.texts else "right"
+        for row in grid.rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
+    table = Table("goal", "wanted", "measured", "met", "of", title="Goals")
+    for row in goal_rows(found["goals"]):
+        style = "green" if row[3] == "yes" else "red"
+        table.add_row(*row[:3], f"[{style}]{row[3]}[/]", escape(row[4]))
     table.columns[2].justify = "right"
     for column in table.columns[:4]:
         column.no_wrap = True
-    return table
+    console.print(table)
 
 
-def _queries(form: str, sizes: Mapping[int, Mapping[str, Any]]) -> Table:
-    title = "Rows: date and value, ms" if form == "rows" else "Sums by date, ms"
-    table = Table("entries", "who", "rounds", "p50", "p95", "p99", title=title)
-    for entries, times in sizes.items():
-        for name, each in times.items():
-            table.add_row(f"{entries:,}", name, str(each["samples"]), *_percentiles(each))
-        table.add_section()
-    return _right(table)
+def _times(title: str, times: Mapping[str, Any]) -> Grid:
+    rows = [
+        [NAMES.get(name, name), f"{each['samples']:,}", *_percentiles(each)]
+        for name, each in times.items()
+    ]
+    return Grid(title=title, heads=("who", "runs", "p50", "p95", "p99"), rows=rows)
 
 
-def _times(title: str, times: Mapping[str, Any]) -> Table:
-    table = Table("", "rounds", "p50", "p95", "p99", title=title)
-    for name, each in times.items():
-        table.add_row(name, str(each["samples"]), *_percentiles(each))
-    return _right(table)
+def _bursts(title: str, bursts: Mapping[str, Any]) -> Grid:
+    rows = [
+        [NAMES.get(name, name), f"{each['per_second']:,.0f}", *_percentiles(each["times"])]
+        for name, each in bursts.items()
+    ]
+    return Grid(title=title, heads=("who", "a second", "p50 ms", "p95 ms", "p99 ms"), rows=rows)
 
 
-def _warm(warm: dict[str, Any]) -> Table:
-    table = Table("", "seconds", title=f"Warm (the middle one of {warm['rounds']})")
-    table.columns[1].justify = "right"
-    for phase, seconds in warm["phases"].items():
-        table.add_row(phase, f"{seconds:.2f}")
-    table.add_row("whole", f"{warm['seconds']:.2f}", style="bold")
-    for name, seconds in warm["copy_seconds"].items():
-        table.add_row(f"COPY, read by {name} and dropped", f"{seconds:.2f}")
-    table.add_row("peak memory, MB", f"{warm['peak_bytes'] / _MEGA:.0f}")
-    table.add_row("  of it before the warm", f"{warm['peak_bytes_before'] / _MEGA:.0f}")
-    return table
+def _warm(warm: Mapping[str, Any]) -> Grid:
+    rows = [[f"warm: {phase}", f"{seconds:.2f}", ""] for phase, seconds in warm["phases"].items()]
+    rows += [["warm, whole", f"{warm['seconds']:.2f}", f"{warm['peak_bytes'] / _MEGA:.0f}"]]
+    rows += [
+        [f"COPY, read by {name} and dropped", f"{seconds:.2f}", ""]
+        for name, seconds in warm["copy_seconds"].items()
+    ]
+    before = warm["v2_json"]
+    rows += [[NAMES["v2_json"], f"{before['seconds']:.2f}", f"{before['peak_bytes'] / _MEGA:.0f}"]]
+    title = f"Warm (the middle one of {warm['rounds']})"
+    return Grid(title=title, heads=("what", "seconds", "peak memory, MB"), rows=rows)
 
 
-def _memory(memory: dict[str, Any], data: dict[str, Any]) -> Table:
-    table = Table("", "MB", title="Memory of Redis")
-    table.add_row("entries", f"{memory['entry_bytes'] / _MEGA:.1f}")
-    table.add_row("index sets and counts", f"{memory['index_bytes'] / _MEGA:.1f}")
-    table.add_row("  as a share of the entries", f"{memory['index_share_of_entries']:.1%}")
-    table.add_row("manifest, dictionaries", f"{memory['other_bytes'] / _MEGA:.2f}")
-    table.add_row("bytes per row", f"{memory['snapshot_bytes'] / data['rows']:.0f}")
-    table.columns[1].justify = "right"
-    return table
+def _memory(memory: Mapping[str, Any], data: Mapping[str, Any]) -> Grid:
+    sizes: dict[str, int | None] = {
+        "entries": memory.get("entry_bytes"),
+        "index sets and counts": memory.get("index_bytes"),
+        "practice-level sums": memory.get("sums_bytes"),
+        "manifest, dictionaries": memory.get("other_bytes"),
+        "used_memory grew by": memory["used_bytes"],
+        "  of v2_json": memory.get("v2_json_used_bytes"),
+    }
+    rows = [
+        [name, f"{size / _MEGA:,.1f}", f"{size / data['rows']:.1f}"]
+        for name, size in sizes.items()
+        if size is not None
+    ]
+    return Grid(title="Memory of Redis", heads=("what", "MB", "bytes per row"), rows=rows)
 
 
-def _percentiles(each: Mapping[str, Any]) -> tuple[str, str, str]:
-    return f"{each['p50']:.3f}", f"{each['p95']:.3f}", f"{each['p99']:.3f}"
+def _scale(scale: Mapping[str, Any]) -> Grid:
+    rows = [
+        [
+            NAMES[name],
+            f"{sorted(scale['warm_seconds'][name])[len(scale['warm_seconds'][name]) // 2]:.2f}",
+            f"{scale['peak_bytes'][name] / _MEGA:.0f}",
+            *_percentiles(scale["rows_100_entries"][name]),
+        ]
+        for name in ("small", "large")
+    ]
+    heads = ("", "warm, s", "peak, MB", "100 entries: p50 ms", "p95", "p99")
+    return Grid(title=f"{scale['rows']:,} rows", heads=heads, rows=rows)
 
 
-def _right(table: Table) -> Table:
-    for column in table.columns:
-        if column.header in ("entries", "rounds", "p50", "p95", "p99"):
-            column.justify = "right"
-    return table
+def _percentiles(each: Mapping[str, Any]) -> list[str]:
+    return [f"{each[name]:,.3f}" for name in ("p50", "p95", "p99")]

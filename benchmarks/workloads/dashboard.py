@@ -78,10 +78,10 @@ async def _measure_one(bench: Bench, user: str, practices: int) -> dict[str, Any
         keys = await _keys_read(bench, store, queries)
 
         async def nine(_: int) -> object:
-            return await store.cache.query_many(queries, store.grant)
+            return await store.cache.query_many(queries, await store.grant())
 
         async def one(_: int) -> object:
-            return await store.cache.query(alone, store.grant)
+            return await store.cache.query(alone, await store.grant())
 
         times = await in_turns({"nine": nine, "one": one}, bench.effort.queries // 2, unmeasured=5)
     return {
@@ -101,9 +101,10 @@ async def _check(bench: Bench, store: Ours, queries: list[Query], rows: int) -> 
     Raises:
         WrongAnswer: an answer is wrong, or isn't the store's, or more or less was read for it.
     """
-    practices = ", ".join(map(str, TRIO_PRACTICES)) if store.grant.user.id == TRIO else None
+    is_trio = (await store.grant()).user.id == TRIO
+    practices = ", ".join(map(str, TRIO_PRACTICES)) if is_trio else None
     with dbapi.connect(bench.setting.postgres_url) as connection, connection.cursor() as cursor:
-        answers = await store.cache.query_many(queries, store.grant)
+        answers = await store.cache.query_many(queries, await store.grant())
         for query, result in zip(queries, answers, strict=True):
             if not isinstance(result, Result):
                 raise result
@@ -131,7 +132,7 @@ async def _keys_read(bench: Bench, store: Ours, queries: list[Query]) -> int:
     """How many keys one dashboard has the server look up, by its own account."""
     with closing(redis.Redis.from_url(bench.setting.redis_url)) as client:
         before = client.info("stats")
-        await store.cache.query_many(queries, store.grant)
+        await store.cache.query_many(queries, await store.grant())
         after = client.info("stats")
     names = ("keyspace_hits", "keyspace_misses")
     return sum(int(after[name]) - int(before[name]) for name in names)

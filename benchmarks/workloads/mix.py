@@ -21,12 +21,11 @@ from benchmarks.bench import Bench
 from benchmarks.bursts import bursts_in_turns
 from benchmarks.data import Shape
 from benchmarks.field import open_baselines
-from benchmarks.ours import in_hand, pairs_of
+from benchmarks.ours import Ours, in_hand, pairs_of
 from benchmarks.questions import Question
 from benchmarks.setting import VIEWERS
 from benchmarks.truth import open_truth
 from warmcube import AnalyticsCache
-from warmcube.access.grant import Grant
 from warmcube.query.result import Result
 
 __all__ = ["Asked", "measure", "mixed"]
@@ -132,10 +131,11 @@ async def _ours(
     stack: AsyncExitStack, config: Any, origins: Counter[str]
 ) -> Callable[[Asked], Awaitable[Result]]:
     cache = await stack.enter_async_context(AnalyticsCache.from_config(config))
-    grants: dict[str, Grant] = {user: await cache.authorize(user) for user in VIEWERS}
+    viewers = {user: Ours(cache, await cache.authorize(user), "store") for user in VIEWERS}
 
     async def ask(asked: Asked) -> Result:
-        result = await cache.query(asked.question.query(sums=asked.sums), grants[asked.user])
+        grant = await viewers[asked.user].grant()
+        result = await cache.query(asked.question.query(sums=asked.sums), grant)
         origins[result.meta.origin] += 1
         in_hand(result)
         return result

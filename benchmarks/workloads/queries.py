@@ -20,7 +20,7 @@ from benchmarks.field import (
     open_tiers,
 )
 from benchmarks.measure import Summary, in_turns
-from benchmarks.ours import Ours
+from benchmarks.ours import MOST_STRAYS, Ours, open_ours
 from benchmarks.questions import SIZES, Question, questions
 from benchmarks.truth import WrongAnswer, open_truth
 
@@ -35,8 +35,8 @@ UNMEASURED: Final = 10
 CHECKED: Final = 3
 """Questions of each size of which everybody's answer is compared with SQL."""
 
-HEATING: Final = 200
-"""Questions after which a partition is expected to be hot."""
+HEATING: Final = 60
+"""Questions to make the partitions hot with."""
 
 SLOW: Final = ("v1", "v2_json")
 """Measured beside the store alone, in fewer rounds: they'd hold up all others."""
@@ -50,7 +50,11 @@ async def measure(bench: Bench) -> None:
             bench, stack, ("postgres", "postgres_tuned", "duckdb", *SLOW)
         )
         contest = _Contest(
-            bench, *await open_floors(bench, stack), *await open_tiers(bench, stack), baselines
+            bench,
+            *await open_floors(bench, stack),
+            *await open_tiers(bench, stack),
+            await stack.enter_async_context(open_ours(bench.setting.uncached, "database")),
+            baselines,
         )
         truth = stack.enter_context(open_truth(bench.setting))
         for entries in (ONE_PROVIDER, *SIZES):
@@ -68,11 +72,15 @@ async def measure(bench: Bench) -> None:
             for form, part in parts.items():
                 times = await contest.of(form, entries, part)
                 found[form][str(entries)] = {name: asdict(each) for name, each in times.items()}
-                _judge(bench, form, entries, times)
+                _judge(bench, form, entries, times, contest.strays)
     bench.figures["queries"] = found
 
 
-def _judge(bench: Bench, form: str, entries: int, times: Mapping[str, Summary]) -> None:
+def _judge(
+    bench: Bench, form: str, entries: int, times: Mapping[str, Summary], strays: float
+) -> None:
+    is_resident = {"the process answered": strays <= MOST_STRAYS}
+
     def divide(name: str, above: str, below: str) -> None:
         forms = fastest(times, above), fastest(times, below)
         if forms[0] is None or forms[1] is None:
@@ -83,7 +91,8 @@ def _judge(bench: Bench, form: str, entries: int, times: Mapping[str, Summary]) 
         note = ""
         if above == "postgres" and tuned is not None:
             note = f"with {tuned}: {times[tuned].p50 / other[1]:.3g}"
-        bench.ratios.divide(name, one, other, note=note)
+        conditions = is_resident if "resident" in forms else {}
+        bench.ratios.divide(name, one, other, conditions=conditions, note=note)
 
     if form == "rows" and entries in SIZES:
         divide(f"store_{entries}_vs_floor", "store", "floor")
@@ -114,12 +123,14 @@ class _Contest:
         plain_floor: BareFloor,
         store: Ours,
         resident: Ours,
+        fallback: Ours,
         baselines: Mapping[str, Baseline],
     ) -> None:
         self._bench = bench
         self._floors = (floor, plain_floor)
         self._store = store
         self._resident = resident
+        self._fallback = fallback
         self._baselines = baselines
         self._is_hot = False
 
@@ -128,6 +139,11 @@ class _Contest:
         """Whose answers can be compared."""
         tiers = [self._store, self._resident] if self._is_hot else [self._store]
         return [*tiers, *self._baselines.values()]
+
+    @property
+    def strays(self) -> float:
+        """The share of the last questions to the resident tier that another one answered."""
+        return self._resident.strays / max(1, self._resident.asked)
 
     async def begin(self, entries: int, heating: Sequence[Question]) -> None:
         """What is done before a size is measured.
@@ -161,10 +177,12 @@ class _Contest:
             if name not in SLOW and (form, name) != ("sums", "postgres_arrays_tuned"):
                 fast[name] = _ask(baseline, form)
         turns = {name: by_round(ask, asked) for name, ask in fast.items()}
+        self._resident.forget_counts()
         times = await in_turns(turns, rounds, UNMEASURED)
-        for name in SLOW:
+        slow = {name: self._baselines[name] for name in SLOW} | {"database": self._fallback}
+        for name, contestant in slow.items():
             turns = {
-                name: by_round(_ask(self._baselines[name], form), asked),
+                name: by_round(_ask(contestant, form), asked),
                 f"store_beside_{name}": by_round(_ask(self._store, form), asked),
             }
             times |= await in_turns(turns, rounds // every, unmeasured=2)

@@ -23,7 +23,7 @@ Call: TypeAlias = Callable[[int, int], Awaitable[object]]
 
 SIZES: Final = (10, 100)
 GOAL_SIZE: Final = 100
-HEATING: Final = 200
+HEATING: Final = 60
 POOLS: Final = (2, 4, 8, 16)
 """Connections to Postgres, of which the number is taken that does best."""
 
@@ -51,8 +51,9 @@ async def measure(bench: Bench) -> None:
                 "store": _ask_as_callers(await _callers(store), asked),
                 "postgres": _ask(postgres.rows, asked),
             }
+            callers = await _callers(resident)
             if await resident.heat(heating):
-                what["resident"] = _ask_as_callers(await _callers(resident), asked)
+                what["resident"] = _ask_as_callers(callers, asked)
             bench.tell(f"{len(CALLERS)} at a time, {entries} entries each")
             bursts = await bursts_in_turns(what, at_a_time=len(CALLERS), calls=calls, rounds=rounds)
         found[str(entries)] = {name: asdict(each) for name, each in bursts.items()}
@@ -84,7 +85,7 @@ async def _tuned(bench: Bench, asked: Sequence[Question]) -> tuple[int, Form]:
             )
             what[f"{connections} {form.value}"] = _ask(postgres.rows, asked)
         bursts = await bursts_in_turns(
-            what, at_a_time=len(CALLERS), calls=bench.effort.burst // 4, rounds=2
+            what, at_a_time=len(CALLERS), calls=bench.effort.burst // 8, rounds=3
         )
     best = max(bursts, key=lambda name: bursts[name].per_second).split()
     return int(best[0]), Form(best[1])

@@ -89,7 +89,7 @@ def parse_ids(values: Collection[Any], type: ColumnType, *, name: str = "id") ->
     Raises:
         InvalidFilter: for the first that it can't read.
     """
-    found = _parse_alike(values, type) if len(values) > 1 else None
+    found = _parse_alike(values, type)
     if found is None:
         return frozenset([parse_id(each, type, name=name) for each in values])
     return found

@@ -183,8 +183,9 @@ def _missing(role: str, named: str) -> MissingRole:
 def _check_inside(role: str, named: Ids, allowed: Ids, datasource: Datasource) -> None:
     if isinstance(named, All) or isinstance(allowed, All):
         return
-    if not named <= allowed:
-        raise _outside(role, min(named - allowed), datasource)
+    outside = named - allowed
+    if outside:
+        raise _outside(role, min(outside), datasource)
 
 
 def _outside(role: str, named: str, datasource: Datasource) -> AccessDenied:

@@ -1,7 +1,7 @@
 """Finding entries through the index, and fetching them.
 
-What is known of the index (`warmcube.query.known`) isn't looked up again. Every trip ends with the
-pointer: entries that were fetched are those of a snapshot that was live by then.
+What is known of the index (`warmcube.query.known`) isn't looked up again. The trip that looks up
+ends with the pointer, and where nothing is looked up, the one that fetches does.
 """
 
 from __future__ import annotations
@@ -123,18 +123,41 @@ class Finder:
         return found
 
     async def fetch(
-        self, datasource: Datasource, live: LiveSnapshot, wanted: Sequence[Found]
+        self,
+        datasource: Datasource,
+        live: LiveSnapshot,
+        wanted: Sequence[Found],
+        *,
+        is_checked: bool = False,
     ) -> tuple[list[list[bytes | None]], int]:
-        """The values of found entries, in as few trips as their size allows, and the pointer.
+        """The values of found entries, in as few trips as their size allows.
+
+        Args:
+            datasource: which one.
+            live: the snapshot to read.
+            wanted: what was found.
+            is_checked: whether a trip of this read has looked at the pointer already, as each does
+                that looks something up; otherwise these do.
 
         Returns:
-            the values, and the number of trips; where nothing is wanted, one for the pointer.
+            the values, and the number of trips.
 
         Raises:
             PointerMoved: another snapshot is live by now.
             StoreError: the store.
         """
         values: list[list[bytes | None]] = [[] for _ in wanted]
+        pointer: list[Command] = []
+        if not is_checked:
+            pointer.append((b"GET", self._snapshots.keys(datasource.id).current))
+
+        async def take(commands: Sequence[Command], into: Sequence[int]) -> None:
+            replies = await self._store.run([*commands, *pointer])
+            if pointer:
+                check_pointer(replies.pop(), live.manifest.version)
+            for number, reply in zip(into, replies, strict=True):
+                values[number].extend(reply)
+
         commands: list[Command] = []
         into: list[int] = []
         held = trips = 0
@@ -144,27 +167,13 @@ class Finder:
             for command in each.commands:
                 size = average * len(command)
                 if commands and held + size > TRIP_BYTES:
-                    await self._take(datasource, live, commands, into, values)
+                    await take(commands, into)
                     trips, held, commands, into = trips + 1, 0, [], []
                 commands.append(command)
                 into.append(number)
                 held += size
-        await self._take(datasource, live, commands, into, values)
+        await take(commands, into)
         return values, trips + 1
-
-    async def _take(
-        self,
-        datasource: Datasource,
-        live: LiveSnapshot,
-        commands: Sequence[Command],
-        into: Sequence[int],
-        values: Sequence[list[bytes | None]],
-    ) -> None:
-        current = self._snapshots.keys(datasource.id).current
-        *replies, pointer = await self._store.run([*commands, (b"GET", current)])
-        check_pointer(pointer, live.manifest.version)
-        for number, reply in zip(into, replies, strict=True):
-            values[number].extend(reply)
 
 
 def target_of(keys: Keys, manifest: Manifest, name: PartitionName, scope: Scope) -> Target | None:

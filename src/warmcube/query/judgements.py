@@ -21,7 +21,7 @@ from warmcube.query.prepared import Limits, PreparedQuery
 
 __all__ = ["Judgements"]
 
-MOST_VALUES: Final = 100_000
+MOST_VALUES: Final = 50_000
 """How many values the lists of what is kept may hold in all; a judgement counts as some more."""
 _FIXED: Final = 25
 

@@ -110,7 +110,7 @@ class StoreReader(Finder):
                 return Reading(table, trips=trips)
             whole = found.target.plan.whole
             return Reading(table, sets=found.sets, trips=trips, whole=whole, timings=timings)
-        (values,), more = await self.fetch(datasource, live, [found])
+        (values,), more = await self.fetch(datasource, live, [found], is_checked=trips > 0)
         fetched = time.perf_counter()
         size = sum([len(value) for value in values if value is not None])
         await self._snapshots.dictionaries(datasource, live, found.target.partition, columns)

@@ -20,6 +20,21 @@ _LEAST_RETRY: Final = 0.1
 _LONGEST_RETRY: Final = 60.0
 
 
+class _Ticket:
+    """Stands for one task that waits; it is woken when it has a place, or when its time is up."""
+
+    __slots__ = ("has_place", "woken")
+
+    def __init__(self, woken: asyncio.Future[None]) -> None:
+        self.woken = woken
+        self.has_place = False
+
+    def wake(self) -> None:
+        """Let it go on, if it hasn't been told to already, or given up."""
+        if not self.woken.done():
+            self.woken.set_result(None)
+
+
 class Slots:
     """Places of which each is one task's at a time; see `Turns` for who is next.
 
@@ -32,7 +47,7 @@ class Slots:
 
     def __init__(
         self,
-        turns: Turns[asyncio.Event],
+        turns: Turns[_Ticket],
         *,
         limit: str,
         parallel: int,
@@ -79,19 +94,25 @@ class Slots:
             return
         if seconds is not None and not turns.has_room(user):
             raise self._overloaded("and as many wait as may")
-        ticket = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        ticket = _Ticket(loop.create_future())
         turns.wait(user, ticket)
+        # Not asyncio.timeout: hundreds may wait, and each of its errors takes as long as a read.
+        timer = None if seconds is None else loop.call_later(seconds, ticket.wake)
         try:
-            async with asyncio.timeout(seconds):
-                await ticket.wait()
-        except BaseException as error:
-            if ticket.is_set():
+            await ticket.woken
+        except BaseException:
+            if ticket.has_place:
                 self._leave(user)  # it was given a place while it gave up
             else:
                 turns.withdraw(user, ticket)
-            if isinstance(error, TimeoutError):
-                raise self._overloaded(f"and none became free in {seconds:.3g} s") from None
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if not ticket.has_place:
+            turns.withdraw(user, ticket)
+            raise self._overloaded(f"and none became free in {seconds:.3g} s")
 
     def leave(self, user: str, seconds: float) -> None:
         """Give a place back after so many seconds; whoever is next has it."""
@@ -105,7 +126,8 @@ class Slots:
     def _leave(self, user: str) -> None:
         following = self._turns.leave(user)
         if following is not None:
-            following.set()
+            following.has_place = True
+            following.wake()
 
     def _overloaded(self, why: str) -> Overloaded:
         wait = self._average * (1 + self._turns.waiting / self._parallel)
@@ -142,7 +164,7 @@ class Place:
 
 def running_slots(running_per_user: int) -> Slots:
     """For the reads of each user: nobody waits but for their own."""
-    turns: Turns[asyncio.Event] = Turns(
+    turns: Turns[_Ticket] = Turns(
         places_each=running_per_user, waiting_each=WAITING_EACH * running_per_user
     )
     limit = f"[limits] running_per_user = {running_per_user}"
@@ -157,5 +179,5 @@ def fallback_slots(slots: int, processes: int) -> Slots:
         processes: how many they are.
     """
     share = max(1, slots // processes)
-    turns: Turns[asyncio.Event] = Turns(places=share, waiting=WAITING_EACH * share)
+    turns: Turns[_Ticket] = Turns(places=share, waiting=WAITING_EACH * share)
     return Slots(turns, limit=f"[cache] fallback_slots = {slots}", parallel=share)

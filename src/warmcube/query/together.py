@@ -127,7 +127,9 @@ class TogetherReader(StoreReader):
         full = {name: each for name, each in found.items() if each.entries.keys}
         slices: dict[PartitionName, _Slice] = {}
         if full or not trips:
-            values, more = await self.fetch(datasource, live, list(full.values()))
+            values, more = await self.fetch(
+                datasource, live, list(full.values()), is_checked=trips > 0
+            )
             trips += more
             fetched = time.perf_counter()
             slices = {

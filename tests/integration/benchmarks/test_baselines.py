@@ -10,9 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from benchmarks.baselines import BASELINES, Baseline, Opener, Place
+from benchmarks.baselines import postgres as postgres_module
 from benchmarks.baselines.copying import READERS
 from benchmarks.baselines.floor import BareFloor, open_bare_floor, open_plain_floor
-from benchmarks.baselines.postgres import Form, open_postgres
+from benchmarks.baselines.postgres import Form, NotIndexOnly, open_postgres
 from benchmarks.baselines.result_cache import open_result_cache
 from benchmarks.baselines.v2_json import open_v2_json
 from benchmarks.data import Shape, load
@@ -157,6 +158,23 @@ async def test_postgres_reads_its_index_alone(form: Form, is_tuned: bool, place:
             assert [scan["Heap Fetches"] for scan in scans] == [0, 0]
 
 
+async def test_postgres_without_its_indexes_is_refused(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warm fails when an index doesn't hold all that is asked, whichever other one is used."""
+    monkeypatch.setattr(postgres_module, "TRIES", 1)
+    for wanted, instead in (
+        ("practice_uid, provider_uid) INCLUDE (day, value)", "practice_uid) INCLUDE (day, value)"),
+        ("frequency, provider_uid) INCLUDE (day, value)", "provider_uid) INCLUDE (day)"),
+    ):
+        assert wanted in postgres_module.MAKE
+        with monkeypatch.context() as patch:
+            patch.setattr(postgres_module, "MAKE", postgres_module.MAKE.replace(wanted, instead))
+            async with open_postgres(place, Form.INT8) as postgres:
+                with pytest.raises(NotIndexOnly):
+                    await postgres.warm()
+
+
 async def test_postgres_at_less_than_its_best_is_noticed(place: Place) -> None:
     """The plans that are looked at tell it when rows have to be read from the table."""
     async with open_postgres(place, Form.INT8) as postgres:
@@ -196,6 +214,21 @@ async def test_the_second_design_knows_its_memory(place: Place) -> None:
         assert len(keys) == SHAPE.entries + _index_sets() + 1
         sizes = [await design._redis.memory_usage(key, samples=0) for key in keys]
         assert sum(sizes) < design.used_bytes < 2 * sum(sizes)
+
+
+async def test_the_second_design_reads_what_is_asked_and_tidies_up(place: Place) -> None:
+    """The index sets name the entries in question alone; temporary keys are deleted or expire."""
+    entries = {"one provider": 1, "one practice": 3, "some practices": 15}
+    entries |= {"a provider of another practice": 0, "everything of a measure": 36}
+    async with open_v2_json(place) as design:
+        await design.warm()
+        for name, count in entries.items():
+            assert len(await design._matching(QUESTIONS[name])) == count
+        left = await design._redis.keys("bench:temp:*")
+        assert len(left) == 2
+        for key in left:
+            assert b"temp:union:" in key
+            assert 0 < await design._redis.ttl(key) <= 10
 
 
 def _index_sets() -> int:

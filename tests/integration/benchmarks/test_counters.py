@@ -151,7 +151,7 @@ async def test_rows_are_fetched_only_where_they_are_used(counter: Counter, store
 
     async def ask() -> None:
         nonlocal result
-        result = await store.cache.query(question.query(sums=False), store.grant)
+        result = await store.cache.query(question.query(sums=False), await store.grant())
 
     counts = await counter.of(ask)
     assert len(result) == rows
@@ -171,9 +171,10 @@ async def test_a_dashboard_reads_each_slice_once(
     queries = dashboard_queries()
     found: dict[str, float] = {}
     async with open_ours(setting.config, "store", TRIO) as trio:
-        await trio.cache.schema(1, trio.grant)
+        grant = await trio.grant()
+        await trio.cache.schema(1, grant)
         for time in ("first", "again"):
-            counts = await counter.of(partial(trio.cache.query_many, queries, trio.grant))
+            counts = await counter.of(partial(trio.cache.query_many, queries, grant))
             found[f"dashboard, {time}: trips"] = counts.trips
             found[f"dashboard, {time}: commands"] = counts.commands
             found[f"dashboard, {time}: keys per entry"] = round(counts.keys / entries, 3)

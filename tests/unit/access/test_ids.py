@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warmcube.access import ids as ids_module
 from warmcube.access.ids import directory_id, holds, is_text, parse_id, parse_ids, show
 from warmcube.errors import DirectoryError, InvalidFilter
 from warmcube.model.schema import KEY_KINDS, ColumnType, Kind
@@ -292,3 +293,27 @@ def test_one_id_that_is_refused_is_enough(type: ColumnType) -> None:
         for other in (value for value in REFUSED[type] if isinstance(value, int)):
             with pytest.raises(InvalidFilter):
                 parse_ids([*numbers, other], type)
+
+
+@pytest.mark.parametrize(
+    ("values", "type"),
+    [
+        ([0], INTEGER),
+        ([114, 0, -5], INTEGER),
+        ([-(2**15), 2**15 - 1], SMALLINT),
+        ([-(2**63), 2**63 - 1], BIGINT),
+        (["0"], INTEGER),
+        (["114", "0", "-5"], INTEGER),
+        (["-32768", "32767"], SMALLINT),
+        (["-9223372036854775808", "9223372036854775807"], BIGINT),
+        (["114"], TEXT),
+        (["114", " x ", "日本"], TEXT),
+    ],
+)
+def test_plain_ids_are_read_together(
+    monkeypatch: pytest.MonkeyPatch, values: list[Any], type: ColumnType
+) -> None:
+    """A list of thousands wants no look at each."""
+    monkeypatch.delattr(ids_module, "parse_id")
+    assert parse_ids(values, type) == frozenset(map(str, values))
+    assert parse_ids(tuple(values), type) == parse_ids(frozenset(values), type)

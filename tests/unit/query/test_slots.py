@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 
 import pytest
 
@@ -153,4 +154,24 @@ async def test_entering_at_once() -> None:
     await waiting
     slots.leave("a", 0.1)
     slots.leave("b", 0.1)
+    assert (slots.taken, slots.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+async def test_a_place_that_comes_as_the_time_is_up_is_nobodys_loss(is_first: bool) -> None:
+    """Whichever of the two comes first, it is theirs who waited for it."""
+    slots = running_slots(1)
+    assert slots.enter_at_once("a")
+    loop = asyncio.get_running_loop()
+    leave = slots.leave
+    if is_first:
+        loop.call_later(0.01, leave, "a", 0.1)
+    waiting = asyncio.create_task(slots.enter("a", 0.01))
+    await settled()
+    if not is_first:
+        loop.call_later(0.01, leave, "a", 0.1)
+    time.sleep(0.03)  # noqa: ASYNC251 - so that both are due at once
+    await waiting
+    assert (slots.taken, slots.waiting) == (1, 0)
+    slots.leave("a", 0.1)
     assert (slots.taken, slots.waiting) == (0, 0)
