@@ -17,7 +17,15 @@ from warmcube.query.known import KnownIndex
 from warmcube.query.prepared import PreparedQuery
 from warmcube.query.read import Reading
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
-from warmcube.query.sums import SumsPlan, join_rows, pick, plan_sums, sums_table
+from warmcube.query.sums import (
+    SumsPlan,
+    are_enough,
+    join_rows,
+    pick,
+    plan_sums,
+    practices_of,
+    sums_table,
+)
 from warmcube.query.sums_fetch import SumsFetcher, SumsOf
 from warmcube.query.together import Need, TogetherReader
 from warmcube.store.api import Store
@@ -113,21 +121,25 @@ class SumsReader(TogetherReader):
         self, datasource: Datasource, live: LiveSnapshot, needs: Sequence[Need]
     ) -> dict[int, SumsPlan]:
         """Which needs to meet from sums: not those whose rows another one needs anyway."""
-        plans: dict[int, SumsPlan] = {}
+        fitting: list[int] = []
         read_anyway: set[tuple[PartitionName, Scope]] = set()
         for number, need in enumerate(needs):
-            plan = None
-            if need.prepared is not None:
-                plan = self._plan(live, datasource, need.partition, need.scope, need.prepared)
-            if plan is None:
-                read_anyway.add((need.partition, need.scope))
+            if need.prepared is not None and self._may_use_sums(datasource, need.prepared):
+                fitting.append(number)
             else:
+                read_anyway.add((need.partition, need.scope))
+        plans: dict[int, SumsPlan] = {}
+        for number in fitting:
+            need = needs[number]
+            if need.prepared is None or (need.partition, need.scope) in read_anyway:
+                continue
+            plan = self._plan(live, datasource, need.partition, need.scope, need.prepared)
+            if plan is not None:
                 plans[number] = plan
-        return {
-            number: plan
-            for number, plan in plans.items()
-            if (plan.name, plan.scope) not in read_anyway
-        }
+        return plans
+
+    def _may_use_sums(self, datasource: Datasource, prepared: PreparedQuery) -> bool:
+        return self._with_sums and are_enough(prepared, datasource.roles)
 
     def _plan(
         self,
@@ -137,7 +149,7 @@ class SumsReader(TogetherReader):
         scope: Scope,
         prepared: PreparedQuery,
     ) -> SumsPlan | None:
-        if not self._with_sums or prepared.aggregate is None:
+        if not self._may_use_sums(datasource, prepared) or practices_of(scope) is None:
             return None
         target = target_of(self._snapshots.keys(datasource.id), live.manifest, name, scope)
         if target is None:
