@@ -57,7 +57,7 @@ async def measure(bench: Bench) -> None:
             bench.tell(f"{len(CALLERS)} at a time, {entries} entries each")
             bursts = await bursts_in_turns(what, at_a_time=len(CALLERS), calls=calls, rounds=rounds)
         found[str(entries)] = {name: asdict(each) for name, each in bursts.items()}
-        found[str(entries)]["postgres_tuned"]["pool"] = {
+        found[str(entries)]["postgres"]["pool"] = {
             "connections": connections,
             "form": form.value,
         }

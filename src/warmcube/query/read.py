@@ -38,8 +38,8 @@ __all__ = ["Reading", "StoreReader", "beside", "decode", "prove", "rowless"]
 T = TypeVar("T")
 
 LARGE_BYTES: Final = 4 << 20
-"""From so many bytes on, decoding leaves the event loop, which else stands still for a millisecond
-or two; with less, handing it to a thread and back costs more than the work."""
+"""From so many bytes on, decoding leaves the event loop, which would stand still for longer than a
+millisecond or two; the hop to a thread and back isn't free either."""
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ class StoreReader(Finder):
             return Reading(table, sets=found.sets, trips=trips, whole=whole, timings=timings)
         (values,), more = await self.fetch(datasource, live, [found], is_checked=trips > 0)
         fetched = time.perf_counter()
-        size = sum([len(value) for value in values if value is not None])
+        size = sum(map(len, filter(None, values)))
         await self._snapshots.dictionaries(datasource, live, found.target.partition, columns)
 
         def work() -> tuple[Table, int]:

@@ -74,7 +74,7 @@ class _Slice:
 
     @property
     def bytes(self) -> int:
-        return sum(len(value) for value in self.values if value is not None)
+        return sum(map(len, filter(None, self.values)))
 
 
 class TogetherReader(StoreReader):

@@ -23,10 +23,17 @@ _RELATIONS: Final = (_SQL / "relations.sql").read_text()
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A table's columns, and when this was so by the database's clock."""
+    """A table's columns, and when this was so by the database's clock.
+
+    Attributes:
+        as_of: when.
+        columns: in the table's order.
+        is_plain: whether it is one plain table: then its values are of the declared digits.
+    """
 
     as_of: datetime
     columns: tuple[PostgresColumn, ...]
+    is_plain: bool = False
 
 
 def describe(connection: PostgresConnection, table: TableName) -> Described:
@@ -56,7 +63,7 @@ def describe(connection: PostgresConnection, table: TableName) -> Described:
     if not columns:
         raise TableMismatch(f"{table} has no columns")
     as_of = datetime.fromisoformat(rows[0]["as_of"]).replace(tzinfo=UTC)
-    return Described(as_of, tuple(columns))
+    return Described(as_of, tuple(columns), is_plain=rows[0]["relation_kind"] == "r")
 
 
 def relation_kind(connection: PostgresConnection, table: TableName) -> str:

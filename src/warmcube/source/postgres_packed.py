@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from warmcube.errors import SourceError
-from warmcube.model.schema import Column, Kind, Schema
+from warmcube.model.schema import NARROW_PRECISION, Column, Kind, Schema
 from warmcube.source.postgres_column import TOO_LATE, PostgresColumn
 from warmcube.source.postgres_form import postgres_batch
 from warmcube.source.storage_form import (
@@ -43,8 +43,10 @@ _FORMS: Final = {
     "timestamp": ("timestamp_send", ">i8"),
     "timestamptz": ("timestamptz_send", ">i8"),
     "uuid": ("uuid_send", "V16"),
+    "numeric": ("int8send", ">i8"),
 }
 _WORTH_PACKING: Final = 2
+_NAN: Final = 2**63 - 1  # as in storage form
 _EPOCH_DAYS: Final = 10_957  # from 1970-01-01 to 2000-01-01
 _EPOCH_MICROSECONDS: Final = _EPOCH_DAYS * 86_400_000_000
 
@@ -56,10 +58,17 @@ class PackedTable:
 
     Args:
         columns: in the table's order.
+        is_plain: whether it is one plain table. Nothing but that makes sure that a numeric has no
+            more digits than it declares, so that scaling it to an integer is exact.
     """
 
-    def __init__(self, columns: Sequence[PostgresColumn]) -> None:
-        packed = [column for column in columns if column.base in _FORMS]
+    def __init__(self, columns: Sequence[PostgresColumn], *, is_plain: bool) -> None:
+        packed = [
+            column
+            for column in columns
+            if column.base in _FORMS
+            and (column.type.kind is not Kind.NUMERIC or (is_plain and _is_narrow(column)))
+        ]
         if len(packed) < _WORTH_PACKING:
             packed = []
         self._packed = tuple(packed)
@@ -96,7 +105,7 @@ class PackedTable:
     def _joined(self) -> str:
         # That a column is declared NOT NULL isn't relied on: of foreign tables nobody enforces it.
         columns = [column.plain for column in self._packed]
-        sent = [f"{_FORMS[c.base][0]}({c.plain})" for c in self._packed]
+        sent = [f"{_FORMS[c.base][0]}({_value(c)})" for c in self._packed]
         filled = [
             f"COALESCE({text}, {_zeros(_FORMS[c.base][1])})"
             for c, text in zip(self._packed, sent, strict=True)
@@ -142,6 +151,18 @@ def _of(batch: pa.RecordBatch | None, name: str) -> Array:
     if batch is None:
         raise AssertionError(name)
     return batch.column(name)
+
+
+def _is_narrow(column: PostgresColumn) -> bool:
+    return not column.needs_facts and column.type.precision <= NARROW_PRECISION
+
+
+def _value(column: PostgresColumn) -> str:
+    """What is sent: a numeric as scaled integer, NaN (the greatest numeric) as the greatest."""
+    if column.type.kind is not Kind.NUMERIC:
+        return column.plain
+    scale = f"'1e{column.type.scale}'::numeric"
+    return f"CASE WHEN {column.plain} < 'NaN' THEN ({column.plain} * {scale})::int8 ELSE {_NAN} END"
 
 
 def _zeros(form: str) -> str:

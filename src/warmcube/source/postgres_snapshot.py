@@ -55,6 +55,7 @@ class PostgresSnapshot:
         self._table = table
         self._datasource = datasource
         self._columns = {column.name: column for column in described.columns}
+        self._is_plain = described.is_plain
         self._beside = beside
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -75,7 +76,7 @@ class PostgresSnapshot:
     def _stream(
         self, connection: PostgresConnection, condition: str
     ) -> Generator[pa.RecordBatch, None, None]:
-        packed = PackedTable(tuple(self._columns.values()))
+        packed = PackedTable(tuple(self._columns.values()), is_plain=self._is_plain)
         statement = table_statement(self._table.sql, packed.selected, condition)
         for batch in connection.stream(statement.sql, self._doing):
             yield packed.batch(batch.columns, self.schema)

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from warmcube.entry.dictionary import pack_chunks, packed_digest
 from warmcube.entry.keys import Keys
@@ -46,6 +47,9 @@ from warmcube.warm.residue import remove_residue
 from warmcube.warm.verify import check_counts, check_loss, verify
 
 __all__ = ["WarmSettings", "Warmer"]
+
+MANY_ROWS: Final = 2_000_000
+"""Beyond them memory is given back half-way too, which takes some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,8 @@ class _Run:
             gathered = await self._gather(snapshot)
             as_of = snapshot.as_of
             schema = snapshot.schema
+        if gathered.rows > MANY_ROWS:
+            give_back()  # what reading needed, before encoding asks for more
         try:
             check_counts(counted, gathered)
             check_loss(previous, gathered.rows, force=force)

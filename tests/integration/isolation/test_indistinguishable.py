@@ -209,6 +209,8 @@ class Watch:
 @pytest.fixture
 def watch(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     """Watches an empty Redis, and every statement for Postgres."""
+    # What is counted goes out in the end, and not whenever a second is over.
+    monkeypatch.setattr("warmcube.observe.usage.FLUSH_SECONDS", 3600.0)
     with watching(redis_url) as made:
         query, run = PostgresConnection.query, PostgresConnection.execute
 

@@ -7,7 +7,7 @@ has to report it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -21,7 +21,10 @@ from warmcube.directory import authoriser
 from warmcube.fallback.database import DatabaseRead
 from warmcube.model.columns import Table
 from warmcube.model.scope import ALL, Box, Scope
-from warmcube.query import plan
+from warmcube.query import finder
+from warmcube.query.entries import Entries
+from warmcube.query.known import Sets, choose
+from warmcube.query.plan import LookupPlan
 
 Break: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
@@ -110,7 +113,10 @@ def _grants_outlive_the_directory(patch: pytest.MonkeyPatch) -> None:
 
 
 def _members_outside_are_fetched(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(plan, "_within", lambda members, scope: members)
+    def all_of_them(looked_up: LookupPlan, sets: Sets) -> Sequence[Entries]:
+        return choose(replace(looked_up, scope=Scope((Box(ALL, ALL),))), sets)
+
+    patch.setattr(finder, "choose", all_of_them)
 
 
 def _a_missing_practice_is_anybodys(patch: pytest.MonkeyPatch) -> None:

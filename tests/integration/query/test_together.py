@@ -485,6 +485,7 @@ async def test_no_line_no_answer(cache: AnalyticsCache, monkeypatch: pytest.Monk
         await record(event)
 
     monkeypatch.setattr(cache._parts.trail, "record", refuse_one)
+    monkeypatch.setattr(cache._parts.trail, "record_at_once", lambda _: False)
     grant = await cache.authorize("north")
     lost, given = await cache.query_many(
         [Query(**CHARGES, practices=[101]), Query(**CHARGES)], grant
