@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from warmcube.entry.keys import PartitionName
 from warmcube.entry.seal import Seal
+from warmcube.entry.sums import SumsForm, sums_form
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
 from warmcube.query.finder import target_of
@@ -73,6 +74,7 @@ class SumsReader(TogetherReader):
     ) -> None:
         super().__init__(store, snapshots, seal, known)
         self._with_sums = with_sums
+        self._forms: dict[int, tuple[LiveSnapshot, list[SumsForm | None]]] = {}
 
     async def read_query(
         self,
@@ -154,7 +156,16 @@ class SumsReader(TogetherReader):
         target = target_of(self._snapshots.keys(datasource.id), live.manifest, name, scope)
         if target is None:
             return None
-        return plan_sums(prepared, scope, name, target, live.manifest)
+        form = self._form(datasource, live, target.partition.layout)
+        return plan_sums(prepared, scope, name, target, form, datasource.roles)
+
+    def _form(self, datasource: Datasource, live: LiveSnapshot, layout: int) -> SumsForm | None:
+        """How the sums of a snapshot look; made once, since it takes as long as a small read."""
+        made = self._forms.get(datasource.id)
+        if made is None or made[0] is not live:
+            forms = [sums_form(each, datasource.roles) for each in live.manifest.layouts]
+            made = self._forms[datasource.id] = live, forms
+        return made[1][layout]
 
     async def _read_sums(
         self, datasource: Datasource, live: LiveSnapshot, plans: Sequence[SumsPlan]
