@@ -34,6 +34,7 @@ _OURS, _FLOOR, _POSTGRES, _DUCKDB, _BEFORE, _RESULTS = (
 _COLOURS: Final = {
     "resident": "#56B4A0",
     "store": _OURS,
+    "store_lookup": "#99D5C3",
     "floor": _FLOOR,
     "one_get": "#BBBBBB",
     "postgres_int8": _POSTGRES,
@@ -113,6 +114,7 @@ def _bars(axis: Axes, names: Sequence[str], values: Sequence[float], ends: Seque
     places = range(len(names))
     axis.barh(places, values, color=[_COLOURS[name] for name in names])
     axis.hlines(places, values, ends, color="#444444", linewidth=1)
+    axis.set_xlim(right=max(*(2 * end for end in ends), axis.get_xlim()[1]))
     axis.set_yticks(places, [NAMES[name] for name in names])
     axis.invert_yaxis()
     for place, (value, end) in enumerate(zip(values, ends, strict=True)):
