@@ -156,10 +156,12 @@ class Wiring:
             answer_settings(settings, processes=self._processes, observer=observer),
         )
 
+        stack.push_async_callback(answerer.partitions.close)
+
         def forget(datasource: int) -> None:
             snapshots.forget(datasource)
             known.forget(datasource)
-            answerer.residents.forget(datasource)
+            answerer.drop(datasource)
 
         return Parts(
             store=store,

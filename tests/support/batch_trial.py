@@ -30,7 +30,7 @@ class BatchTrial(Trial):
             for _ in range(random.choice([1, 2, 4, 9]))
         ]
         queries += random.choices(queries, k=random.choice([0, 1, 2]))
-        for origin in ("store", "resident", "database"):
+        for origin in ("store", "resident", "partitions", "database"):
             if origin != "database" or number % 4 == 0:
                 wrong = await self._run_on(origin, person, queries)
                 if wrong is not None:

@@ -10,7 +10,16 @@ from adbc_driver_postgresql import dbapi
 from warmcube import AnalyticsCache
 from warmcube.config import load
 
-__all__ = ["ACCESS", "BY_ENTRIES", "NOTHING_KEPT", "TABLE", "execute", "make_cache", "select"]
+__all__ = [
+    "ACCESS",
+    "BY_ENTRIES",
+    "NOTHING_KEPT",
+    "TABLE",
+    "execute",
+    "hold_partitions",
+    "make_cache",
+    "select",
+]
 
 NOTHING_KEPT = {"WARMCUBE_CACHE__RESIDENT_BYTES": "0"}
 """For tests of what is read from the store each time."""
@@ -116,3 +125,23 @@ def make_cache(
         f"[datasources.columns]\n{columns}\n"
     )
     return AnalyticsCache(load(folder / "warmcube.toml", environment or {}))
+
+
+async def hold_partitions(cache: AnalyticsCache, *datasources: int) -> int:
+    """Hold all partitions decoded, however cold they are; answers themselves are never found.
+
+    So every answer is evaluated anew, from slices of what is held.
+
+    Returns:
+        how many are held.
+    """
+    parts = cache._parts
+    answerer = parts.answerer
+    for each in datasources:
+        datasource = answerer._datasources[each]
+        live = await parts.snapshots.load(datasource)
+        assert live is not None
+        for name in live.manifest.partitions:
+            assert await answerer.partitions.load(datasource, live, name)
+    answerer.residents.get = lambda key: None  # type: ignore[method-assign]
+    return len(answerer.partitions)

@@ -42,12 +42,16 @@ class Servers:
 async def open_caches(
     sample: Sample, people: People, servers: Servers
 ) -> AsyncIterator[dict[str, AnalyticsCache]]:
-    """On the same table, by what they answer from: the store, what is kept, the database."""
+    """On the same table, by what they answer from.
+
+    That is the store, answers that are kept, the database; and partitions, once they are held.
+    """
     servers.folder.joinpath("access.toml").write_text(people.toml(), encoding="utf-8")
     text = _configuration(sample, servers)
     sections = {
         "store": "[cache]\nresident_bytes = 0\n",
         "resident": "",
+        "partitions": "",
         "database": "[cache]\nenabled = false\n",
     }
     caches = {}
@@ -130,7 +134,7 @@ class Trial:
             return wrong and f"{person}\n{query}\n{wrong}"
         statement, names = self.sql.select(query, verdict.condition)
         expected = expected_rows(self.sample, query, self._fetch(statement, names))
-        origins = ["store", "resident"]
+        origins = ["store", "resident", "partitions"]
         if number % DATABASE_SHARE == 0:
             origins.append("database")
         types = set()
@@ -167,6 +171,11 @@ class Trial:
     ) -> str | None:
         if not isinstance(answer, Result):
             return str(answer)
+        if origin == "partitions":
+            # What has no rows of the scope is the store's, and so is a list of partitions.
+            is_held = answer.meta.origin == "resident"
+            self.tally["evaluated from partitions"] += is_held
+            origin = "resident" if is_held or answer.meta.rows_fetched else "store"
         if answer.meta.origin != origin:
             return f"answered by {answer.meta.origin}: {answer.meta.notes}"
         if answer.explanation is not None and answer.explanation.sums:

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import psycopg
 import redis
 from psycopg import sql
+from tests.support.caches import hold_partitions
 from tests.support.rls_cases import Case, Nameable, make_case
 from tests.support.rls_file import access_toml
 from tests.support.rls_moves import Focus, expire_soon, move
@@ -36,6 +37,10 @@ Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 DirectoryKind: TypeAlias = Literal["file", "database"]
 _Outcome: TypeAlias = Counter[str] | frozenset[str]
 """Rows, or the errors of which a query has to end in one."""
+
+# What is asked again after a move is kept; what is asked first comes from the store. So does what
+# a held partition has no rows of.
+_ORIGINS: Final = {"resident": {"store", "resident"}, "partitions": {"store", "resident"}}
 
 _DATABASE_SHARE = 8
 """Each so-manieth case is answered by the database too."""
@@ -85,6 +90,7 @@ async def open_trial(
     sections = {
         "store": "[cache]\nresident_bytes = 0\n",
         "resident": "",
+        "partitions": "",
         "database": "[cache]\nenabled = false\n",
     }
     caches = {}
@@ -95,6 +101,7 @@ async def open_trial(
             caches[origin] = await stack.enter_async_context(AnalyticsCache.from_config(path))
         for facts in world.facts:
             await caches["store"].warm(facts.id)
+        await hold_partitions(caches["partitions"], *(facts.id for facts in world.facts))
         trial = Trial(random, world, place, caches, directory, tally)
         await trial.begin()
         yield trial
@@ -239,7 +246,8 @@ class Trial:
         if expected and endings == ["rows"]:
             self._count_rows(case, rows, scopes)
         is_for_all = self.tally["cases"] % _DATABASE_SHARE == 0
-        for origin in ["store", "resident", *(["database"] if is_for_all else [])]:
+        origins = ["store", "resident", "partitions", *(["database"] if is_for_all else [])]
+        for origin in origins:
             found = await self._ask(origin, case, in_hand=in_hand or self.random.random() < 0.6)
             is_right = found in expected if isinstance(found, str) else found == expected
             self.tally[f"answered by the {origin}"] += 1
@@ -263,8 +271,7 @@ class Trial:
         except Exception as error:  # noqa: BLE001 - told with what it takes to repeat it
             return f"{type(error).__name__}: {error}"
         self.tally[f"from {result.meta.origin}, asked of {origin}"] += 1
-        # What is asked again after a move is kept; what is asked first comes from the store.
-        if result.meta.origin not in ({"store", "resident"} if origin == "resident" else {origin}):
+        if result.meta.origin not in _ORIGINS.get(origin, {origin}):
             return f"answered by {result.meta.origin}: {result.meta.notes}"
         return _as_outcome(tuple(row.values()) for row in result.rows())
 

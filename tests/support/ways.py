@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Protocol
 
+from tests.support.caches import hold_partitions
 from tests.support.denied_or_empty import (
     ROWS,
     Case,
@@ -38,6 +39,7 @@ __all__ = [
     "ShellWay",
     "Tier",
     "Way",
+    "may_answer",
     "open_ways",
     "query_words",
     "run_inside",
@@ -46,14 +48,18 @@ __all__ = [
 WAYS: Final = {
     "cache.query, store": 2_000,
     "cache.query, resident": 2_000,
+    "cache.query, held": 1_000,
     "cache.query, database": 400,
     "cache.export, store": 1_000,
     "cache.export, resident": 500,
+    "cache.export, held": 500,
     "cache.export, database": 150,
     "cache.values of a column, store": 500,
     "cache.values of a column, resident": 500,
+    "cache.values of a column, held": 500,
     "cache.values of practices, store": 1_000,
     "cache.values of practices, resident": 500,
+    "cache.values of practices, held": 500,
     "cache.values of practices, database": 150,
     "cache.measures, store": 500,
     "cache.measures, resident": 500,
@@ -67,7 +73,17 @@ WAYS: Final = {
 
 PARTITION: Final[dict[str, Any]] = {"measure": "Charges", "frequency": "Monthly"}
 
-Tier = Literal["store", "resident", "database"]
+Tier = Literal["store", "resident", "held", "database"]
+"""What answers: `held` is the process too, from partitions that it holds, and not from answers."""
+
+
+def may_answer(tier: Tier) -> set[str]:
+    """Where answers of a tier may say that they come from.
+
+    To keep an answer, it was the store's once; and what a held partition has no rows of is the
+    store's.
+    """
+    return {"store", "resident"} if tier in ("resident", "held") else {tier}
 
 
 class Way(Protocol):
@@ -88,7 +104,7 @@ class Way(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Configurations of the same data: by what answers. The resident one asks the store once."""
+    """Configurations of the same data, by what answers."""
 
     folder: Path
 
@@ -116,7 +132,7 @@ class Deployment:
         return cls(folder)
 
     def path(self, tier: Tier) -> Path:
-        return self.folder / f"{tier}.toml"
+        return self.folder / f"{'resident' if tier == 'held' else tier}.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +154,8 @@ class LibraryWay:
         return f"cache.{self.method}, {self.tier}"
 
     def has_answered(self, origin: str) -> bool:
-        """Whether an answer came from where it must; to keep one, it was the store's once."""
-        return origin == self.tier or (origin, self.tier) == ("store", "resident")
+        """Whether an answer came from where it must."""
+        return origin in may_answer(self.tier)
 
     def expected(self, case: Case) -> Any:
         outcome = expected(case)
@@ -322,11 +338,14 @@ async def open_ways(deployment: Deployment) -> AsyncIterator[dict[str, Way]]:
     async with (
         AnalyticsCache.from_config(deployment.path("store")) as warm,
         AnalyticsCache.from_config(deployment.path("resident")) as keeping,
+        AnalyticsCache.from_config(deployment.path("held")) as holding,
         AnalyticsCache.from_config(deployment.path("database")) as cold,
     ):
+        await hold_partitions(holding, *holding._parts.answerer._datasources)
         tiers: list[tuple[AnalyticsCache, Tier]] = [
             (warm, "store"),
             (keeping, "resident"),
+            (holding, "held"),
             (cold, "database"),
         ]
         ways: list[Way] = [

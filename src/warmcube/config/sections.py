@@ -250,10 +250,10 @@ class CacheSection(Section):
         json_schema_extra={"unit": "seconds"},
     )
     resident_bytes: int = Field(
-        default=64 << 20,
+        default=128 << 20,
         ge=0,
         le=2**40,
-        description="how much of answers a process keeps; 0 keeps none",
+        description="how much a process holds of hot partitions, and keeps of answers; 0: nothing",
         json_schema_extra={"unit": "bytes"},
     )
     index_bytes: int = Field(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from warmcube.model.schema import ColumnType
 
-__all__ = ["Array", "ColumnData", "LazyColumns", "Table"]
+__all__ = ["Array", "ColumnData", "Factor", "LazyColumns", "Table"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -53,6 +53,28 @@ class ColumnData:
         return ColumnData(self.type, self.values[:rows], valid, self.dictionary)
 
 
+@dataclass(slots=True, eq=False)
+class Factor:
+    """A column as small integers, by which its rows are grouped.
+
+    Attributes:
+        codes: intp, one per row, from 0 on: equal where the values are, NULLs and NaNs included.
+        size: a number that all codes are below.
+        at: the values of some codes that rows have, one per code.
+        is_repeating: whether the codes are 0, 1, …, `size` - 1, again and again: as the dates are
+            where each entry has all of them.
+    """
+
+    codes: Array
+    size: int
+    at: Callable[[Array], ColumnData]
+    is_repeating: bool = False
+
+    def take(self, rows: Array) -> Factor:
+        """The rows at these positions, or those where a mask is True."""
+        return Factor(self.codes[rows], self.size, self.at)
+
+
 class LazyColumns(Mapping[str, ColumnData]):
     """Columns by name, each made when somebody first asks for it.
 
@@ -79,6 +101,10 @@ class LazyColumns(Mapping[str, ColumnData]):
             made = self._made.setdefault(name, self._make(name))
         return made
 
+    def made(self, name: str) -> ColumnData | None:
+        """A column, if somebody has asked for it before."""
+        return self._made.get(name)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
 
@@ -91,17 +117,43 @@ class LazyColumns(Mapping[str, ColumnData]):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Named columns of one length; `rows` counts even where there are no columns."""
+    """Named columns of one length.
+
+    Attributes:
+        columns: by name.
+        rows: how many; it counts even where there are no columns.
+        factors: gives a column's factor, where that is known without looking at its values; None
+            where none is.
+        ready: the columns whose factors are there already.
+    """
 
     columns: Mapping[str, ColumnData]
     rows: int
+    factors: Callable[[str], Factor | None] | None = field(default=None, compare=False, repr=False)
+    ready: Collection[str] = field(default=(), compare=False, repr=False)
+
+    def factor(self, name: str) -> Factor | None:
+        """A column's factor; None if it isn't known."""
+        return None if self.factors is None else self.factors(name)
 
     def take(self, rows: Array) -> Table:
         """The rows at these positions, or those where a mask is True."""
         length = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)
-        columns = self.columns
-        return Table(LazyColumns(columns, lambda name: columns[name].take(rows)), length)
+        columns, factor = self.columns, self.factor
+
+        def taken(name: str) -> Factor | None:
+            known = factor(name)
+            return None if known is None else known.take(rows)
+
+        return Table(
+            LazyColumns(columns, lambda name: columns[name].take(rows)),
+            length,
+            None if self.factors is None else taken,
+            self.ready,
+        )
 
     def select(self, names: Iterable[str]) -> Table:
         """Some of its columns; none of them is made for that."""
-        return Table(LazyColumns(names, self.columns.__getitem__), self.rows)
+        return Table(
+            LazyColumns(names, self.columns.__getitem__), self.rows, self.factors, self.ready
+        )

@@ -7,6 +7,7 @@ real columns are rounded to their result type once, at the end.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,12 +18,13 @@ from warmcube.model.schema import ColumnType, Kind
 from warmcube.query.grouping import Groups
 from warmcube.query.numbers import MAX_PRECISION, Reserved, digits_of, divide, reserved
 from warmcube.query.prepared import Aggregation
-from warmcube.query.ranking import ranks
+from warmcube.query.ranking import is_own_rank, ranks
 
 __all__ = ["aggregate_groups"]
 
 _HALF_BITS: Final = 32
 _LOW_HALF: Final = (1 << _HALF_BITS) - 1
+_TOO_GREAT: Final = 10**MAX_PRECISION
 
 
 def aggregate_groups(
@@ -41,64 +43,94 @@ def aggregate_groups(
         UnsupportedValue: a sum that its result type can't hold.
     """
     if aggregation.column is None:
-        return _count(groups.of_rows, len(groups), aggregation, counts)
+        return ColumnData(aggregation.type, groups.of_groups(_counted(groups, None, counts)))
     column, of_rows = table.columns[aggregation.column], groups.of_rows
+    counted = _counted(groups, column.valid, counts)
     if column.valid is not None:
         of_rows = of_rows[column.valid]
-        counts = None if counts is None else counts[column.valid]
-    count = _count(of_rows, len(groups), aggregation, counts)
-    if aggregation.function == "count":
-        return count
-    if column.valid is not None:
         column = column.take(column.valid)
+        groups = replace(groups, are_repeating=False)
+    known = _Known(column, of_rows, groups, groups.of_groups(counted))
+    if aggregation.function == "count":
+        return ColumnData(aggregation.type, known.counts)
     if aggregation.function in ("min", "max"):
-        found = _extreme(column, of_rows, len(groups), is_least=aggregation.function == "min")
+        found = _extreme(known, is_least=aggregation.function == "min")
     elif column.type.kind.is_float:
-        found = _float(column, of_rows, count.values, aggregation)
+        found = _float(known, aggregation)
     else:
-        found = _exact(column, of_rows, count.values, aggregation)
-    has_values = count.values > 0
+        found = _exact(known, aggregation)
+    if column is table.columns[aggregation.column] and groups.keys:  # each group has a row
+        return found
+    has_values = known.counts > 0
     return ColumnData(
         found.type, found.values, None if has_values.all() else has_values, found.dictionary
     )
 
 
-def _count(
-    of_rows: Array, groups: int, aggregation: Aggregation, counts: Array | None
-) -> ColumnData:
-    if counts is not None:
-        return ColumnData(aggregation.type, _added(counts, of_rows, groups))
-    return ColumnData(aggregation.type, np.bincount(of_rows, minlength=groups).astype(np.int64))
+def _counted(groups: Groups, valid: Array | None, counts: Array | None) -> Array:
+    """Of each bin, how many values it has."""
+    if valid is None and counts is None:
+        return groups.counts
+    of_rows = groups.of_rows if valid is None else groups.of_rows[valid]
+    if counts is None:
+        return np.bincount(of_rows, minlength=groups.bins)
+    totals = np.zeros(groups.bins, np.int64)
+    np.add.at(totals, of_rows, counts if valid is None else counts[valid])
+    return totals
 
 
-def _extreme(column: ColumnData, of_rows: Array, groups: int, *, is_least: bool) -> ColumnData:
-    """Of each group a row whose value is the least or the greatest; any row if it has none."""
-    placed = ranks(column).astype(np.int64)
-    if not is_least:
-        placed = ~placed
-    least = np.full(groups, np.iinfo(np.int64).max)
-    np.minimum.at(least, of_rows, placed)
-    hits = np.flatnonzero(placed == least[of_rows])
-    examples = np.zeros(groups, np.int64)
-    examples[of_rows[hits]] = hits
+@dataclass(slots=True, eq=False)
+class _Known:
+    """What is aggregated.
+
+    Attributes:
+        column: the values that aren't NULL.
+        of_rows: the bin of each.
+        groups: the bins.
+        counts: of each group, how many values it has.
+    """
+
+    column: ColumnData
+    of_rows: Array
+    groups: Groups
+    counts: Array
+
+
+def _extreme(known: _Known, *, is_least: bool) -> ColumnData:
+    """Of each group the least or the greatest value; any value if it has none."""
+    column, of_rows, groups = known.column, known.of_rows, known.groups
     if not len(column):
-        empty = np.zeros(groups, column.values.dtype)
+        empty = np.zeros(len(groups), column.values.dtype)
         return ColumnData(column.type, empty, None, column.dictionary)
-    return column.take(examples)
+    placed = ranks(column)
+    limits = np.iinfo(placed.dtype)
+    extreme = np.minimum if is_least else np.maximum
+    if groups.are_repeating:
+        found = extreme.reduce(placed.reshape(-1, groups.bins), axis=0)
+    else:
+        found = np.full(groups.bins, limits.max if is_least else limits.min, placed.dtype)
+        extreme.at(found, of_rows, placed)
+    if is_own_rank(column):
+        return ColumnData(column.type, groups.of_groups(found))
+    hits = np.flatnonzero(placed == found[of_rows])
+    examples = np.zeros(groups.bins, np.intp)
+    examples[of_rows[hits]] = hits
+    return column.take(groups.of_groups(examples))
 
 
-def _float(
-    column: ColumnData, of_rows: Array, counts: Array, aggregation: Aggregation
-) -> ColumnData:
-    sums = np.bincount(of_rows, column.values.astype(np.float64), len(counts))
+def _float(known: _Known, aggregation: Aggregation) -> ColumnData:
+    column, groups = known.column, known.groups
+    added = np.bincount(known.of_rows, column.values.astype(np.float64), groups.bins)
+    sums = groups.of_groups(added)
     if aggregation.function == "avg":
-        found = sums / np.maximum(counts, 1)
+        found = sums / np.maximum(known.counts, 1)
     else:
         with np.errstate(over="ignore"):
             found = sums.astype(np.float32 if column.type.kind is Kind.REAL else np.float64)
     overflown = np.isinf(sums) | np.isinf(found)
     if overflown.any():
-        overflown[of_rows[np.isinf(column.values)]] = False
+        infinite = np.bincount(known.of_rows[np.isinf(column.values)], minlength=groups.bins)
+        overflown &= groups.of_groups(infinite) == 0
         if overflown.any():
             raise _too_great(aggregation, f"is beyond the range of {aggregation.type}")
     return ColumnData(aggregation.type, found)
@@ -111,20 +143,22 @@ def _too_great(aggregation: Aggregation, problem: str) -> UnsupportedValue:
     )
 
 
-def _exact(
-    column: ColumnData, of_rows: Array, counts: Array, aggregation: Aggregation
-) -> ColumnData:
-    marks = None
-    values = column.values
+def _exact(known: _Known, aggregation: Aggregation) -> ColumnData:
+    column, groups, of_rows = known.column, known.groups, known.of_rows
+    values, bounds, marks = column.values, _bounds(column.values), None
     if column.type.kind is Kind.NUMERIC and len(values):
         special = reserved(column.type)
-        values, of_rows, marks = _without_reserved(values, of_rows, len(counts), special)
-    sums = _integer_sums(values, of_rows, len(counts))
+        if bounds[0] <= special.least or bounds[1] >= special.infinity:
+            values, of_rows, marks = _without_reserved(values, of_rows, groups, special)
+            groups = replace(groups, are_repeating=False)
+            bounds = _bounds(values)
+    largest = max(-bounds[0], bounds[1])
+    sums = _integer_sums(values, of_rows, groups, largest)
     if aggregation.function == "avg":
-        result_type, found = _averages(sums, counts, column.type.scale, _are_finite(marks))
+        result_type, found = _averages(sums, known.counts, column.type.scale, _are_finite(marks))
     elif aggregation.type.kind is Kind.NUMERIC:
         result_type, found = aggregation.type, sums.astype(np.object_)
-        if len(found) and max(map(abs, found.tolist())) >= 10**MAX_PRECISION:
+        if largest * len(values) >= _TOO_GREAT and _largest(found) >= _TOO_GREAT:
             raise _too_great(aggregation, f"has more than {MAX_PRECISION} digits")
     else:
         result_type, found = aggregation.type, sums
@@ -133,17 +167,25 @@ def _exact(
     return ColumnData(result_type, found)
 
 
+def _bounds(values: Array) -> tuple[int, int]:
+    """The least and the greatest value; zeros if there is none."""
+    return (int(values.min()), int(values.max())) if len(values) else (0, 0)
+
+
+def _largest(values: Array) -> int:
+    return max(map(abs, values.tolist()), default=0)
+
+
 def _without_reserved(
-    values: Array, of_rows: Array, groups: int, special: Reserved
-) -> tuple[Array, Array, tuple[Array, Array, Array] | None]:
-    """The finite values; and which groups have NaN, infinity, -infinity, if any has."""
-    if special.least < values.min() and values.max() < special.infinity:
-        return values, of_rows, None
+    values: Array, of_rows: Array, groups: Groups, special: Reserved
+) -> tuple[Array, Array, tuple[Array, Array, Array]]:
+    """The finite values; and which groups have NaN, infinity, -infinity."""
     marks = []
     is_finite = np.ones(len(values), np.bool_)
     for code in (special.nan, special.infinity, special.least):
         is_code = np.asarray(values == code, np.bool_)
-        marks.append(np.bincount(of_rows[is_code], minlength=groups) > 0)
+        hits = np.bincount(of_rows[is_code], minlength=groups.bins)
+        marks.append(groups.of_groups(hits) > 0)
         is_finite &= ~is_code
     return values[is_finite], of_rows[is_finite], (marks[0], marks[1], marks[2])
 
@@ -156,26 +198,34 @@ def _put_reserved(found: Array, type: ColumnType, marks: tuple[Array, Array, Arr
     found[nan | (infinity & least)] = special.nan
 
 
-def _integer_sums(values: Array, of_rows: Array, groups: int) -> Array:
-    """Exact sums: int64 where they surely fit, else Python ints."""
+def _integer_sums(values: Array, of_rows: Array, groups: Groups, largest: int) -> Array:
+    """Exact sums by group: int64 where they surely fit, else Python ints."""
     if values.dtype == np.object_:
-        totals = [0] * groups
+        totals = [0] * groups.bins
         for group, value in zip(of_rows.tolist(), values.tolist(), strict=True):
             totals[group] += value
-        return np.array(totals, np.object_)
-    largest = max(-int(values.min()), int(values.max())) if len(values) else 0
+        return groups.of_groups(np.array(totals, np.object_))
+    values = values.astype(np.int64, copy=False)
     if largest * len(values) < 1 << 63:
-        return _added(values.astype(np.int64), of_rows, groups)
+        return _added(values, of_rows, groups)
     low = _added(values & _LOW_HALF, of_rows, groups).astype(np.object_)
     high = _added(values >> _HALF_BITS, of_rows, groups).astype(np.object_)
     joined: Array = (high << _HALF_BITS) + low
     return joined
 
 
-def _added(values: Array, of_rows: Array, groups: int) -> Array:
-    totals = np.zeros(groups, np.int64)
+def _added(values: Array, of_rows: Array, groups: Groups) -> Array:
+    """Sums by group.
+
+    `numpy.add.at` on int64 and intp is a loop of its own, faster than a bincount whose weights
+    would have to be doubles.
+    """
+    if groups.are_repeating or groups.bins == 1:
+        found: Array = np.add.reduce(values.reshape(-1, groups.bins), axis=0)
+        return found
+    totals = np.zeros(groups.bins, np.int64)
     np.add.at(totals, of_rows, values)
-    return totals
+    return groups.of_groups(totals)
 
 
 def _are_finite(marks: tuple[Array, Array, Array] | None) -> Array | None:

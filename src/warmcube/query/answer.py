@@ -30,6 +30,7 @@ from warmcube.query.answering import (
     explain_database,
     explain_resident,
     explain_store,
+    held_by,
     notes_of,
     resident_key,
     unreachable,
@@ -38,16 +39,18 @@ from warmcube.query.answering import (
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_at_once, audit_refusal
 from warmcube.query.distinct import partitions_table
-from warmcube.query.evaluate import evaluate
+from warmcube.query.evaluate import evaluate, work_of
 from warmcube.query.judge import Judged
 from warmcube.query.judgements import Judgements
 from warmcube.query.lookup import PointerMoved
+from warmcube.query.partitions import Partitions
 from warmcube.query.prepared import Extent, PreparedQuery
-from warmcube.query.read import Reading, StoreReader
-from warmcube.query.resident import Origins, Resident, Residents
+from warmcube.query.read import Reading
+from warmcube.query.resident import Deferred, Origins, Resident, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
+from warmcube.query.together import TogetherReader
 from warmcube.source.api import Source
 
 __all__ = ["Answerer"]
@@ -80,7 +83,7 @@ class Answerer:
         sources: Mapping[str, Source],
         authoriser: Authoriser,
         snapshots: Snapshots,
-        reader: StoreReader,
+        reader: TogetherReader,
         usage: Usage,
         trail: Trail,
         settings: AnswerSettings,
@@ -98,6 +101,10 @@ class Answerer:
         self._keeps = settings.resident_bytes > 0
         self.residents = Residents(settings.resident_bytes)
         """The answers that are kept."""
+        self.partitions = Partitions(
+            reader.load, snapshots, settings.resident_bytes, self.residents
+        )
+        """Those that are held decoded."""
         self._batch = settings.batch
         self._running = running_slots(settings.running_per_user)
         self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
@@ -207,9 +214,9 @@ class Answerer:
             grant = await self._authoriser.renew(grant)
         datasource = self._open(asked.query.datasource, grant)
         request = ReadRequest(asked=asked, grant=grant, datasource=datasource, started=started)
-        kept = self._kept(request)
-        if kept is not None:
-            return kept
+        held = self._held(request)
+        if held is not None:
+            return await self._hit(request, *held)
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
@@ -222,23 +229,42 @@ class Answerer:
             schema = None if live is None else live.manifest.schema
             with self._observer.fallback(datasource.id, why.reason):
                 return await self._from_database(request, schema, why)
-        self._count(datasource, live, b"hit")
-        if isinstance(found, Resident):
-            return self._from_resident(request, judged, found, live)
-        return await self._from_store(request, judged, found, live)
+        return await self._hit(request, judged, found, live)
 
-    def _kept(self, request: ReadRequest) -> Answered | None:
-        """The answer, if it is kept, and known to be of the live snapshot without asking."""
+    def drop(self, datasource: int) -> None:
+        """Hold nothing of a data source any more."""
+        self.residents.forget(datasource)
+        self.partitions.forget(datasource)
+
+    def _held(self, request: ReadRequest) -> tuple[Judged, Reading | Resident, LiveSnapshot] | None:
+        """What the process holds for an answer, known to be of the live snapshot without asking."""
         datasource = request.datasource
         live = self._snapshots.known(datasource) if self._enabled and self._keeps else None
         if live is None:
             return None
         judged = self._judge(request, live.manifest.schema)
-        resident = self.residents.get(resident_key(judged, live))
-        if resident is None or not self._snapshots.is_live_at_once(datasource, live):
+        found = self._found(judged, datasource, live)
+        if found is None or not self._snapshots.is_live_at_once(datasource, live):
             return None
-        self._count(datasource, live, b"hit")
-        return self._from_resident(request, judged, resident, live)
+        return judged, found, live
+
+    def _found(
+        self, judged: Judged, datasource: Datasource, live: LiveSnapshot
+    ) -> Reading | Resident | None:
+        """The answer, if it is kept, or the rows to make it of, if its partition is held."""
+        if not self._keeps:
+            return None
+        kept = self.residents.get(resident_key(judged, live))
+        return self.partitions.read(judged, datasource, live) if kept is None else kept
+
+    async def _hit(
+        self, request: ReadRequest, judged: Judged, found: Reading | Resident, live: LiveSnapshot
+    ) -> Answered:
+        """What the cache answers."""
+        self._count(request.datasource, live, b"hit")
+        if isinstance(found, Resident):
+            return self._from_resident(request, judged, found, live)
+        return await self._from_store(request, judged, found, live)
 
     def _open(self, wanted: object, grant: Grant) -> Datasource:
         """The data source, if it exists for this grant; nothing is read to find that out."""
@@ -266,7 +292,7 @@ class Answerer:
         except Damage as error:
             raise damaged(error) from error
         if live is None:
-            self.residents.forget(datasource.id)
+            self.drop(datasource.id)
             raise Unavailable(MissReason.COLD, "the data source is cold")
         return live
 
@@ -305,15 +331,16 @@ class Answerer:
         self, request: ReadRequest, live: LiveSnapshot
     ) -> tuple[Judged, Reading | Resident]:
         """The answer, if it is kept, or the rows to make it of."""
-        judged = self._judge(request, live.manifest.schema)
-        resident = self.residents.get(resident_key(judged, live)) if self._keeps else None
-        if resident is None:
+        judged, datasource = self._judge(request, live.manifest.schema), request.datasource
+        found = self._found(judged, datasource, live)
+        if found is None:
             asked = self._snapshots.now()
-            reading = await self._read_extent(judged, request.datasource, live)
+            reading = await self._read_extent(judged, datasource, live)
             self._snapshots.confirm(live, asked)
+            self.partitions.notice(judged, datasource, live, reading)
             return judged, reading
-        if await self._snapshots.is_live(request.datasource, live):
-            return judged, resident
+        if await self._snapshots.is_live(datasource, live):
+            return judged, found
         raise PointerMoved
 
     async def _read_extent(
@@ -361,17 +388,10 @@ class Answerer:
     ) -> Answered:
         timings, manifest = reading.timings, live.manifest
         table = await self._evaluate(reading.table, judged.prepared, timings, reading.counts)
-        resident = None
-        if self._keeps:
-            resident = self.residents.put(
-                resident_key(judged, live),
-                table,
-                Origins(reading.members, reading.entries, reading.rows, reading.sums),
-                live.dictionaries.values(),
-            )
+        resident = self._keep(judged, table, reading, live) if self._keeps else None
         timings["total"] = (time.perf_counter() - request.started) * 1000
         meta = Meta(
-            origin="store",
+            origin=reading.origin,
             snapshot=str(manifest.version),
             as_of=as_of_answer(judged, reading.members, live),
             entries=reading.entries,
@@ -387,6 +407,27 @@ class Answerer:
         explain = partial(explain_store, judged, meta, figures)
         result = Result(table, meta, explain, judged, resident)
         return Answered(request, manifest.schema, judged, result)
+
+    def _keep(
+        self, judged: Judged, table: Table, reading: Reading, live: LiveSnapshot
+    ) -> Resident | Deferred | None:
+        """Keep an answer, or let it be kept when something is made of it.
+
+        What is evaluated from a held partition is as fast as that: only groups are kept, and if
+        they are asked for again.
+        """
+        key, shared = resident_key(judged, live), live.dictionaries.values()
+        origins = Origins(
+            members=reading.members,
+            entries=reading.entries,
+            rows=reading.rows,
+            sums=reading.sums,
+            held=held_by(judged, reading),
+        )
+        residents, is_held = self.residents, reading.origin == "resident"
+        if is_held and not (judged.prepared.aggregate and residents.is_repeated(key)):
+            return Deferred(residents, key, table, origins, shared)
+        return residents.put(key, table, origins, shared)
 
     async def _from_database(
         self, request: ReadRequest, known: Schema | None, unavailable: Unavailable
@@ -439,7 +480,7 @@ class Answerer:
         counts: Array | None = None,
     ) -> Table:
         started = time.perf_counter()
-        if table.rows > LARGE:
+        if table.rows > LARGE and work_of(table, prepared) > LARGE:
             answer = await asyncio.to_thread(evaluate, table, prepared, counts)
         else:
             answer = evaluate(table, prepared, counts)

@@ -15,6 +15,7 @@ from warmcube.query.asked import Asked
 from warmcube.query.explain import Explanation, explain
 from warmcube.query.judge import Judged
 from warmcube.query.prepared import Limits
+from warmcube.query.read import Reading
 from warmcube.query.resident import Origins, ResidentKey
 from warmcube.query.result import Meta, Result
 from warmcube.query.snapshots import LiveSnapshot
@@ -31,6 +32,7 @@ __all__ = [
     "explain_database",
     "explain_resident",
     "explain_store",
+    "held_by",
     "notes_of",
     "resident_key",
     "unreachable",
@@ -139,6 +141,15 @@ def resident_key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
     """Under what an answer is kept: all that it hangs on."""
     prepared = judged.prepared
     return ResidentKey(prepared.datasource, live.manifest.version, judged.narrowed.scope, prepared)
+
+
+def held_by(judged: Judged, reading: Reading) -> int:
+    """Bytes that an answer holds on to until its columns are made: those of all rows read."""
+    prepared = judged.prepared
+    if prepared.aggregate is not None:
+        return 0
+    is_part = prepared.conditions or prepared.order or prepared.limit is not None
+    return 2 * reading.bytes if is_part else reading.bytes  # as records, and as columns
 
 
 def as_of_answer(judged: Judged, members: int, live: LiveSnapshot) -> datetime:

@@ -7,6 +7,8 @@ wherever its rows come from.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from functools import partial
 
 from warmcube.errors import LimitExceeded
 from warmcube.model.columns import Array, ColumnData, LazyColumns, Table
@@ -16,7 +18,7 @@ from warmcube.query.grouping import group_rows
 from warmcube.query.order import ordered_rows
 from warmcube.query.prepared import Aggregation, PreparedQuery
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "work_of"]
 
 
 def evaluate(table: Table, prepared: PreparedQuery, counts: Array | None = None) -> Table:
@@ -27,6 +29,10 @@ def evaluate(table: Table, prepared: PreparedQuery, counts: Array | None = None)
         prepared: the query.
         counts: how many values each row stands for, where the value column holds sums, or least or
             greatest values, of some (see `warmcube.query.sums`).
+
+    Returns:
+        columns of their own, to which nobody can write; those of rows are made when they are asked
+        for.
 
     Raises:
         LimitExceeded: more rows or groups than ``limits`` allow.
@@ -40,10 +46,42 @@ def evaluate(table: Table, prepared: PreparedQuery, counts: Array | None = None)
         answer = _aggregated(table, mask, prepared, prepared.aggregate, own)
     _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
     if prepared.order:
-        return answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
-    if prepared.limit is not None and prepared.limit < answer.rows:
-        return _first(answer, prepared.limit)
-    return answer
+        answer = answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
+    elif prepared.limit is not None and prepared.limit < answer.rows:
+        answer = _first(answer, prepared.limit)
+    columns = answer.columns
+    if prepared.aggregate is None:
+        return Table(LazyColumns(columns, partial(_own, columns)), answer.rows)
+    return Table({name: _own(columns, name) for name in columns}, answer.rows)
+
+
+def work_of(table: Table, prepared: PreparedQuery) -> int:
+    """About how much work evaluation is: as many rows would take as long to be filtered.
+
+    Rows that are only given on aren't looked at. Those whose groups are known by their codes are
+    added up in a tenth of the time.
+    """
+    if prepared.conditions or prepared.order:
+        return table.rows
+    if prepared.aggregate is None:
+        return 0
+    is_ready = all(name in table.ready for name in prepared.group_by)
+    return table.rows // 10 if is_ready else table.rows
+
+
+def _own(columns: Mapping[str, ColumnData], name: str) -> ColumnData:
+    """A column of the answer, in memory that holds nothing else, and that nobody can write to."""
+    column = columns[name]
+    values, valid = _apart(column.values), None if column.valid is None else _apart(column.valid)
+    if values is column.values and valid is column.valid:
+        return column
+    return ColumnData(column.type, values, valid, column.dictionary)
+
+
+def _apart(array: Array) -> Array:
+    own = array if array.base is None else array.copy()  # not a part of what it would keep
+    own.setflags(write=False)
+    return own
 
 
 def _selected(table: Table, mask: Mask | None) -> Table:
@@ -57,15 +95,10 @@ def _aggregated(
     aggregate: Aggregation,
     counts: Array | None,
 ) -> Table:
-    names = dict.fromkeys(prepared.group_by)
-    if aggregate.column is not None:
-        names[aggregate.column] = None
-    rows = _selected(table.select(names), mask)
-    groups = group_rows([rows.columns[name] for name in prepared.group_by], rows.rows)
+    rows = _selected(table, mask)
+    groups = group_rows(rows, prepared.group_by)
     _check("groups", len(groups), prepared.limits.groups)
-    answer: dict[str, ColumnData] = {
-        name: rows.columns[name].take(groups.examples) for name in prepared.group_by
-    }
+    answer = dict(zip(prepared.group_by, groups.keys, strict=True))
     answer[aggregate.name] = aggregate_groups(rows, groups, aggregate, counts)
     return Table({name: _one_zero(column) for name, column in answer.items()}, len(groups))
 

@@ -2,102 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
-from warmcube.model.columns import Array, ColumnData
-from warmcube.model.schema import Kind
-from warmcube.query.ranking import ranks, used_codes
+from warmcube.model.columns import Array, ColumnData, Factor, Table
+from warmcube.query.factors import factor_of, is_small
 
 __all__ = ["Groups", "group_rows"]
 
-_SPARSE_LIMIT: Final = 4096
-"""Up to so many possible groups, or four per row, are numbered without sorting."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Groups:
     """Rows by group.
 
+    Figures are added up by bin, of which some may have no rows; the others are the groups.
+
     Attributes:
-        of_rows: each row's group, from 0 on.
-        examples: of each group one of its rows.
+        of_rows: intp, each row's bin, from 0 on.
+        counts: of each bin, how many rows it has.
+        present: the bins that are groups, in their order; None if all are.
+        keys: the columns that rows were grouped by, one value per group.
+        are_repeating: whether the rows are of the first bin, the second, …, the last, and so on
+            from the first again.
     """
 
     of_rows: Array
-    examples: Array
+    counts: Array
+    present: Array | None
+    keys: tuple[ColumnData, ...]
+    are_repeating: bool = False
 
     def __len__(self) -> int:
-        return len(self.examples)
+        return self.bins if self.present is None else len(self.present)
+
+    @property
+    def bins(self) -> int:
+        """How many bins there are."""
+        return len(self.counts)
+
+    def of_groups(self, figures: Array) -> Array:
+        """From one figure per bin to one per group."""
+        return figures if self.present is None else figures[self.present]
 
 
-def group_rows(columns: Sequence[ColumnData], rows: int) -> Groups:
+def group_rows(table: Table, by: Sequence[str]) -> Groups:
     """Group rows whose values are equal in all columns; NULLs are equal, and so are NaNs.
 
     Args:
-        columns: each of `rows` rows; none makes one group, over no rows too.
-        rows: how many.
+        table: the rows.
+        by: names of its columns; none makes one group, over no rows too.
     """
-    if not columns:
-        return Groups(np.zeros(rows, np.int64), np.zeros(1, np.int64))
+    rows = table.rows
+    if not by:
+        return Groups(np.zeros(rows, np.intp), np.array([rows]), None, ())
     if rows == 0:
-        return Groups(np.zeros(0, np.int64), np.zeros(0, np.int64))
-    codes, size = _codes(columns[0])
-    for column in columns[1:]:
-        more, more_size = _codes(column)
-        codes = codes * more_size + more
-        size *= more_size
-        if not _is_small(size, rows):
-            codes, size = _packed(codes)
-    return _examples(codes, size)
+        nothing = np.zeros(0, np.intp)
+        keys = tuple(table.columns[name].first(0) for name in by)
+        return Groups(nothing, np.zeros(0, np.int64), None, keys)
+    factor = table.factor(by[0])
+    if factor is not None and factor.is_repeating and len(by) == 1:
+        size = factor.size
+        counts = np.full(size, rows // size)
+        return Groups(factor.codes, counts, None, (factor.at(np.arange(size)),), are_repeating=True)
+    joined = _join([table.factor(name) or factor_of(table.columns[name]) for name in by], rows)
+    counts = np.bincount(joined.codes, minlength=joined.size)
+    present = np.flatnonzero(counts)
+    keys = tuple(joined.keys(present))
+    return Groups(joined.codes, counts, None if len(present) == len(counts) else present, keys)
 
 
-def _is_small(size: int, rows: int) -> bool:
-    return size <= max(_SPARSE_LIMIT, 4 * rows)
+@dataclass(slots=True, eq=False)
+class _Joined:
+    """Several factors as one."""
+
+    codes: Array
+    size: int
+    keys: Callable[[Array], list[ColumnData]]
 
 
-def _codes(column: ColumnData) -> tuple[Array, int]:
-    """Small integers, equal where the values are; and a number that they are all below."""
-    if column.type.kind is Kind.TEXT:
-        codes, used = used_codes(column)
-        size = len(column.dictionary or ())
-        if not _is_small(size, len(codes)):
-            places = np.zeros(size, np.int64)
-            places[used] = np.arange(len(used))
-            codes, size = places[codes], len(used)
-    else:
-        codes, size = _number_codes(column)
-    if column.valid is None:
-        return codes, size
-    return np.where(column.valid, codes, size), size + 1
+def _join(factors: Sequence[Factor], rows: int) -> _Joined:
+    first, *others = factors
+    found = _packed(_Joined(first.codes, first.size, lambda codes: [first.at(codes)]), rows)
+    for factor in others:
+        found = _packed(_times(found, factor), rows)
+    return found
 
 
-def _number_codes(column: ColumnData) -> tuple[Array, int]:
-    values = ranks(column)
-    if column.valid is not None:
-        known = values[column.valid]  # what stands for NULL may be far off
-        values = np.where(column.valid, values, known[0] if len(known) else 0)
-    least = int(values.min())
-    size = int(values.max()) - least + 1
-    if _is_small(size, len(values)):
-        return values.astype(np.int64) - least, size
-    return _packed(values)
+def _times(joined: _Joined, factor: Factor) -> _Joined:
+    size = factor.size
+
+    def keys(codes: Array) -> list[ColumnData]:
+        before, last = np.divmod(codes, size)
+        return [*joined.keys(before), factor.at(last)]
+
+    return _Joined(joined.codes * size + factor.codes, joined.size * size, keys)
 
 
-def _packed(codes: Array) -> tuple[Array, int]:
-    distinct, packed = np.unique(codes, return_inverse=True)
-    return packed, len(distinct)
-
-
-def _examples(codes: Array, size: int) -> Groups:
-    examples = np.full(size, -1, np.int64)
-    examples[codes] = np.arange(len(codes))
-    present = np.flatnonzero(examples >= 0)
-    if len(present) == size:
-        return Groups(codes, examples)
-    places = np.zeros(size, np.int64)
-    places[present] = np.arange(len(present))
-    return Groups(places[codes], examples[present])
+def _packed(joined: _Joined, rows: int) -> _Joined:
+    """The same with fewer bins, if there are far more than rows."""
+    if is_small(joined.size, rows):
+        return joined
+    distinct, codes = np.unique(joined.codes, return_inverse=True)
+    return _Joined(codes, len(distinct), lambda wanted: joined.keys(distinct[wanted]))

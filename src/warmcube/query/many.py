@@ -32,7 +32,6 @@ from warmcube.query.answering import (
     DatabaseMoment,
     ReadRequest,
     Unavailable,
-    resident_key,
     whose_turn,
 )
 from warmcube.query.asked import Asked
@@ -265,15 +264,19 @@ class ManyAnswerer(Answerer):
         readings: dict[int, Reading | Resident] = {}
         missing: dict[int, Judged] = {}
         for number, judged in _first_of_kind(judgements).items():
-            resident = self.residents.get(resident_key(judged, live))
-            if resident is None:
+            held = self._found(judged, datasource, live)
+            if held is None:
                 missing[number] = judged
             else:
-                readings[number] = resident
+                readings[number] = held
         if missing:
             asked = self._snapshots.now()
             readings |= await self._read_missing(missing, datasource, live)
             self._snapshots.confirm(live, asked)
+            for number, judged in missing.items():
+                reading = readings[number]
+                if isinstance(reading, Reading):
+                    self.partitions.notice(judged, datasource, live, reading)
         elif readings and not await self._snapshots.is_live(datasource, live):
             raise PointerMoved
         return judgements, readings

@@ -13,9 +13,20 @@ import numpy as np
 from warmcube.model.columns import Array, ColumnData
 from warmcube.model.schema import Kind
 
-__all__ = ["ranks", "used_codes"]
+__all__ = ["is_own_rank", "ranks", "used_codes"]
 
 _MAGNITUDE: Final = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+
+
+def is_own_rank(column: ColumnData) -> bool:
+    """Whether `ranks` gives the column's very values."""
+    kind = column.type.kind
+    return (
+        kind.is_integer
+        or kind.is_instant
+        or kind is Kind.DATE
+        or (kind is Kind.NUMERIC and column.values.dtype != np.object_)
+    )
 
 
 def ranks(column: ColumnData) -> Array:

@@ -24,6 +24,7 @@ from warmcube.entry.layout import TextStorage
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.seal import Seal
 from warmcube.model.columns import Array, ColumnData, LazyColumns, Table
+from warmcube.model.origin import Origin
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
 from warmcube.query.finder import Finder, target_of
@@ -58,6 +59,7 @@ class Reading:
         timings: milliseconds by step.
         counts: how many values each row of `table` stands for; None where it is one row each.
         sums: how many of the fetched were practice-level sums.
+        origin: the tier that has them.
     """
 
     table: Table
@@ -71,6 +73,7 @@ class Reading:
     timings: dict[str, float] = field(default_factory=dict)
     counts: Array | None = None
     sums: int = 0
+    origin: Origin = "store"
 
 
 class StoreReader(Finder):

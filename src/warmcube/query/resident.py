@@ -19,11 +19,13 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from warmcube.entry.keys import Version
-from warmcube.model.columns import Array, ColumnData, Table
+from warmcube.entry.layout import storage_dtype
+from warmcube.model.columns import Array, ColumnData, LazyColumns, Table
+from warmcube.model.schema import ColumnType, Kind
 from warmcube.model.scope import All, Scope
 from warmcube.query.prepared import PreparedQuery
 
-__all__ = ["Origins", "Resident", "ResidentKey", "Residents"]
+__all__ = ["Deferred", "Origins", "Resident", "ResidentKey", "Residents"]
 
 LARGEST_SHARE: Final = 16
 """No answer and no body takes more than this part of the budget."""
@@ -32,6 +34,8 @@ _FIXED_BYTES: Final = 4096
 _ID_BYTES: Final = 160
 """What an id in a scope or a value in a condition takes, beside its text."""
 _INTEGER_BYTES: Final = 48
+_SEEN: Final = 4096
+"""So many questions are remembered as asked before."""
 
 
 class ResidentKey(NamedTuple):
@@ -51,12 +55,14 @@ class Origins(NamedTuple):
         entries: how many were fetched.
         rows: how many rows its evaluation started from.
         sums: how many of what was fetched were practice-level sums.
+        held: bytes that columns hold on to until they are made.
     """
 
     members: int
     entries: int
     rows: int
     sums: int = 0
+    held: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +99,46 @@ class Resident:
         return body
 
 
+class Deferred:
+    """An answer that is kept as soon as something is made of it.
+
+    So is one that is evaluated from what the process holds anyway: in less time than keeping it
+    would take, if its rows are all that is asked for.
+
+    Args:
+        residents: where it will be kept.
+        key: what it hangs on.
+        table: its columns.
+        origins: what it was made of.
+        shared: dictionaries that are there anyway.
+    """
+
+    __slots__ = ("_key", "_origins", "_residents", "_shared", "_table")
+
+    def __init__(
+        self,
+        residents: Residents,
+        key: ResidentKey,
+        table: Table,
+        origins: Origins,
+        shared: Iterable[Sequence[str]],
+    ) -> None:
+        self._residents = residents
+        self._key = key
+        self._table = table
+        self._origins = origins
+        self._shared = shared
+
+    def encoded(self, form: Hashable, encode: Callable[[], bytes]) -> bytes:
+        """See `Resident.encoded`."""
+        body, table = encode(), self._table
+        made = Table(dict(table.columns), table.rows)  # holds on to nothing else
+        resident = self._residents.put(self._key, made, self._origins, self._shared)
+        if resident is not None:
+            self._residents.keep_body(resident, form, body)
+        return body
+
+
 class Residents:
     """The answers that a process keeps. Safe to use from several threads.
 
@@ -104,6 +150,7 @@ class Residents:
         self._budget = budget
         self._kept: dict[ResidentKey, Resident] = {}  # in the order in which they are passed over
         self._versions: dict[int, Version] = {}
+        self._seen: dict[int, None] = {}
         self._bytes = 0
         self._lock = Lock()
 
@@ -115,12 +162,32 @@ class Residents:
         """Bytes that count against the budget."""
         return self._bytes
 
+    def limit(self, budget: int) -> None:
+        """Take no more than so many bytes from now on."""
+        with self._lock:
+            self._budget = budget
+            self._make_room()
+
     def get(self, key: ResidentKey) -> Resident | None:
         """The answer, if it is kept."""
         found = self._kept.get(key)
         if found is not None:
             found.is_used = True
         return found
+
+    def is_repeated(self, key: ResidentKey) -> bool:
+        """Whether this was asked before, among the last thousands of such questions.
+
+        Some are taken for others that were, now and then: only their hashes are remembered.
+        """
+        known, seen = hash(key), self._seen
+        if known in seen:
+            return True
+        with self._lock:
+            seen[known] = None
+            if len(seen) > _SEEN:
+                del seen[next(iter(seen))]
+        return False
 
     def put(
         self, key: ResidentKey, table: Table, origins: Origins, shared: Iterable[Sequence[str]]
@@ -129,7 +196,8 @@ class Residents:
 
         Args:
             key: what it hangs on.
-            table: its columns, which nobody changes from now on.
+            table: its columns, which nobody changes from now on. Those that aren't made yet aren't
+                made for this, and will have memory of their own.
             origins: what it was made of.
             shared: dictionaries that are there anyway, and cost nothing here.
 
@@ -138,13 +206,16 @@ class Residents:
         """
         if not self._budget:
             return None
-        size = _FIXED_BYTES + _key_bytes(key) + _table_bytes(table, shared)
+        size = _FIXED_BYTES + _key_bytes(key) + _table_bytes(table, key.prepared, shared)
+        size += origins.held
         if size * LARGEST_SHARE > self._budget:
             with self._lock:
                 self._drop_one(key)
             return None
-        own = {name: _settled(column) for name, column in table.columns.items()}
-        resident = Resident(self, Table(own, table.rows), origins, size, {})
+        if not isinstance(table.columns, LazyColumns):
+            own = {name: _settled(column) for name, column in table.columns.items()}
+            table = Table(own, table.rows)
+        resident = Resident(self, table, origins, size, {})
         with self._lock:
             if self._versions.get(key.datasource, key.version) != key.version:
                 self._drop(key.datasource)
@@ -212,37 +283,52 @@ def _own(array: Array) -> Array:
 
 
 def _key_bytes(key: ResidentKey) -> int:
-    ids = [
-        name
-        for box in key.scope.boxes
-        for each in (box.practices, box.providers)
-        if not isinstance(each, All)
-        for name in each
-    ]
+    characters = count = 0
+    for box in key.scope.boxes:
+        for ids in (box.practices, box.providers):
+            if not isinstance(ids, All):
+                characters += sum(map(len, ids))
+                count += len(ids)
     prepared = key.prepared
-    conditions = prepared.conditions
-    spans = [span for condition in conditions for span in condition.spans]
-    texts = [
-        *ids,
-        *(span.low for span in spans if isinstance(span.low, str)),
-        *(condition.needle for condition in conditions),
-        *(text or "" for text in (prepared.measure, prepared.frequency)),
-        *(text or "" for _, text in prepared.fixed),
-    ]
-    count = len(ids) + len(spans) + len(conditions)
-    return _ID_BYTES * count + 4 * sum(map(len, texts))  # bytes of a character: 4 at the most
+    for condition in prepared.conditions:
+        characters += len(condition.needle)
+        characters += sum(len(each.low) for each in condition.spans if isinstance(each.low, str))
+        count += 1 + len(condition.spans)
+    characters += len(prepared.measure or "") + len(prepared.frequency or "")
+    characters += sum(len(text or "") for _, text in prepared.fixed)
+    return _ID_BYTES * count + 4 * characters  # bytes of a character: 4 at the most
 
 
-def _table_bytes(table: Table, shared: Iterable[Sequence[str]]) -> int:
+def _table_bytes(table: Table, prepared: PreparedQuery, shared: Iterable[Sequence[str]]) -> int:
+    columns = table.columns
+    if isinstance(columns, LazyColumns):
+        made = [columns.made(name) for name in columns]
+        size = sum(
+            table.rows * _value_bytes(column.type)
+            for column, known in zip(prepared.output.columns, made, strict=True)
+            if known is None
+        )
+        found = [column for column in made if column is not None]
+    else:
+        size, found = 0, list(columns.values())
     known = set(map(id, shared))
-    size = 0
-    for column in table.columns.values():
-        values, valid, dictionary = column.values, column.valid, column.dictionary
-        size += values.nbytes
-        if values.dtype.hasobject:
-            size += _INTEGER_BYTES * len(values)
-        if valid is not None:
-            size += valid.nbytes
-        if dictionary is not None and id(dictionary) not in known:
-            size += sum(map(sys.getsizeof, dictionary)) + 8 * len(dictionary)
+    return size + sum(_column_bytes(column, known) for column in found)
+
+
+def _value_bytes(type: ColumnType) -> int:
+    """What a value takes in a column that isn't made yet, its bit of validity included."""
+    if type.kind is Kind.TEXT:
+        return 9
+    return 1 + (8 + _INTEGER_BYTES if type.is_wide else storage_dtype(type).itemsize)
+
+
+def _column_bytes(column: ColumnData, shared: set[int]) -> int:
+    values, valid, dictionary = column.values, column.valid, column.dictionary
+    size = values.nbytes
+    if values.dtype.hasobject:
+        size += _INTEGER_BYTES * len(values)
+    if valid is not None:
+        size += valid.nbytes
+    if dictionary is not None and id(dictionary) not in shared:
+        size += sum(map(sys.getsizeof, dictionary)) + 8 * len(dictionary)
     return size

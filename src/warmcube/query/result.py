@@ -16,8 +16,9 @@ from warmcube.model.origin import Origin
 from warmcube.query.explain import Explanation
 from warmcube.query.judge import Judged
 from warmcube.query.numbers import MAX_PRECISION
+from warmcube.query.packed import Packed, pack
 from warmcube.query.pythonform import python_values
-from warmcube.query.resident import Resident
+from warmcube.query.resident import Deferred, Resident
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,7 +75,7 @@ class Result:
         meta: Meta,
         explanation: Explanation | Callable[[], Explanation] | None = None,
         judged: Judged | None = None,
-        resident: Resident | None = None,
+        resident: Resident | Deferred | None = None,
     ) -> None:
         self._table = table
         self.meta = meta
@@ -131,6 +132,19 @@ class Result:
         names = self.columns
         columns = [python_values(column) for column in self._table.columns.values()]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def packed(self, name: str) -> Packed:
+        """One column as arrays: the fastest way to compute with an answer.
+
+        The other columns aren't made for it.
+
+        Args:
+            name: of the column, one of `columns`.
+
+        Raises:
+            KeyError: the answer doesn't have it.
+        """
+        return pack(self._table.columns[name])
 
     def to_arrow(self) -> pa.Table:
         """An Arrow table; see `warmcube.query.arrowform.arrow_table` for the types."""

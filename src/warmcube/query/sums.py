@@ -13,8 +13,7 @@ import numpy as np
 
 from warmcube.entry.codec import Block, decode_column, decode_constant, decode_ids
 from warmcube.entry.keys import PartitionName, practice_field
-from warmcube.entry.manifest import Manifest
-from warmcube.entry.sums import SumsForm, sums_form
+from warmcube.entry.sums import SumsForm
 from warmcube.model.columns import Array, ColumnData, Table
 from warmcube.model.schema import Roles, Schema
 from warmcube.model.scope import All, Scope
@@ -71,7 +70,12 @@ def practices_of(scope: Scope) -> frozenset[str] | All | None:
 
 
 def plan_sums(
-    prepared: PreparedQuery, scope: Scope, name: PartitionName, target: Target, manifest: Manifest
+    prepared: PreparedQuery,
+    scope: Scope,
+    name: PartitionName,
+    target: Target,
+    form: SumsForm | None,
+    roles: Roles,
 ) -> SumsPlan | None:
     """What to read of sums; None where the entries have to be read.
 
@@ -80,13 +84,13 @@ def plan_sums(
         scope: not empty.
         name: the partition that is asked for.
         target: where the entries would be looked up.
-        manifest: of the snapshot.
+        form: of the sums; None where the table has none.
+        roles: of its columns.
     """
-    partition, roles = target.partition, manifest.roles
+    partition = target.partition
     if not (partition.sums or partition.has_whole_sums) or not are_enough(prepared, roles):
         return None
     practices = practices_of(scope)
-    form = sums_form(manifest.layouts[partition.layout], roles)
     if practices is None or form is None:
         return None
     wanted: dict[bytes, str | None] | None = None

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 from warmcube.entry.keys import PartitionName
 from warmcube.entry.seal import Seal
+from warmcube.entry.sums import SumsForm, sums_form
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
 from warmcube.query.finder import target_of
@@ -17,7 +18,15 @@ from warmcube.query.known import KnownIndex
 from warmcube.query.prepared import PreparedQuery
 from warmcube.query.read import Reading
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
-from warmcube.query.sums import SumsPlan, join_rows, pick, plan_sums, sums_table
+from warmcube.query.sums import (
+    SumsPlan,
+    are_enough,
+    join_rows,
+    pick,
+    plan_sums,
+    practices_of,
+    sums_table,
+)
 from warmcube.query.sums_fetch import SumsFetcher, SumsOf
 from warmcube.query.together import Need, TogetherReader
 from warmcube.store.api import Store
@@ -65,6 +74,7 @@ class SumsReader(TogetherReader):
     ) -> None:
         super().__init__(store, snapshots, seal, known)
         self._with_sums = with_sums
+        self._forms: dict[int, tuple[LiveSnapshot, list[SumsForm | None]]] = {}
 
     async def read_query(
         self,
@@ -113,21 +123,25 @@ class SumsReader(TogetherReader):
         self, datasource: Datasource, live: LiveSnapshot, needs: Sequence[Need]
     ) -> dict[int, SumsPlan]:
         """Which needs to meet from sums: not those whose rows another one needs anyway."""
-        plans: dict[int, SumsPlan] = {}
+        fitting: list[int] = []
         read_anyway: set[tuple[PartitionName, Scope]] = set()
         for number, need in enumerate(needs):
-            plan = None
-            if need.prepared is not None:
-                plan = self._plan(live, datasource, need.partition, need.scope, need.prepared)
-            if plan is None:
-                read_anyway.add((need.partition, need.scope))
+            if need.prepared is not None and self._may_use_sums(datasource, need.prepared):
+                fitting.append(number)
             else:
+                read_anyway.add((need.partition, need.scope))
+        plans: dict[int, SumsPlan] = {}
+        for number in fitting:
+            need = needs[number]
+            if need.prepared is None or (need.partition, need.scope) in read_anyway:
+                continue
+            plan = self._plan(live, datasource, need.partition, need.scope, need.prepared)
+            if plan is not None:
                 plans[number] = plan
-        return {
-            number: plan
-            for number, plan in plans.items()
-            if (plan.name, plan.scope) not in read_anyway
-        }
+        return plans
+
+    def _may_use_sums(self, datasource: Datasource, prepared: PreparedQuery) -> bool:
+        return self._with_sums and are_enough(prepared, datasource.roles)
 
     def _plan(
         self,
@@ -137,12 +151,21 @@ class SumsReader(TogetherReader):
         scope: Scope,
         prepared: PreparedQuery,
     ) -> SumsPlan | None:
-        if not self._with_sums or prepared.aggregate is None:
+        if not self._may_use_sums(datasource, prepared) or practices_of(scope) is None:
             return None
         target = target_of(self._snapshots.keys(datasource.id), live.manifest, name, scope)
         if target is None:
             return None
-        return plan_sums(prepared, scope, name, target, live.manifest)
+        form = self._form(datasource, live, target.partition.layout)
+        return plan_sums(prepared, scope, name, target, form, datasource.roles)
+
+    def _form(self, datasource: Datasource, live: LiveSnapshot, layout: int) -> SumsForm | None:
+        """How the sums of a snapshot look; made once, since it takes as long as a small read."""
+        made = self._forms.get(datasource.id)
+        if made is None or made[0] is not live:
+            forms = [sums_form(each, datasource.roles) for each in live.manifest.layouts]
+            made = self._forms[datasource.id] = live, forms
+        return made[1][layout]
 
     async def _read_sums(
         self, datasource: Datasource, live: LiveSnapshot, plans: Sequence[SumsPlan]

@@ -18,6 +18,8 @@ from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
 from warmcube.query.judge import Judged
 from warmcube.query.known import Found
+from warmcube.query.loading import load_partition
+from warmcube.query.partition import ResidentPartition
 from warmcube.query.prepared import PreparedQuery
 from warmcube.query.read import Reading, StoreReader, beside, decode, prove, rowless
 from warmcube.query.scan import StoreScan
@@ -93,6 +95,12 @@ class TogetherReader(StoreReader):
             judged=judged,
             piece=piece,
         )
+
+    async def load(
+        self, datasource: Datasource, live: LiveSnapshot, name: PartitionName
+    ) -> ResidentPartition | None:
+        """A whole partition, as the system; see `load_partition`."""
+        return await load_partition(self, self._snapshots, self._seal, datasource, live, name)
 
     async def read_together(
         self, datasource: Datasource, live: LiveSnapshot, needs: Sequence[Need]

@@ -14,6 +14,7 @@ from random import Random
 import pytest
 from adbc_driver_postgresql import dbapi
 from tests.support.batch_trial import BatchTrial
+from tests.support.caches import hold_partitions
 from tests.support.generate_people import make_people
 from tests.support.oracle_sql import OracleSql
 from tests.support.oracle_trial import Servers, Trial, open_caches
@@ -71,6 +72,7 @@ async def _compare(
     async with open_caches(sample, people, servers) as caches:
         report = await caches["store"].warm(sample.id)
         assert report.rows == sample.rows
+        assert await hold_partitions(caches["partitions"], sample.id) == report.partitions
         connected = dbapi.connect(servers.postgres_url, autocommit=True)
         with connected as connection, connection.cursor() as cursor:
             cursor.execute("SET TIME ZONE 'UTC'")
@@ -88,3 +90,4 @@ async def _compare(
     assert trial.tally["refused"] > pairs / 40, trial.tally
     if sample.name == "money":  # it has all that practice-level sums need
         assert trial.tally["by sums"] > pairs / 40, trial.tally
+    assert trial.tally["evaluated from partitions"] > pairs / 4, trial.tally

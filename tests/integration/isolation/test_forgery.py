@@ -128,7 +128,7 @@ def attempts(kind: str, count: int) -> Iterator[Attempt]:
 
 _READS: Final = {
     **dict.fromkeys((b"GET", b"PTTL", b"SMEMBERS", b"HLEN", b"SUNION", b"MGET")),
-    **dict.fromkeys((b"SSCAN", b"HMGET"), 1),
+    **dict.fromkeys((b"SSCAN", b"HMGET", b"HGET", b"HKEYS"), 1),
 }
 """The commands that a query may run, and how many of their words are keys; None is all."""
 
@@ -140,6 +140,8 @@ def check_commands(commands: Sequence[Command], attempt: Attempt, *, is_refused:
         named = [word for word in words if isinstance(word, bytes)]
         for key in named[: _READS[name]]:
             check_key(parse_key(key, NAMESPACE), attempt, is_refused=is_refused)
+        if name == b"HKEYS":  # the names of all practices
+            assert (attempt.user, attempt.practices, attempt.providers) == (ROOT, None, None)
         if name == b"HMGET":
             for field in named[1:]:
                 found = parse_field(field)
@@ -165,7 +167,13 @@ def check_key(key: ParsedKey, attempt: Attempt, *, is_refused: bool) -> None:
         assert attempt.providers is None or provider in attempt.providers
     elif key.kind in ("practice", "provider"):
         check_set(key.kind, key.components[4], attempt)
-    elif key.kind == "all":
+    elif key.kind == "sums":
+        practice = key.components[4]
+        own = [row for row in ROWS if row.practice == practice]
+        assert attempt.providers is None
+        assert attempt.practices is None or practice in attempt.practices
+        assert all(allowed(attempt.user, row) for row in own)
+    elif key.kind in ("all", "whole_sums"):
         assert (attempt.user, attempt.practices, attempt.providers) == (ROOT, None, None)
     else:
         assert key.kind == "counts"

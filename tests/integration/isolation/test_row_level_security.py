@@ -33,6 +33,7 @@ DIRECTORIES: Final[tuple[DirectoryKind, ...]] = ("file", "database")
 
 SHARES: Final = {
     "from resident, asked of resident": 0.1,
+    "from resident, asked of partitions": 0.2,
     "with rows": 0.3,
     "with rows under: organization": 0.02,
     "with rows under: own": 0.01,

@@ -109,6 +109,7 @@ async def test_every_number_is_what_was_done(
     assert before.of("snapshot_bytes") == {
         ("1", "entries"): report.bytes,
         ("1", "index"): report.index_bytes,
+        ("1", "sums"): report.sums_bytes,
     }
     assert 0 < before.of("snapshot_age_seconds")["1",] < 600
 

@@ -57,7 +57,7 @@ def test_defaults(folder: Path) -> None:
         "stale_for": 3600,
         "max_pointer_age": 1.0,
         "max_unchecked_age": 5.0,
-        "resident_bytes": 64 * 1024 * 1024,
+        "resident_bytes": 128 << 20,
         "index_bytes": 64 * 1024 * 1024,
         "practice_sums": True,
         "history_days": 7,

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from tests.support.columns import MONEY, WIDE, a_column, a_schema, a_table
 
 from warmcube.entry.keys import Version
-from warmcube.model.columns import ColumnData, Table
+from warmcube.model.columns import ColumnData, LazyColumns, Table
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.model.scope import ALL, NOTHING, Box, Scope
 from warmcube.query.conditions import Condition
 from warmcube.query.prepared import Limits, PreparedQuery
-from warmcube.query.resident import Origins, Resident, ResidentKey, Residents
+from warmcube.query.resident import Deferred, Origins, Resident, ResidentKey, Residents
 from warmcube.query.values import Span
 
 TEXT = ColumnType(Kind.TEXT)
@@ -312,3 +312,58 @@ def test_threads_may_make_bodies_while_answers_come_and_go() -> None:
     for thread in threads:
         thread.join()
     assert residents.size == sum(kept.size for kept in residents._kept.values()) <= 200_000
+
+
+def test_less_budget_keeps_less() -> None:
+    """What others take of it is taken away at once; what was asked for again goes last."""
+    residents = Residents(LARGE)
+    for number in range(10):
+        keep(residents, changed(limit=number))
+    assert residents.get(changed(limit=0)) is not None
+    residents.limit(3 * residents.size // 10)
+    assert len(residents) == 3
+    assert residents.get(changed(limit=0)) is not None
+    residents.limit(0)
+    assert (len(residents), residents.size) == (0, 0)
+
+
+def test_keeping_an_answer_makes_none_of_its_columns() -> None:
+    """They are counted as if they were, with what they hold on to until then."""
+    made: list[str] = []
+
+    def make(name: str) -> ColumnData:
+        made.append(name)
+        return ColumnData(MONEY, np.arange(1000))
+
+    residents = Residents(LARGE)
+    lazy = Table(LazyColumns(["n"], make), 1000)
+    kept = residents.put(KEY, lazy, MADE_OF._replace(held=5000), ())
+    assert kept is not None
+    assert not made
+    assert kept.size >= 8 * 1000 + 5000
+    assert kept.table.columns["n"].values.tolist() == list(range(1000))
+
+
+def test_what_is_deferred_is_kept_with_what_is_made_of_it() -> None:
+    """By whoever makes something first; then its columns hold on to nothing else."""
+    residents = Residents(LARGE)
+    lazy = Table(LazyColumns(["n"], lambda _: ColumnData(MONEY, np.arange(3))), 3)
+    deferred = Deferred(residents, KEY, lazy, MADE_OF, ())
+    assert residents.get(KEY) is None
+    assert deferred.encoded("csv", lambda: b"n\n0\n1\n2\n") == b"n\n0\n1\n2\n"
+    kept = residents.get(KEY)
+    assert kept is not None
+    assert kept.encoded("csv", lambda: b"made again") == b"n\n0\n1\n2\n"
+    assert not isinstance(kept.table.columns, LazyColumns)
+    nowhere = Deferred(Residents(0), KEY, lazy, MADE_OF, ())
+    assert nowhere.encoded("csv", lambda: b"n") == b"n"
+
+
+def test_the_questions_of_late_are_known() -> None:
+    """Not all that ever were."""
+    residents = Residents(LARGE)
+    assert not residents.is_repeated(KEY)
+    assert residents.is_repeated(KEY)
+    for number in range(5000):
+        residents.is_repeated(changed(limit=number))
+    assert not residents.is_repeated(KEY)

@@ -10,7 +10,7 @@ import pytest
 from warmcube.entry.codec import Block
 from warmcube.entry.keys import Keys, PartitionName, Version
 from warmcube.entry.layout import Field, Layout
-from warmcube.entry.manifest import Manifest, Partition
+from warmcube.entry.manifest import Partition
 from warmcube.entry.sums import sums_form
 from warmcube.model.columns import ColumnData, Table
 from warmcube.model.request import AGGREGATES
@@ -155,27 +155,11 @@ def partition(**more: Any) -> Partition:
 def planned(
     query: PreparedQuery, scope: Scope, layout: Layout = LAYOUT, **more: Any
 ) -> SumsPlan | None:
-    """What is planned on a snapshot with one partition."""
+    """What is planned on such a partition."""
     found = partition(**more)
-    manifest = Manifest(
-        version=VERSION,
-        source="main",
-        table="t",
-        fingerprint="",
-        schema=SCHEMA,
-        roles=ROLES,
-        layouts=(layout,),
-        partitions={NAME: found},
-        dictionaries={},
-        seal="checksum",
-        warmed_ms=0,
-        fresh_until_ms=1,
-        serve_until_ms=2,
-        practices=None,
-        providers=None,
-    )
     own = Keys("", 1).partition(NAME, str(VERSION))
-    return plan_sums(query, scope, NAME, Target(own, found, plan_lookup(scope, found)), manifest)
+    target = Target(own, found, plan_lookup(scope, found))
+    return plan_sums(query, scope, NAME, target, sums_form(layout, ROLES), ROLES)
 
 
 def test_named_practices_are_asked_for_by_name() -> None:
