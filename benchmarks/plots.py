@@ -114,8 +114,9 @@ def _bars(axis: Axes, names: Sequence[str], values: Sequence[float], ends: Seque
     axis.set_xscale("log")
     axis.barh(places, values, color=[_COLOURS[name] for name in names])
     axis.hlines(places, values, ends, color="#444444", linewidth=1)
-    # Room for the last figure; the rows of plots share their scale.
-    axis.set_xlim(right=max([2 * end for end in ends] + [axis.get_xlim()[1]]))
+    # Room for the shortest bar and the last figure; the rows of plots share their scale.
+    left, right = axis.get_xlim()
+    axis.set_xlim(min([left, *(each / 2 for each in values)]), max([right, *(2 * e for e in ends)]))
     axis.set_yticks(places, [NAMES[name] for name in names])
     axis.invert_yaxis()
     for place, (value, end) in enumerate(zip(values, ends, strict=True)):
