@@ -41,7 +41,7 @@ async def in_turns(
     what: Mapping[str, Callable[[int], Awaitable[object]]],
     rounds: int,
     unmeasured: int,
-    every: Mapping[str, int] | None = None,
+    before: Mapping[str, Callable[[int], Awaitable[object]]] | None = None,
 ) -> dict[str, Summary]:
     """Time several things.
 
@@ -50,16 +50,16 @@ async def in_turns(
             the others of that round.
         rounds: how many are measured; each begins with another one of them.
         unmeasured: how many go before.
-        every: by name, where something slow takes part in every so many rounds only.
+        before: by name, what is done untimed before each: so that something short isn't measured
+            with the caches that something long has emptied.
     """
     names = list(what)
-    every = every or {}
     taken: dict[str, list[float]] = {name: [] for name in names}
     for number in range(unmeasured + rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            if number % every.get(name, 1):
-                continue
+            if before and name in before:
+                await before[name](number)
             started = time.perf_counter()
             await what[name](number)
             seconds = time.perf_counter() - started

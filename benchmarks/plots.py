@@ -34,6 +34,7 @@ _OURS, _FLOOR, _POSTGRES, _DUCKDB, _BEFORE, _RESULTS = (
 _COLOURS: Final = {
     "resident": "#56B4A0",
     "store": _OURS,
+    "store_lookup": "#99D5C3",
     "floor": _FLOOR,
     "one_get": "#BBBBBB",
     "postgres_int8": _POSTGRES,
@@ -103,7 +104,6 @@ def _queries(form: str, sizes: Mapping[str, Mapping[str, Any]]) -> Figure:
             [times[name]["p50"] for name in names],
             [times[name]["p95"] for name in names],
         )
-        axis.set_xscale("log")
         axis.set_title(f"{int(entries):,} entries", loc="left", fontsize=9, fontweight="bold")
     axes[-1].set_xlabel("ms, on a logarithmic scale")
     return figure
@@ -111,8 +111,12 @@ def _queries(form: str, sizes: Mapping[str, Mapping[str, Any]]) -> Figure:
 
 def _bars(axis: Axes, names: Sequence[str], values: Sequence[float], ends: Sequence[float]) -> None:
     places = range(len(names))
+    axis.set_xscale("log")
     axis.barh(places, values, color=[_COLOURS[name] for name in names])
     axis.hlines(places, values, ends, color="#444444", linewidth=1)
+    # Room for the shortest bar and the last figure; the rows of plots share their scale.
+    left, right = axis.get_xlim()
+    axis.set_xlim(min([left, *(each / 2 for each in values)]), max([right, *(2 * e for e in ends)]))
     axis.set_yticks(places, [NAMES[name] for name in names])
     axis.invert_yaxis()
     for place, (value, end) in enumerate(zip(values, ends, strict=True)):
@@ -136,7 +140,6 @@ def _mix(mix: Mapping[str, Any]) -> Figure:
         names = [name for name in _COLOURS if name in bursts]
         times = [bursts[name]["times"] for name in names]
         _bars(axis, names, [each["p50"] for each in times], [each["p95"] for each in times])
-        axis.set_xscale("log")
         axis.set_title(f"{at_a_time} at a time", loc="left", fontsize=9, fontweight="bold")
     axes[-1].set_xlabel("ms, on a logarithmic scale")
     return figure

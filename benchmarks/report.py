@@ -20,6 +20,7 @@ NAMES: Final[Mapping[str, str]] = {
     "one_get": "one GET of the same bytes",
     "fetch": "MGET of known keys",
     "store": "warmcube, store",
+    "store_lookup": "warmcube, store, looked up",
     "resident": "warmcube, resident",
     "postgres_numeric": "Postgres, numeric",
     "postgres_int8": "Postgres, int8",

@@ -115,6 +115,7 @@ class Setting:
         folder: for files, for as long as this lasts.
         config: the cache, keeping no answers, so that the store is what is measured.
         resident: the same, keeping what is hot.
+        unknowing: the cache, keeping no index either, so that each question is looked up.
         uncached: the same with the cache disabled, so that the database answers.
         owns_servers: whether both were started for this, and hold nothing else.
     """
@@ -126,6 +127,7 @@ class Setting:
     folder: Path
     config: Path
     resident: Path
+    unknowing: Path
     uncached: Path
     owns_servers: bool
 
@@ -174,9 +176,17 @@ def open_setting(
             postgres_url = stack.enter_context(EmbeddedPostgres(folder / "postgres")).url
         stack.enter_context(_own_schema(postgres_url, schema))
 
-        def write(name: str, *, enabled: str = "true", resident_bytes: int = 0) -> Path:
+        def write(
+            name: str,
+            *,
+            enabled: str = "true",
+            resident_bytes: int = 0,
+            index_bytes: int | None = None,
+        ) -> Path:
             path = folder / f"{name}.toml"
             cache = f"enabled = {enabled}\nresident_bytes = {resident_bytes}"
+            if index_bytes is not None:
+                cache += f"\nindex_bytes = {index_bytes}"
             store = f'url = "{redis_url}"\nnamespace = "{namespace}"'
             path.write_text(_configuration(store, cache, postgres_url, schema), encoding="utf-8")
             return path
@@ -189,6 +199,7 @@ def open_setting(
             folder=folder,
             config=write("warmcube"),
             resident=write("resident", resident_bytes=RESIDENT_BYTES),
+            unknowing=write("unknowing", index_bytes=0),
             uncached=write("uncached", enabled="false"),
             owns_servers=owns_servers,
         )

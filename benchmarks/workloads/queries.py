@@ -53,6 +53,7 @@ async def measure(bench: Bench) -> None:
             bench,
             *await open_floors(bench, stack),
             *await open_tiers(bench, stack),
+            await stack.enter_async_context(open_ours(bench.setting.unknowing, "store")),
             await stack.enter_async_context(open_ours(bench.setting.uncached, "database")),
             baselines,
         )
@@ -123,6 +124,7 @@ class _Contest:
         plain_floor: BareFloor,
         store: Ours,
         resident: Ours,
+        unknowing: Ours,
         fallback: Ours,
         baselines: Mapping[str, Baseline],
     ) -> None:
@@ -130,6 +132,7 @@ class _Contest:
         self._floors = (floor, plain_floor)
         self._store = store
         self._resident = resident
+        self._unknowing = unknowing
         self._fallback = fallback
         self._baselines = baselines
         self._is_hot = False
@@ -151,6 +154,7 @@ class _Contest:
         Raises:
             WrongAnswer: the floor reads something else than entries.
         """
+        await self._look_up_all(entries)
         self._is_hot = await self._resident.heat(heating)
         for floor in self._floors:
             values = await floor.rows(heating[0])
@@ -161,12 +165,27 @@ class _Contest:
                 if question is not None and entries != ONE_PROVIDER:
                     await floor.join(question)
 
+    async def _look_up_all(self, entries: int) -> None:
+        """Ask for every set once: the store's process is one that has been asked for a while."""
+        shape = self._bench.shape
+        known = range(100, 100 + shape.practices)
+        for measure in range(shape.measures):
+            for practice in known:
+                providers: Sequence[int | None] = [None]
+                if entries == ONE_PROVIDER:
+                    providers = [practice * 100 + each for each in range(shape.providers)]
+                for provider in providers:
+                    practices = (practice,) if provider is None else None
+                    await self._store.rows(Question(measure, practices, provider=provider))
+            await self._store.rows(Question(measure, None))
+
     async def of(self, form: Form, entries: int, asked: Sequence[Question]) -> dict[str, Summary]:
         """Everybody who is fast in turns; then each of the slow, in turns with the store."""
         rounds, every = self._bench.effort.queries, self._bench.effort.slow_every
         fast: dict[str, Ask] = {
             **{floor.name: floor.rows for floor in self._floors},
             "store": _ask(self._store, form),
+            "store_lookup": _ask(self._unknowing, form),
         }
         if entries != ONE_PROVIDER:
             fast["one_get"] = self._floors[0].read_joined
@@ -185,7 +204,10 @@ class _Contest:
                 name: by_round(_ask(contestant, form), asked),
                 f"store_beside_{name}": by_round(_ask(self._store, form), asked),
             }
-            times |= await in_turns(turns, rounds // every, unmeasured=2)
+            few = rounds // every
+            anew = by_round(_ask(self._store, form), asked[few + 2 :])
+            beside = {f"store_beside_{name}": anew}
+            times |= await in_turns(turns, few, unmeasured=2, before=beside)
         return times
 
 
