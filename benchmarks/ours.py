@@ -127,8 +127,7 @@ class Ours:
 def in_hand(result: Result) -> Answer:
     """Date and value of each row, as arrays."""
     value = "sum" if "sum" in result.columns else "measure_value"
-    packed = getattr(result, "packed", result.table.columns.__getitem__)
-    return packed("date_index").values, packed(value).values
+    return result.packed("date_index").values, result.packed(value).values
 
 
 def pairs_of(result: Result) -> list[tuple[int, int]]:

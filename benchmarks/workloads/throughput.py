@@ -66,7 +66,7 @@ async def measure(bench: Bench) -> None:
             bench.ratios.divide("qps_100_vs_floor", rates["store"], rates["floor"])
             if "resident" in rates:
                 bench.ratios.divide(
-                    "qps_resident_vs_postgres", rates["resident"], rates["postgres_tuned"]
+                    "qps_resident_vs_postgres", rates["resident"], rates["postgres"]
                 )
             else:
                 note = "resident took no part"

@@ -120,8 +120,8 @@ def test_warm_line() -> None:
         seconds=0.5,
     )
     assert warm_line(report, "Sales") == (
-        "Sales: 1,234 rows in 1 entry and 2 partitions (4.0 kB, index 10 B, sums 0 B) warm in 0.50 s; "
-        "snapshot 7-ab"
+        "Sales: 1,234 rows in 1 entry and 2 partitions (4.0 kB, index 10 B, sums 0 B) warm in "
+        "0.50 s; snapshot 7-ab"
     )
 
 
