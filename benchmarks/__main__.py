@@ -40,6 +40,8 @@ from benchmarks.workloads import (
     warms,
 )
 from warmcube import WarmcubeError
+from warmcube.service.allocator import keep_freed_memory
+from warmcube.service.pauses import avoid_pauses
 
 COLUMNS: Final = 13
 CLIENT: Final = "redis-py's connections under warmcube's adapter, hiredis"
@@ -154,6 +156,7 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     wanted = options.only or list(WORKLOADS)
     shape = WHOLE if options.rows is None else shape_of(options.rows)
     before = os.getloadavg()[0]
+    keep_freed_memory()  # as `warmcube serve` does; whoever is measured beside it has it too
     with (
         console.status("starting Redis and Postgres") as status,
         open_setting(options.redis, options.postgres) as setting,
@@ -177,6 +180,7 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         warms.warm_once(setting)  # also brings the table into Postgres's memory
         bench.figures["memory"] = {"used_bytes": used_bytes(setting.redis_url) - empty}
         described = describe(setting)
+        avoid_pauses()  # as `warmcube serve` does
         for name in sorted(wanted, key=list(WORKLOADS).index):
             if name == "scale" and options.quick:
                 continue

@@ -32,6 +32,9 @@ ONE_PROVIDER: Final = 1
 UNMEASURED: Final = 10
 """Rounds before the first that counts: connections, dictionaries, plans."""
 
+AT_A_TURN: Final = 10
+"""Questions that each asks before the next."""
+
 CHECKED: Final = 3
 """Questions of each size of which everybody's answer is compared with SQL."""
 
@@ -197,7 +200,7 @@ class _Contest:
                 fast[name] = _ask(baseline, form)
         turns = {name: by_round(ask, asked) for name, ask in fast.items()}
         self._resident.forget_counts()
-        times = await in_turns(turns, rounds, UNMEASURED)
+        times = await in_turns(turns, rounds, UNMEASURED, at_a_turn=AT_A_TURN)
         slow = {name: self._baselines[name] for name in SLOW} | {"database": self._fallback}
         for name, contestant in slow.items():
             turns = {
