@@ -223,6 +223,17 @@ def test_what_is_no_manifest_is_damage(body: bytes) -> None:
         unpack_manifest(body)
 
 
+@pytest.mark.parametrize(
+    "form", [[3, 0], [8, 0], [2, 2**31], [2, 0.5], [2, "0"], [True, 0], [None, 1], [2], [2, 0, 0]]
+)
+def test_a_layout_that_could_give_wrong_values_is_damage(form: list[Any]) -> None:
+    """Of a column that is narrowed, width and offset are looked at before any entry is read."""
+    document = document_of(MANIFEST)
+    document["layouts"][0][2][-2:] = form
+    with pytest.raises(Damage):
+        unpack_manifest(zlib.compress(json.dumps(document).encode()))
+
+
 def test_every_field_is_needed() -> None:
     """A manifest that lacks any of them is damage."""
     document = json.loads(zlib.decompress(pack_manifest(MANIFEST)))
