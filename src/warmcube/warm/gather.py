@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from xxhash import xxh3_64_intdigest
 
 from warmcube.entry.keys import PartitionName
-from warmcube.entry.layout import Field, Layout, TextStorage
+from warmcube.entry.layout import Field, Layout, TextStorage, storage_dtype
 from warmcube.errors import TableMismatch
 from warmcube.model.schema import Column, ColumnType, Kind, Roles, Schema
 from warmcube.warm.spill import Spill
@@ -60,7 +60,10 @@ class Gathered:
             for column in schema.columns
             if column.type.kind is Kind.TEXT and column.name not in (roles.measure, roles.frequency)
         }
-        self._ranges: dict[str, tuple[int, int]] = {}  # of columns that hold integers
+        # Of the columns that are integers in storage form: least and greatest value; None before.
+        self._ranges: dict[str, tuple[int, int] | None] = {
+            c.name: None for c in self.carried if storage_dtype(c.type).kind == "i"
+        }
         self._nulls = dict.fromkeys(schema.names, 0)
         self._numbers: dict[PartitionName, int] = {}
         self._entries = DistinctHashes() if count_entries else None
@@ -110,7 +113,7 @@ class Gathered:
         text = self.texts.get(name)
         if text is not None:
             return field.narrowed(0, max(0, len(text.values) - 1))
-        return field.narrowed(*self._ranges.get(name, (0, 0)))
+        return field.narrowed(*(self._ranges.get(name) or (0, 0)))
 
     def _storage(self, name: str) -> TextStorage | None:
         text = self.texts.get(name)
@@ -130,11 +133,11 @@ class Gathered:
         return encoded
 
     def _widen(self, name: str, values: pa.Array) -> None:
-        if not pa.types.is_integer(values.type) or values.null_count == len(values):
+        if name not in self._ranges or values.null_count == len(values):
             return
         found = pc.min_max(values)
         least, most = found["min"].as_py(), found["max"].as_py()
-        known = self._ranges.get(name, (least, most))
+        known = self._ranges[name] or (least, most)
         self._ranges[name] = min(known[0], least), max(known[1], most)
 
     def _number_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
