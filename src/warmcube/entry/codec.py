@@ -87,6 +87,11 @@ class Block:
         """How many there are in all."""
         return self.records.size
 
+    @property
+    def rows_of_each(self) -> int:
+        """How many rows each entry has, where all have as many and lie apart; 0 otherwise."""
+        return int(self.records.shape[1]) if self.records.ndim > 1 else 0
+
     def raw(self, position: int) -> Array:
         """A column as it is stored, one value per row."""
         return np.ascontiguousarray(self.records[f"c{position}"]).reshape(-1)

@@ -7,7 +7,9 @@ real columns are rounded to their result type once, at the end.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -45,12 +47,12 @@ def aggregate_groups(
     if aggregation.column is None:
         return ColumnData(aggregation.type, groups.of_groups(_counted(groups, None, counts)))
     column, of_rows = table.columns[aggregation.column], groups.of_rows
-    counted = _counted(groups, column.valid, counts)
+    counting = partial(_counted, groups, column.valid, counts)
     if column.valid is not None:
         of_rows = of_rows[column.valid]
         column = column.take(column.valid)
         groups = replace(groups, are_repeating=False)
-    known = _Known(column, of_rows, groups, groups.of_groups(counted))
+    known = _Known(column, of_rows, groups, counting)
     if aggregation.function == "count":
         return ColumnData(aggregation.type, known.counts)
     if aggregation.function in ("min", "max"):
@@ -71,9 +73,13 @@ def _counted(groups: Groups, valid: Array | None, counts: Array | None) -> Array
     """Of each bin, how many values it has."""
     if valid is None and counts is None:
         return groups.counts
+    if valid is None and counts is not None and groups.are_repeating:
+        added: Array = np.add.reduce(counts.reshape(-1, groups.bins), axis=0, dtype=np.int64)
+        return added
     of_rows = groups.of_rows if valid is None else groups.of_rows[valid]
     if counts is None:
         return np.bincount(of_rows, minlength=groups.bins)
+    counts = counts.astype(np.int64, copy=False)
     totals = np.zeros(groups.bins, np.int64)
     np.add.at(totals, of_rows, counts if valid is None else counts[valid])
     return totals
@@ -87,13 +93,18 @@ class _Known:
         column: the values that aren't NULL.
         of_rows: the bin of each.
         groups: the bins.
-        counts: of each group, how many values it has.
+        counting: gives of each bin how many values it has; not every aggregate asks.
     """
 
     column: ColumnData
     of_rows: Array
     groups: Groups
-    counts: Array
+    counting: Callable[[], Array]
+
+    @property
+    def counts(self) -> Array:
+        """Of each group, how many values it has."""
+        return self.groups.of_groups(self.counting())
 
 
 def _extreme(known: _Known, *, is_least: bool) -> ColumnData:

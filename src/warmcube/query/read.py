@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import numpy as np
 
 from warmcube.entry.codec import (
+    NULL_CODE,
     Block,
     decode_column,
     decode_constant,
@@ -20,13 +21,14 @@ from warmcube.entry.codec import (
     prove_codes,
 )
 from warmcube.entry.keys import Keys, Member, PartitionName
-from warmcube.entry.layout import TextStorage
+from warmcube.entry.layout import TextStorage, storage_dtype
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.seal import Seal
-from warmcube.model.columns import Array, ColumnData, LazyColumns, Table
+from warmcube.model.columns import Array, ColumnData, Factor, LazyColumns, Table
 from warmcube.model.origin import Origin
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
+from warmcube.query.factors import repeating_factor
 from warmcube.query.finder import Finder, target_of
 from warmcube.query.inventory import KeyRole, find_ids, find_partitions
 from warmcube.query.known import Found
@@ -34,7 +36,7 @@ from warmcube.query.lookup import check_pointer
 from warmcube.query.prepared import PreparedQuery
 from warmcube.query.snapshots import LiveSnapshot
 
-__all__ = ["Reading", "StoreReader", "beside", "decode", "prove", "rowless"]
+__all__ = ["Reading", "StoreReader", "beside", "dates_factor", "decode", "prove", "rowless"]
 
 T = TypeVar("T")
 
@@ -122,7 +124,9 @@ class StoreReader(Finder):
 
         def work() -> tuple[Table, int]:
             block, members = prove(found, values, live, self._seal)
-            return decode(block, members, name, live, datasource, columns), len(members)
+            codes = found.entries.codes
+            table = decode(block, members, name, live, datasource, columns, codes)
+            return table, len(members)
 
         table, entries = await beside(size, work)
         done = time.perf_counter()
@@ -250,6 +254,7 @@ def decode(
     live: LiveSnapshot,
     datasource: Datasource,
     columns: Collection[str],
+    codes: bytes = b"",
 ) -> Table:
     """Some columns of proven entries, whose dictionaries `live` has by now.
 
@@ -260,6 +265,8 @@ def decode(
         live: their snapshot.
         datasource: its roles.
         columns: which columns are wanted.
+        codes: those that the entries' headers bear, as `Entries` has them, so that ids that are
+            integers needn't be parsed; empty to do without.
 
     Raises:
         Damage: a value can't be read.
@@ -288,12 +295,42 @@ def decode(
             return decode_constant(name.measure, block.rows, of_column)
         if wanted == roles.frequency:
             return decode_constant(name.frequency, block.rows, of_column)
-        if wanted == roles.practice:
+        is_practice = wanted == roles.practice
+        if codes and of_column.kind.is_integer:
+            own = np.frombuffer(codes, "<i8")[0 if is_practice else 1 :: 2]
+            if not (own == NULL_CODE).any():  # that might be an id, too
+                return ColumnData(of_column, np.repeat(own.astype(storage_dtype(of_column)), rows_of))
+        if is_practice:
             return decode_ids([member.practice for member in members], rows_of, of_column)
         return decode_ids([member.provider for member in members], rows_of, of_column)
 
     wanted = [column.name for column in schema.columns if column.name in columns]
-    return Table(LazyColumns(wanted, make), block.rows)
+    made = LazyColumns(wanted, make)
+    return Table(made, block.rows, dates_factor(made, roles.date, block.rows_of_each))
+
+
+def dates_factor(
+    columns: Mapping[str, ColumnData], date: str | None, size: int
+) -> Callable[[str], Factor | None] | None:
+    """What gives the factor of a date column, for `Table.factors`; it is found out once.
+
+    Args:
+        columns: of the table.
+        date: name of the date column, if there is one.
+        size: how many rows each entry has; 0 where not all have as many.
+    """
+    if not size or date is None or date not in columns:
+        return None
+    found: list[Factor | None] = []
+
+    def factor(name: str) -> Factor | None:
+        if name != date:
+            return None
+        if not found:
+            found.append(repeating_factor(columns[name], size))
+        return found[0]
+
+    return factor
 
 
 def rowless(schema: Schema, columns: Collection[str]) -> Table:

@@ -73,10 +73,10 @@ class _Slice:
     members: Sequence[Member] = ()
     table: Table | None = None
     rows_of: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
+    bytes: int = 0
 
-    @property
-    def bytes(self) -> int:
-        return sum(map(len, filter(None, self.values)))
+    def __post_init__(self) -> None:
+        self.bytes = sum(map(len, filter(None, self.values)))
 
 
 class TogetherReader(StoreReader):
@@ -167,7 +167,13 @@ class TogetherReader(StoreReader):
                 block, each.members = prove(each.found, each.values, live, self._seal)
                 each.rows_of = block.rows_of
                 each.table = decode(
-                    block, each.members, each.need.partition, live, datasource, each.need.columns
+                    block,
+                    each.members,
+                    each.need.partition,
+                    live,
+                    datasource,
+                    each.need.columns,
+                    each.found.entries.codes,
                 )
 
         await beside(sum(each.bytes for each in slices), work)
@@ -193,26 +199,40 @@ def _pick(
     if need.scope.is_empty or each is None or each.table is None or each.rows_of is None:
         return replace(whole, table=rowless(live.manifest.schema, need.columns))
     key = (need.partition, need.scope)
-    if key not in known:
-        allows = need.scope.allows
-        is_own = [allows(member.practice, member.provider) for member in each.members]
-        known[key] = _own(each.table, each.rows_of, each.values, is_own, whole)
-    found = known[key]
+    found = known.get(key)
+    if found is None:
+        if need.scope == each.found.target.plan.scope:  # read for nobody else: all is its own
+            found = _all_of(each, each.table, whole)
+        else:
+            allows = need.scope.allows
+            is_own = [allows(member.practice, member.provider) for member in each.members]
+            found = _own(each, each.table, each.rows_of, is_own, whole)
+        known[key] = found
     if not found.members:
         return replace(whole, table=rowless(live.manifest.schema, need.columns))
     wanted = [name for name in found.table.columns if name in need.columns]
     return replace(found, table=found.table.select(wanted))
 
 
+def _all_of(each: _Slice, table: Table, whole: Reading) -> Reading:
+    """What a need gets whose scope is all that was read."""
+    members = len(each.members)
+    return replace(
+        whole, table=table, members=members, entries=members, rows=table.rows, bytes=each.bytes
+    )
+
+
 def _own(
+    each: _Slice,
     table: Table,
     rows_of: np.ndarray[tuple[int], np.dtype[np.int64]],
-    values: Sequence[bytes | None],
     is_own: Sequence[bool],
     whole: Reading,
 ) -> Reading:
     members = sum(is_own)
-    own = table if members == len(is_own) else table.take(np.repeat(np.array(is_own), rows_of))
+    if members == len(is_own):
+        return _all_of(each, table, whole)
+    own = table.take(np.repeat(np.array(is_own), rows_of))
     return replace(
         whole,
         table=own,
@@ -221,7 +241,7 @@ def _own(
         rows=own.rows,
         bytes=sum(
             len(value)
-            for value, mine in zip(values, is_own, strict=True)
+            for value, mine in zip(each.values, is_own, strict=True)
             if mine and value is not None
         ),
     )
