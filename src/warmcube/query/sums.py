@@ -51,11 +51,7 @@ class SumsPlan:
 def are_enough(prepared: PreparedQuery, roles: Roles) -> bool:
     """Whether a query asks for nothing that sums don't tell."""
     aggregate = prepared.aggregate
-    if (
-        aggregate is None
-        or prepared.extent is not Extent.ROWS
-        or aggregate.column != roles.value
-    ):
+    if aggregate is None or prepared.extent is not Extent.ROWS or aggregate.column != roles.value:
         return False
     told = (roles.date, roles.practice, roles.measure, roles.frequency)
     for name in prepared.group_by:

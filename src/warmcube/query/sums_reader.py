@@ -184,9 +184,7 @@ class SumsReader(TogetherReader):
             known.places[name] = place
         if scope.is_empty or (place.is_absent and scope.is_everything):
             return None
-        target = Target(
-            place.own, place.partition, LookupPlan(scope), is_absent=place.is_absent
-        )
+        target = Target(place.own, place.partition, LookupPlan(scope), is_absent=place.is_absent)
         form = known.forms[place.partition.layout]
         return plan_sums(prepared, scope, name, target, form, datasource.roles)
 

@@ -148,12 +148,10 @@ class TogetherReader(StoreReader):
             sets=sum(each.sets for each in found.values()),
             trips=trips,
             whole=any(each.target.plan.whole for each in found.values()),
+            timings=timings,
         )
         known: dict[tuple[PartitionName, Scope], Reading] = {}
-        return [
-            replace(_pick(need, slices, live, whole, known), timings=dict(timings))
-            for need in needs
-        ]
+        return [_pick(need, slices, live, whole, known) for need in needs]
 
     async def _decode(
         self, slices: Sequence[_Slice], datasource: Datasource, live: LiveSnapshot
@@ -197,7 +195,7 @@ def _pick(
     """
     each = slices.get(need.partition)
     if need.scope.is_empty or each is None or each.table is None or each.rows_of is None:
-        return replace(whole, table=rowless(live.manifest.schema, need.columns))
+        return whole.of_table(rowless(live.manifest.schema, need.columns))
     key = (need.partition, need.scope)
     found = known.get(key)
     if found is None:
@@ -209,9 +207,9 @@ def _pick(
             found = _own(each, each.table, each.rows_of, is_own, whole)
         known[key] = found
     if not found.members:
-        return replace(whole, table=rowless(live.manifest.schema, need.columns))
+        return whole.of_table(rowless(live.manifest.schema, need.columns))
     wanted = [name for name in found.table.columns if name in need.columns]
-    return replace(found, table=found.table.select(wanted))
+    return found.of_table(found.table.select(wanted))
 
 
 def _all_of(each: _Slice, table: Table, whole: Reading) -> Reading:
