@@ -8,7 +8,7 @@ real columns are rounded to their result type once, at the end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -51,7 +51,7 @@ def aggregate_groups(
     if column.valid is not None:
         of_rows = of_rows[column.valid]
         column = column.take(column.valid)
-        groups = replace(groups, are_repeating=False)
+        groups = groups.filtered()
     known = _Known(column, of_rows, groups, counting)
     if aggregation.function == "count":
         return ColumnData(aggregation.type, known.counts)
@@ -120,7 +120,11 @@ def _extreme(known: _Known, *, is_least: bool) -> ColumnData:
         found = extreme.reduce(placed.reshape(-1, groups.bins), axis=0)
     else:
         found = np.full(groups.bins, limits.max if is_least else limits.min, placed.dtype)
-        extreme.at(found, of_rows, placed)
+        if groups.of_runs is None:
+            extreme.at(found, of_rows, placed)
+        else:
+            runs = placed.reshape(len(groups.of_runs), -1)
+            extreme.at(found, groups.of_runs, extreme.reduce(runs, axis=1))
     if is_own_rank(column):
         return ColumnData(column.type, groups.of_groups(found))
     hits = np.flatnonzero(placed == found[of_rows])
@@ -161,7 +165,7 @@ def _exact(known: _Known, aggregation: Aggregation) -> ColumnData:
         special = reserved(column.type)
         if bounds[0] <= special.least or bounds[1] >= special.infinity:
             values, of_rows, marks = _without_reserved(values, of_rows, groups, special)
-            groups = replace(groups, are_repeating=False)
+            groups = groups.filtered()
             bounds = _bounds(values)
     largest = max(-bounds[0], bounds[1])
     sums = _integer_sums(values, of_rows, groups, largest)
@@ -235,7 +239,11 @@ def _added(values: Array, of_rows: Array, groups: Groups) -> Array:
         found: Array = np.add.reduce(values.reshape(-1, groups.bins), axis=0)
         return found
     totals = np.zeros(groups.bins, np.int64)
-    np.add.at(totals, of_rows, values)
+    if groups.of_runs is None:
+        np.add.at(totals, of_rows, values)
+    else:
+        runs = values.reshape(len(groups.of_runs), -1)
+        np.add.at(totals, groups.of_runs, np.add.reduce(runs, axis=1))
     return groups.of_groups(totals)
 
 

@@ -58,6 +58,9 @@ ROWS_AT_ONCE: Final = 10_000
 """How many rows answers are made from before others may go on: a few tenths of a millisecond. Each
 turn of the loop costs as much as a small answer."""
 
+LEAST_ROWS: Final = 500
+"""As many rows take as long as what each answer takes, be it empty."""
+
 _SHARED: Final = ("lookup", "fetch", "decode")
 """Steps of a read that all its queries share."""
 
@@ -422,7 +425,7 @@ async def _each_once(
                 same = error
             known[key] = same
             if isinstance(same, Answered) and same.result.meta.origin != "resident":
-                rows += same.result.meta.rows_fetched
+                rows += max(LEAST_ROWS, same.result.meta.rows_fetched)
             if rows >= ROWS_AT_ONCE:
                 rows = 0
                 await asyncio.sleep(0)  # others may go on in between

@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 import numpy as np
 
 from warmcube.entry.codec import (
-    NULL_CODE,
     Block,
     decode_column,
     decode_constant,
@@ -21,15 +20,16 @@ from warmcube.entry.codec import (
     prove_codes,
 )
 from warmcube.entry.keys import Keys, Member, PartitionName
-from warmcube.entry.layout import TextStorage, storage_dtype
+from warmcube.entry.layout import TextStorage
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.seal import Seal
 from warmcube.model.columns import Array, ColumnData, Factor, LazyColumns, Table
 from warmcube.model.origin import Origin
-from warmcube.model.schema import ColumnType, Datasource, Schema
+from warmcube.model.schema import Datasource, Roles, Schema
 from warmcube.model.scope import Scope
 from warmcube.query.factors import repeating_factor
 from warmcube.query.finder import Finder, target_of
+from warmcube.query.ids import EntryIds, Role
 from warmcube.query.inventory import KeyRole, find_ids, find_partitions
 from warmcube.query.known import Found
 from warmcube.query.lookup import check_pointer
@@ -144,8 +144,7 @@ class StoreReader(Finder):
 
         def work() -> tuple[Table, int]:
             block, members = prove(found, values, live, self._seal)
-            codes = found.entries.codes
-            table = decode(block, members, name, live, datasource, columns, codes)
+            table = decode(block, members, name, live, datasource, columns, found.ids)
             return table, len(members)
 
         table, entries = await beside(size, work)
@@ -274,7 +273,7 @@ def decode(
     live: LiveSnapshot,
     datasource: Datasource,
     columns: Collection[str],
-    codes: bytes = b"",
+    ids: EntryIds | None = None,
 ) -> Table:
     """Some columns of proven entries, whose dictionaries `live` has by now.
 
@@ -285,8 +284,7 @@ def decode(
         live: their snapshot.
         datasource: its roles.
         columns: which columns are wanted.
-        codes: those that the entries' headers bear, as `Entries` has them, so that ids that are
-            integers needn't be parsed; empty to do without.
+        ids: of the entries, so that those that are integers needn't be parsed; None to do without.
 
     Raises:
         Damage: a value can't be read.
@@ -315,23 +313,37 @@ def decode(
             return decode_constant(name.measure, block.rows, of_column)
         if wanted == roles.frequency:
             return decode_constant(name.frequency, block.rows, of_column)
-        return _decode_ids(members, rows_of, of_column, codes, is_practice=wanted == roles.practice)
+        role: Role = "practice" if wanted == roles.practice else "provider"
+        known = None if ids is None else ids.column(role, rows_of, of_column)
+        if known is not None:
+            return known
+        return decode_ids([getattr(each, role) for each in members], rows_of, of_column)
 
     wanted = [column.name for column in schema.columns if column.name in columns]
     made = LazyColumns(wanted, make)
-    return Table(made, block.rows, dates_factor(made, roles.date, block.rows_of_each))
+    return Table(made, block.rows, _factors(made, block.rows_of_each, schema, roles, ids))
 
 
-def _decode_ids(
-    members: Sequence[Member], rows_of: Array, type: ColumnType, codes: bytes, *, is_practice: bool
-) -> ColumnData:
-    """The practice or the provider column."""
-    if codes and type.kind.is_integer:
-        own = np.frombuffer(codes, "<i8")[0 if is_practice else 1 :: 2]
-        if not (own == NULL_CODE).any():  # that might be an id, too
-            return ColumnData(type, np.repeat(own.astype(storage_dtype(type)), rows_of))
-    ids = [member.practice if is_practice else member.provider for member in members]
-    return decode_ids(ids, rows_of, type)
+def _factors(
+    columns: Mapping[str, ColumnData],
+    size: int,
+    schema: Schema,
+    roles: Roles,
+    ids: EntryIds | None,
+) -> Callable[[str], Factor | None] | None:
+    """What gives the factors of a table of entries that have so many rows each, if all have."""
+    if not size:
+        return None
+    of_dates = dates_factor(columns, roles.date, size)
+
+    def factor(name: str) -> Factor | None:
+        if ids is not None and name == roles.practice:
+            return ids.factor("practice", size, schema[name].type)
+        if ids is not None and name == roles.provider:
+            return ids.factor("provider", size, schema[name].type)
+        return None if of_dates is None else of_dates(name)
+
+    return factor
 
 
 def dates_factor(

@@ -55,11 +55,11 @@ def unite(needs: Iterable[Need]) -> dict[PartitionName, Need]:
         if before is None:
             found[need.partition] = need
             continue
-        found[need.partition] = Need(
-            partition=need.partition,
-            scope=Scope.of((*before.scope.boxes, *need.scope.boxes)),
-            columns={*before.columns, *need.columns},
-        )
+        scope = before.scope
+        if scope is not need.scope and scope != need.scope:
+            scope = Scope.of((*scope.boxes, *need.scope.boxes))
+        columns = {*before.columns, *need.columns}
+        found[need.partition] = Need(partition=need.partition, scope=scope, columns=columns)
     return found
 
 
@@ -171,7 +171,7 @@ class TogetherReader(StoreReader):
                     live,
                     datasource,
                     each.need.columns,
-                    each.found.entries.codes,
+                    each.found.ids,
                 )
 
         await beside(sum(each.bytes for each in slices), work)
