@@ -87,6 +87,11 @@ class Block:
         """How many there are in all."""
         return self.records.size
 
+    @property
+    def rows_of_each(self) -> int:
+        """How many rows each entry has, where all have as many and lie apart; 0 otherwise."""
+        return int(self.records.shape[1]) if self.records.ndim > 1 else 0
+
     def raw(self, position: int) -> Array:
         """A column in storage form, one value per row; of texts positions or lengths, as int64."""
         return self.layout.read(self.records, position)
