@@ -11,7 +11,7 @@ import orjson
 from warmcube.audit.events import EVENTS, AuditEvent
 from warmcube.audit.listed import Listed
 from warmcube.audit.request import Because, Condition, Request
-from warmcube.audit.text import escape, shorten
+from warmcube.audit.text import LONGEST, escape, shorten
 
 __all__ = ["SCHEMA_VERSION", "Heading", "Lines", "line_of"]
 
@@ -95,13 +95,22 @@ def _fields(record: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it."""
-    if value is None or isinstance(value, (bool, int, float)):
+    kind = type(value)  # looked at first: nearly all are of these, and there are many
+    if value is None or kind is int:
+        return value
+    if kind is str:
+        return escape(value if len(value) <= LONGEST else shorten(value))
+    if isinstance(value, Listed):
+        first = [each if type(each) is int else _plain(each) for each in value.first]
+        return first if value.is_whole else {"first": first, "count": value.count}
+    return _plain_rarely(value)
+
+
+def _plain_rarely(value: Any) -> Any:
+    if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
         return escape(shorten(str.__str__(value)))
-    if isinstance(value, Listed):
-        first = [_plain(each) for each in value.first]
-        return first if value.is_whole else {"first": first, "count": value.count}
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return _fields(value)

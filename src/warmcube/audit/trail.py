@@ -42,14 +42,15 @@ def _now() -> datetime:
 
 @dataclass(slots=True, eq=False)
 class _Item:
-    """An event on its way to the sink."""
+    """An event on its way to the sink; `make` makes one that isn't there yet."""
 
-    event: AuditEvent
+    event: AuditEvent | None
     time: datetime
     request: str | None = None
     waiter: asyncio.Future[None] | None = None
     line: bytes | None = None
     error: Exception | None = None  # why there can be no line
+    make: Callable[[], AuditEvent] | None = None
 
     @property
     def weight(self) -> int:
@@ -144,11 +145,17 @@ class Trail:
         else:
             self._add(_Item(event, now, request))
 
-    def record_at_once(self, event: AuditEvent) -> bool:
-        """What `record` does, where nothing has to be waited for; whether it was done."""
+    def record_at_once(self, make: Callable[[], AuditEvent]) -> bool:
+        """What `record` does, where nothing has to be waited for; whether it was done.
+
+        Args:
+            make: makes the event, no denial, when its line is made; what it makes it of must be
+                small, and nobody may change it.
+        """
         if self._required or len(self._queue) >= min(_PRESSING, self._queue_size // 2):
             return False
-        self.note(event)
+        if self._sink is not None and not self._is_closing:
+            self._add(_Item(None, self._clock(), REQUEST_ID.get(), make=make))
         return True
 
     async def record(self, event: AuditEvent) -> None:
@@ -292,7 +299,8 @@ class Trail:
         for item in [item for item in batch if item.error is not None]:
             self._queue.remove(item)
             batch.remove(item)
-            trouble = AuditError(f"a {item.event.name} event can't be written: {item.error!r}")
+            name = "new" if item.event is None else item.event.name
+            trouble = AuditError(f"a {name} event can't be written: {item.error!r}")
             self._lose(item, trouble)
             item.refuse(str(trouble))
         return batch
@@ -300,16 +308,21 @@ class Trail:
     def _make_lines(self, items: Sequence[_Item]) -> None:
         for item in items:
             self._number += 1
-            heading = Heading(
-                time=item.time,
-                event=item.event.name,
-                probe=self._is_probe,
-                trail=self._id,
-                number=self._number,
-                request=item.request,
-            )
             try:
-                item.line = self._lines.line_of(item.event, heading)
+                event = item.event
+                if event is None and item.make is not None:
+                    event = item.event = item.make()
+                if event is None:  # pragma: no cover - one of both is always there
+                    continue
+                heading = Heading(
+                    time=item.time,
+                    event=event.name,
+                    probe=self._is_probe,
+                    trail=self._id,
+                    number=self._number,
+                    request=item.request,
+                )
+                item.line = self._lines.line_of(event, heading)
             except Exception as error:  # noqa: BLE001 - one mistake may not stop the others
                 item.error = error
 

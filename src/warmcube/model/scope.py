@@ -70,7 +70,8 @@ class Scope:
     @classmethod
     def of(cls, boxes: Iterable[Box]) -> Scope:
         """The union of `boxes` without the empty and the repeated ones, in a stable order."""
-        return cls(tuple(dict.fromkeys(box for box in boxes if not box.is_empty)))
+        found = [box for box in boxes if not box.is_empty]
+        return cls(tuple(found if len(found) < 2 else dict.fromkeys(found)))
 
     @property
     def is_empty(self) -> bool:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
 from warmcube.access.grant import Grant
 from warmcube.access.reasons import Reason
 from warmcube.audit.events import AuditEvent, Denied, EmptyGrant, Exported, Granted, denial
-from warmcube.audit.listed import Listed, id_of
+from warmcube.audit.listed import MOST_LISTED, Listed, id_of
 from warmcube.audit.reasons import empty_reason
 from warmcube.audit.request import Because, Request, RequestAction, because, request_of
 from warmcube.audit.trail import Trail
 from warmcube.errors import WarmcubeError
+from warmcube.model.request import Query
 from warmcube.query.asked import Asked, Wanted
 from warmcube.query.judge import Judged
 from warmcube.query.result import Meta
@@ -47,7 +49,17 @@ def audit_at_once(trail: Trail, judged: Judged, meta: Meta) -> bool:
     """What `audit_answer` does, where nothing has to be waited for; whether it was done."""
     if judged.asked.purpose == "export":
         return False
-    return trail.record_at_once(_answered(judged, meta.origin, meta.snapshot, meta.rows))
+    make = partial(_answered, judged, meta.origin, meta.snapshot, meta.rows)
+    if not _is_settled(judged.asked.query):
+        event = make()
+        return trail.record_at_once(lambda: event)
+    return trail.record_at_once(make)
+
+
+def _is_settled(query: Query) -> bool:
+    """Whether nobody can change what is told of a query, and it is small enough to wait."""
+    lists = (query.practices, query.providers, query.where)
+    return all(each is None or (type(each) is tuple and len(each) <= MOST_LISTED) for each in lists)
 
 
 async def audit_export(

@@ -134,19 +134,19 @@ async def test_nothing_waits_for_the_sink_unless_required(box: Box) -> None:
 async def test_recording_at_once(box: Box, clock: Clock) -> None:
     """What is taken without waiting stands in the order in which it was taken."""
     async with opened(box, clock) as trail:
-        assert trail.record_at_once(a_grant("a"))
+        assert trail.record_at_once(lambda: a_grant("a"))
         await trail.record(a_grant("b"))
-        assert trail.record_at_once(a_grant("c"))
+        assert trail.record_at_once(lambda: a_grant("c"))
     assert box.subjects == ["a", "b", "c"]
 
 
 async def test_nothing_is_recorded_at_once_that_has_to_wait(box: Box) -> None:
     """Where the audit is required, and where much waits to be written."""
     async with opened(box, required=True) as trail:
-        assert not trail.record_at_once(a_grant())
+        assert not trail.record_at_once(a_grant)
     box.gate.clear()
     async with opened(box, queue_size=10) as trail:
-        taken = [trail.record_at_once(a_grant()) for _ in range(7)]
+        taken = [trail.record_at_once(a_grant) for _ in range(7)]
         assert taken == [True] * 5 + [False] * 2
         box.gate.set()
     assert len(box.lines) == 5
