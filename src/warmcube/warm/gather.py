@@ -26,7 +26,7 @@ from warmcube.warm.texts import TextColumn
 __all__ = ["Gathered", "canonical_ids", "hash_column"]
 
 COARSE_BUCKETS: Final = 64
-MEMORY_BUDGET: Final = 40 << 20
+MEMORY_BUDGET: Final = 64 << 20
 MAX_PARTITIONS: Final = 200_000
 MERGED_HASHES: Final = 1 << 18
 

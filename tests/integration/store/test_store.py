@@ -56,6 +56,17 @@ async def test_an_error_in_a_pipeline_does_not_shift_replies(store: Store) -> No
         await store.write([(b"SET", b"a", b"b"), (b"NOSUCHCOMMAND", b"k")])
 
 
+@pytest.mark.parametrize("bad", [0, 1, 4_321, 9_999])
+async def test_one_error_among_many_replies_fails_a_write(store: Store, bad: int) -> None:
+    """Wherever it stands; all replies are read, so that the next trip gets its own."""
+    commands: list[tuple[bytes, ...]] = [(b"SET", b"k%d" % n, b"v") for n in range(10_000)]
+    await store.write(commands)
+    commands[bad] = (b"NOSUCHCOMMAND", b"k")
+    with pytest.raises(StoreRefused, match="NOSUCHCOMMAND"):
+        await store.write(commands)
+    assert await store.run([(b"ECHO", b"x"), (b"DBSIZE",)]) == [b"x", 10_000]
+
+
 async def test_a_cancelled_read_is_nobody_elses(store: Store) -> None:
     """A connection that was given up half way never answers another command."""
     await store.run([(b"SET", b"k", b"v")])
