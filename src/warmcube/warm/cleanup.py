@@ -24,7 +24,7 @@ from warmcube.entry.master import (
 )
 from warmcube.errors import Damage
 from warmcube.store.api import Store
-from warmcube.store.packing import pack_expiries
+from warmcube.store.wire import pack_expiries
 
 __all__ = ["expire_items", "is_named", "master_items", "remove_items"]
 
