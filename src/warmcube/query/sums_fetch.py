@@ -37,7 +37,7 @@ from warmcube.query.read import beside
 from warmcube.query.snapshots import LiveSnapshot
 from warmcube.query.sums import SumsPlan
 from warmcube.store.api import Command, Reply, Store
-from warmcube.store.wire import Packed, pack_words
+from warmcube.store.wire import PackedCommand, pack_words
 
 __all__ = ["Fetched", "SumsFetcher", "SumsOf"]
 
@@ -213,7 +213,7 @@ class SumsFetcher:
         keys = [each.keys[0] for each in wanted]
         commands: list[Command] = []
         if keys:
-            commands.append(Packed.of(b"MGET", keys, [each.wire for each in wanted]))
+            commands.append(PackedCommand.of(b"MGET", keys, [each.wire for each in wanted]))
         *replies, pointer = await self._store.run([*commands, (b"GET", self._keys.current)])
         check_pointer(pointer, self._manifest.version)
         values: Sequence[bytes | None] = replies[0] if keys else []

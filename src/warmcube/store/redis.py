@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Command, Memory, Reply
 from warmcube.store.connections import Connections
-from warmcube.store.wire import Packed, pack
+from warmcube.store.wire import PackedCommand, pack
 
 __all__ = ["RedisStore"]
 
@@ -205,7 +205,7 @@ def _portions(commands: Sequence[Command | bytes]) -> list[Sequence[Command | by
     starts = [
         at
         for at, command in enumerate(commands)
-        if isinstance(command, Packed) and len(command) > MANY_WORDS
+        if isinstance(command, PackedCommand) and len(command) > MANY_WORDS
     ]
     if len(starts) <= PORTIONS_AHEAD:
         return [commands]

@@ -10,7 +10,7 @@ import pytest
 from warmcube.errors import ConfigError, Damage, StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Store
 from warmcube.store.connect import open_store, place_of
-from warmcube.store.wire import Packed, pack_words
+from warmcube.store.wire import PackedCommand, pack_words
 
 
 async def test_replies_come_in_order(store: Store) -> None:
@@ -33,11 +33,11 @@ async def test_replies_to_much_that_is_asked_for_come_in_order(store: Store) -> 
     """Commands of many words are sent as replies are read; nothing is lost between them."""
     keys = [b"k%d" % number for number in range(150)]
     await store.run([(b"SET", key, key) for key in keys])
-    many = Packed.of(b"MGET", keys, [pack_words(keys)])
+    many = PackedCommand.of(b"MGET", keys, [pack_words(keys)])
     for number in range(6):
         commands = [(b"GET", b"k1"), *[many, (b"GET", b"none")] * number, (b"GET", b"k2")]
         assert await store.run(commands) == [b"k1", *[keys, None] * number, b"k2"]
-    wrong = Packed.of(b"SADD", keys, [pack_words(keys)])
+    wrong = PackedCommand.of(b"SADD", keys, [pack_words(keys)])
     with pytest.raises(Damage):
         await store.run([many, wrong, many, many, many])
     assert await store.run([(b"GET", b"k1")]) == [b"k1"]
