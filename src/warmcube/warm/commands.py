@@ -31,7 +31,7 @@ __all__ = ["Target", "Written", "write_commands"]
 T = TypeVar("T")
 
 CHUNK_MEMBERS: Final = 1000
-CHUNK_BYTES: Final = 2 << 20
+CHUNK_BYTES: Final = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
