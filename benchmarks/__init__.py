@@ -23,6 +23,6 @@ Where things are:
 - `warm_once`, `baseline_once`: processes of their own, for a peak of memory of their own.
 - `service`, `dashboards`: commands of their own, for what is above the engine.
 
-A new workload is a module in `workloads/` and a line in `benchmarks.__main__`; a new baseline has an
-opener in `BASELINES` of `benchmarks.baselines`, and is asked by the workloads that name it.
+A new workload is a module in `workloads/` and a line in `benchmarks.__main__`; a new baseline has
+an opener in `BASELINES` of `benchmarks.baselines`, and is asked by the workloads that name it.
 """
