@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
-from collections import Counter
 from collections.abc import AsyncIterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,8 @@ from tests.support.caches import (
     execute,
     hold_partitions,
     make_cache,
-    select,
 )
+from tests.support.charges import CHARGES, ask, expected, told
 
 from warmcube import AnalyticsCache, Query
 from warmcube.errors import StoreUnavailable
@@ -27,7 +25,6 @@ from warmcube.query import jsonform
 from warmcube.query.jsonform import columns_json
 from warmcube.query.result import Result
 
-CHARGES: dict[str, Any] = {"datasource": 1, "measure": "Charges", "frequency": "Monthly"}
 VISIBLE = {
     "root": "TRUE",
     "north": "practice_uid IN (101, 102, 103)",
@@ -50,28 +47,6 @@ async def cache(tmp_path: Path, redis_url: str, facts: str) -> AsyncIterator[Ana
         await made.warm(1)
         await hold_partitions(made, 1)
         yield made
-
-
-async def ask(cache: AnalyticsCache, user: str, **query: Any) -> Result:
-    """What a user is answered."""
-    return await cache.query(Query(**(CHARGES | query)), await cache.authorize(user))
-
-
-def told(result: Result) -> Counter[tuple[object, ...]]:
-    """The rows of an answer."""
-    return Counter(tuple(row.values()) for row in result.rows())
-
-
-def expected(url: str, where: str) -> Counter[tuple[object, ...]]:
-    """The rows that SQL gives."""
-    rows = select(
-        url,
-        "SELECT measure, practice_uid, provider_uid, frequency, date_index, measure_value::text, "
-        f"note FROM ih.facts WHERE measure = 'Charges' AND frequency = 'Monthly' AND ({where})",
-    )
-    return Counter(
-        (*row[:5], None if row[5] is None else Decimal(str(row[5])), row[6]) for row in rows
-    )
 
 
 async def test_what_is_read_again_and_again_is_loaded(

@@ -7,12 +7,12 @@ import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.caches import ACCESS, TABLE, execute, make_cache, select
+from tests.support.caches import ACCESS, TABLE, execute, make_cache
+from tests.support.charges import CHARGES, ask, expected, told
 
 from warmcube import AccessDenied, AnalyticsCache, Query
 from warmcube.audit.trail import Trail
@@ -22,7 +22,6 @@ from warmcube.query import jsonform
 from warmcube.query.jsonform import Decimals, columns_json
 from warmcube.query.result import Result
 
-CHARGES: dict[str, Any] = {"datasource": 1, "measure": "Charges", "frequency": "Monthly"}
 VISIBLE = {
     "root": "TRUE",
     "north": "practice_uid IN (101, 102, 103)",
@@ -45,28 +44,6 @@ async def cache(tmp_path: Path, redis_url: str, facts: str) -> AsyncIterator[Ana
     async with make_cache(tmp_path, redis_url, facts) as made:
         await made.warm(1)
         yield made
-
-
-async def ask(cache: AnalyticsCache, user: str, **query: Any) -> Result:
-    """What a user is answered."""
-    return await cache.query(Query(**(CHARGES | query)), await cache.authorize(user))
-
-
-def told(result: Result) -> Counter[tuple[object, ...]]:
-    """The rows of an answer."""
-    return Counter(tuple(row.values()) for row in result.rows())
-
-
-def expected(url: str, where: str) -> Counter[tuple[object, ...]]:
-    """The rows that SQL gives."""
-    rows = select(
-        url,
-        "SELECT measure, practice_uid, provider_uid, frequency, date_index, measure_value::text, "
-        f"note FROM ih.facts WHERE measure = 'Charges' AND frequency = 'Monthly' AND ({where})",
-    )
-    return Counter(
-        (*row[:5], None if row[5] is None else Decimal(str(row[5])), row[6]) for row in rows
-    )
 
 
 async def test_a_repeated_question_is_answered_without_the_store(
