@@ -15,7 +15,6 @@ from typing import Any, Final, TypeAlias
 import redis.asyncio as redis
 from hiredis import Reader
 from redis import exceptions as failure
-from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -24,6 +23,11 @@ from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailabl
 from warmcube.store.api import Command, Memory, Reply
 from warmcube.store.connections import Connections
 from warmcube.store.wire import PackedCommand, pack
+
+try:  # not a public name: another version of the client library may lack it
+    from redis._parsers.hiredis import NOT_ENOUGH_DATA
+except ImportError:  # pragma: no cover - then replies are awaited one by one
+    NOT_ENOUGH_DATA = None
 
 __all__ = ["RedisStore"]
 
@@ -224,7 +228,7 @@ async def _many_replies(connection: AbstractConnection, count: int) -> list[Any]
     await a reply takes ten times as long as to parse it.
     """
     parser = getattr(getattr(connection, "_parser", None), "_reader", None)
-    if not isinstance(parser, Reader):
+    if NOT_ENOUGH_DATA is None or not isinstance(parser, Reader):
         return await _replies(connection, count)
     replies: list[Any] = []
     while len(replies) < count:
