@@ -18,13 +18,11 @@ class Goal:
         what: it says.
         bound: the most or the least.
         is_most: which of both.
-        in_quick: whether a quick run measures it.
     """
 
     what: str
     bound: float
     is_most: bool
-    in_quick: bool = True
 
     def __str__(self) -> str:
         return f"{'≤' if self.is_most else '≥'} {self.bound:g}"
@@ -34,8 +32,8 @@ class Goal:
         return value <= self.bound if self.is_most else value >= self.bound
 
 
-def _most(bound: float, what: str, *, in_quick: bool = True) -> Goal:
-    return Goal(what, bound, is_most=True, in_quick=in_quick)
+def _most(bound: float, what: str) -> Goal:
+    return Goal(what, bound, is_most=True)
 
 
 def _least(bound: float, what: str) -> Goal:
@@ -49,7 +47,6 @@ GOALS: Final[Mapping[str, Goal]] = MappingProxyType(
         "warm_10x_time": _most(
             1.25,
             "warm per row, ten times the data ÷ once; peak memory at most 400 MB",
-            in_quick=False,
         ),
         "store_10_vs_floor": _most(1.5, "rows of 10 entries, store ÷ bare SUNION and MGET"),
         "store_100_vs_floor": _most(1.3, "100 entries"),
@@ -75,9 +72,7 @@ GOALS: Final[Mapping[str, Goal]] = MappingProxyType(
         "hit_rate_mixed": _least(1.0, "share of the mix answered without the database"),
         "memory_vs_v2_json": _most(0.16, "Redis memory of the snapshot ÷ v2_json's"),
         "index_overhead": _most(0.10, "index sets and counts ÷ entries, bytes"),
-        "scale_10x_store": _most(
-            1.1, "100 entries, store, ten times the data ÷ once", in_quick=False
-        ),
+        "scale_10x_store": _most(1.1, "100 entries, store, ten times the data ÷ once"),
     }
 )
 

@@ -117,7 +117,6 @@ class Setting:
         resident: the same, keeping what is hot.
         unknowing: the cache, keeping no index either, so that each question is looked up.
         uncached: the same with the cache disabled, so that the database answers.
-        owns_servers: whether both were started for this, and hold nothing else.
     """
 
     redis_url: str
@@ -129,7 +128,6 @@ class Setting:
     resident: Path
     unknowing: Path
     uncached: Path
-    owns_servers: bool
 
     def table(self, datasource: int = DATASOURCE) -> str:
         """A data source's table, as ``schema.table``."""
@@ -167,7 +165,6 @@ def open_setting(
         if namespace is None:
             namespace = "" if redis_url is None else f"warmcube-bench-{own}:"
         schema = f"warmcube_bench_{own}"
-        owns_servers = redis_url is None and postgres_url is None
         if redis_url is None:
             redis_url = stack.enter_context(EmbeddedRedis(folder / "redis")).url
         elif namespace:
@@ -201,7 +198,6 @@ def open_setting(
             resident=write("resident", resident_bytes=RESIDENT_BYTES),
             unknowing=write("unknowing", index_bytes=0),
             uncached=write("uncached", enabled="false"),
-            owns_servers=owns_servers,
         )
 
 

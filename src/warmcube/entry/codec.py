@@ -87,9 +87,14 @@ class Block:
         """How many there are in all."""
         return self.records.size
 
+    @property
+    def rows_of_each(self) -> int:
+        """How many rows each entry has, where all have as many and lie apart; 0 otherwise."""
+        return int(self.records.shape[1]) if self.records.ndim > 1 else 0
+
     def raw(self, position: int) -> Array:
-        """A column as it is stored, one value per row."""
-        return np.ascontiguousarray(self.records[f"c{position}"]).reshape(-1)
+        """A column in storage form, one value per row; of texts positions or lengths, as int64."""
+        return self.layout.read(self.records, position)
 
 
 def open_entries(
@@ -255,9 +260,9 @@ def decode_column(
     if column.text is TextStorage.DICTIONARY:
         values = dictionary(column.name)
         prove_codes(block, position, len(values))
-        return ColumnData(column.type, raw.astype(np.int64), valid, values)
+        return ColumnData(column.type, raw, valid, values)
     if column.text is TextStorage.BEHIND:
-        return _decode_texts(block, position, raw.astype(np.int64), valid)
+        return _decode_texts(block, position, raw, valid)
     if column.type.is_wide:
         return ColumnData(column.type, _wide_integers(raw), valid)
     return ColumnData(column.type, raw, valid)

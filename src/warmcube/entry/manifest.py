@@ -31,7 +31,7 @@ __all__ = [
     "unpack_manifest",
 ]
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Raised whenever entries, counts, dictionaries or this file can't be read as before."""
 
 
@@ -180,8 +180,7 @@ def pack_manifest(manifest: Manifest) -> bytes:
         "columns": [[c.name, *_type_to_json(c.type)] for c in manifest.schema.columns],
         "roles": _roles_to_json(manifest.roles),
         "layouts": [
-            [[f.name, *_type_to_json(f.type), f.nullable, f.text] for f in layout.fields]
-            for layout in manifest.layouts
+            [_field_to_json(each) for each in layout.fields] for layout in manifest.layouts
         ],
         "partitions": [
             [name.measure, name.frequency, _partition_to_json(manifest.partitions[name])]
@@ -230,17 +229,7 @@ def _from_json(document: Mapping[str, Any]) -> Manifest:
         ),
         roles=Roles(**document["roles"]),
         layouts=tuple(
-            Layout(
-                tuple(
-                    Field(
-                        name,
-                        _type_from_json(*rest),
-                        nullable,
-                        None if text is None else TextStorage(text),
-                    )
-                    for name, *rest, nullable, text in fields
-                )
-            )
+            Layout(tuple(_field_from_json(*each) for each in fields))
             for fields in document["layouts"]
         ),
         partitions={
@@ -262,6 +251,17 @@ def _from_json(document: Mapping[str, Any]) -> Manifest:
         practices=practices,
         providers=providers,
     )
+
+
+def _field_to_json(field: Field) -> list[Any]:
+    of_type = _type_to_json(field.type)
+    return [field.name, *of_type, field.nullable, field.text, field.narrow, field.offset]
+
+
+def _field_from_json(name: str, *values: Any) -> Field:
+    *of_type, nullable, text, narrow, offset = values
+    storage = None if text is None else TextStorage(text)
+    return Field(name, _type_from_json(*of_type), nullable, storage, narrow, offset)
 
 
 def _type_to_json(type: ColumnType) -> list[Any]:

@@ -21,7 +21,7 @@ adding up sums is adding up a column of numerics, and only what surely fits int6
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from warmcube.entry.layout import Field, Layout
@@ -80,7 +80,7 @@ def sums_form(layout: Layout, roles: Roles) -> SumsForm | None:
         date = carried.get(roles.date)
         if date is None or not (date.type.kind is Kind.DATE or date.type.kind.is_instant):
             return None
-        fields.append(Field("date", date.type, nullable=date.nullable))
+        fields.append(replace(date, name="date"))
     fields.append(Field("count", _COUNT, nullable=False))
     if roles.value is not None:
         value = carried.get(roles.value)
@@ -88,7 +88,7 @@ def sums_form(layout: Layout, roles: Roles) -> SumsForm | None:
         if value is None or total is None:
             return None
         fields.append(Field("sum", total, nullable=False))
-        fields += [Field(name, value.type, nullable=False) for name in ("least", "greatest")]
+        fields += [replace(value, name=each, nullable=False) for each in ("least", "greatest")]
     return SumsForm(Layout(tuple(fields)), roles.date, roles.value)
 
 

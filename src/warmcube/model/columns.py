@@ -63,12 +63,17 @@ class Factor:
         at: the values of some codes that rows have, one per code.
         is_repeating: whether the codes are 0, 1, …, `size` - 1, again and again: as the dates are
             where each entry has all of them.
+        run: how many rows in a row have one code, as those of an entry have; 1 where that isn't
+            known.
+        of_runs: the code of each such run, all of which occur; None where `run` is 1.
     """
 
     codes: Array
     size: int
     at: Callable[[Array], ColumnData]
     is_repeating: bool = False
+    run: int = 1
+    of_runs: Array | None = None
 
     def take(self, rows: Array) -> Factor:
         """The rows at these positions, or those where a mask is True."""

@@ -7,7 +7,9 @@ real columns are rounded to their result type once, at the end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -45,12 +47,12 @@ def aggregate_groups(
     if aggregation.column is None:
         return ColumnData(aggregation.type, groups.of_groups(_counted(groups, None, counts)))
     column, of_rows = table.columns[aggregation.column], groups.of_rows
-    counted = _counted(groups, column.valid, counts)
+    counting = partial(_counted, groups, column.valid, counts)
     if column.valid is not None:
         of_rows = of_rows[column.valid]
         column = column.take(column.valid)
-        groups = replace(groups, are_repeating=False)
-    known = _Known(column, of_rows, groups, groups.of_groups(counted))
+        groups = groups.filtered()
+    known = _Known(column, of_rows, groups, counting)
     if aggregation.function == "count":
         return ColumnData(aggregation.type, known.counts)
     if aggregation.function in ("min", "max"):
@@ -71,9 +73,13 @@ def _counted(groups: Groups, valid: Array | None, counts: Array | None) -> Array
     """Of each bin, how many values it has."""
     if valid is None and counts is None:
         return groups.counts
+    if valid is None and counts is not None and groups.are_repeating:
+        added: Array = np.add.reduce(counts.reshape(-1, groups.bins), axis=0, dtype=np.int64)
+        return added
     of_rows = groups.of_rows if valid is None else groups.of_rows[valid]
     if counts is None:
         return np.bincount(of_rows, minlength=groups.bins)
+    counts = counts.astype(np.int64, copy=False)
     totals = np.zeros(groups.bins, np.int64)
     np.add.at(totals, of_rows, counts if valid is None else counts[valid])
     return totals
@@ -87,13 +93,18 @@ class _Known:
         column: the values that aren't NULL.
         of_rows: the bin of each.
         groups: the bins.
-        counts: of each group, how many values it has.
+        counting: gives of each bin how many values it has; not every aggregate asks.
     """
 
     column: ColumnData
     of_rows: Array
     groups: Groups
-    counts: Array
+    counting: Callable[[], Array]
+
+    @property
+    def counts(self) -> Array:
+        """Of each group, how many values it has."""
+        return self.groups.of_groups(self.counting())
 
 
 def _extreme(known: _Known, *, is_least: bool) -> ColumnData:
@@ -109,7 +120,11 @@ def _extreme(known: _Known, *, is_least: bool) -> ColumnData:
         found = extreme.reduce(placed.reshape(-1, groups.bins), axis=0)
     else:
         found = np.full(groups.bins, limits.max if is_least else limits.min, placed.dtype)
-        extreme.at(found, of_rows, placed)
+        if groups.of_runs is None:
+            extreme.at(found, of_rows, placed)
+        else:
+            runs = placed.reshape(len(groups.of_runs), -1)
+            extreme.at(found, groups.of_runs, extreme.reduce(runs, axis=1))
     if is_own_rank(column):
         return ColumnData(column.type, groups.of_groups(found))
     hits = np.flatnonzero(placed == found[of_rows])
@@ -150,7 +165,7 @@ def _exact(known: _Known, aggregation: Aggregation) -> ColumnData:
         special = reserved(column.type)
         if bounds[0] <= special.least or bounds[1] >= special.infinity:
             values, of_rows, marks = _without_reserved(values, of_rows, groups, special)
-            groups = replace(groups, are_repeating=False)
+            groups = groups.filtered()
             bounds = _bounds(values)
     largest = max(-bounds[0], bounds[1])
     sums = _integer_sums(values, of_rows, groups, largest)
@@ -224,7 +239,11 @@ def _added(values: Array, of_rows: Array, groups: Groups) -> Array:
         found: Array = np.add.reduce(values.reshape(-1, groups.bins), axis=0)
         return found
     totals = np.zeros(groups.bins, np.int64)
-    np.add.at(totals, of_rows, values)
+    if groups.of_runs is None:
+        np.add.at(totals, of_rows, values)
+    else:
+        runs = values.reshape(len(groups.of_runs), -1)
+        np.add.at(totals, groups.of_runs, np.add.reduce(runs, axis=1))
     return groups.of_groups(totals)
 
 

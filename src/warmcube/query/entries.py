@@ -15,7 +15,7 @@ from warmcube.errors import Damage
 from warmcube.model.columns import Array
 from warmcube.model.schema import Datasource, Schema
 from warmcube.store.api import Command
-from warmcube.store.wire import Packed, pack_words
+from warmcube.store.wire import PackedCommand, pack_words
 
 __all__ = ["Entries", "codes_of", "describe", "fetching"]
 
@@ -136,7 +136,7 @@ def fetching(pieces: Iterable[Entries], most: int) -> list[Command]:
     packed: list[bytes] = []
     for piece in pieces:
         if keys and len(keys) + len(piece.keys) > most:
-            commands.append(Packed.of(b"MGET", keys, packed))
+            commands.append(PackedCommand.of(b"MGET", keys, packed))
             keys, packed = [], []
         if len(piece.keys) <= most:
             keys += piece.keys
@@ -144,7 +144,7 @@ def fetching(pieces: Iterable[Entries], most: int) -> list[Command]:
             continue
         for at in range(0, len(piece.keys), most):
             some = piece.part(at, at + most)
-            commands.append(Packed.of(b"MGET", some.keys, [some.wire]))
+            commands.append(PackedCommand.of(b"MGET", some.keys, [some.wire]))
     if keys:
-        commands.append(Packed.of(b"MGET", keys, packed))
+        commands.append(PackedCommand.of(b"MGET", keys, packed))
     return commands

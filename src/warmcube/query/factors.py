@@ -10,7 +10,7 @@ from warmcube.model.columns import Array, ColumnData, Factor
 from warmcube.model.schema import Kind
 from warmcube.query.ranking import is_own_rank, ranks, used_codes
 
-__all__ = ["dense_factor", "factor_of", "is_small", "without_gaps"]
+__all__ = ["dense_factor", "factor_of", "is_small", "repeating_factor", "without_gaps"]
 
 _SPARSE_LIMIT: Final = 4096
 """Up to so many possible values, or four per row, are numbered without sorting."""
@@ -110,6 +110,31 @@ def without_gaps(factor: Factor) -> Factor:
     places = np.zeros(factor.size, np.intp)
     places[present] = np.arange(len(present))
     return Factor(places[factor.codes], len(present), lambda wanted: factor.at(present[wanted]))
+
+
+def repeating_factor(column: ColumnData, size: int) -> Factor | None:
+    """A factor of a column that has the same ascending values again and again; else None.
+
+    So have dates where all entries have the same ones, and then they needn't be told apart row by
+    row.
+
+    Args:
+        column: of dates or instants.
+        size: after how many rows it begins again; 0 where it doesn't.
+    """
+    if not size or column.valid is not None or not len(column):
+        return None
+    values = column.values.reshape(-1, size)
+    first, own_type = values[0], column.type
+    if not (first[1:] > first[:-1]).all() or not (values == first).all():
+        return None
+
+    def at(wanted: Array) -> ColumnData:
+        return ColumnData(own_type, first[wanted])
+
+    codes = np.empty(values.shape, np.intp)
+    codes[:] = np.arange(size)
+    return Factor(codes.reshape(-1), size, at, is_repeating=True)
 
 
 def dense_factor(column: ColumnData) -> Factor:

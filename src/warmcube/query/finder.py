@@ -7,13 +7,13 @@ ends with the pointer, and where nothing is looked up, the one that fetches does
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
-from warmcube.entry.keys import Keys, PartitionName
+from warmcube.entry.keys import Keys, PartitionKeys, PartitionName
 from warmcube.entry.manifest import Manifest, Partition
 from warmcube.entry.seal import Seal
 from warmcube.model.schema import Datasource
@@ -31,7 +31,7 @@ from warmcube.query.plan import plan_lookup
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
 from warmcube.store.api import Command, Store
 
-__all__ = ["Finder", "target_of"]
+__all__ = ["Finder", "Place", "place_of", "target_of"]
 
 TRIP_BYTES: Final = 64 << 20
 
@@ -183,16 +183,33 @@ def target_of(keys: Keys, manifest: Manifest, name: PartitionName, scope: Scope)
     name. So the work is that for some partition of which one has no rows, and tells nobody whether
     this one exists.
     """
-    partition = manifest.partitions.get(name)
-    is_absent = partition is None
     if scope.is_empty:
         return None
+    place = place_of(keys, manifest, name)
+    if place is None or (place.is_absent and scope.is_everything):
+        return None
+    plan = plan_lookup(scope, place.partition)
+    return Target(place.own, place.partition, plan, is_absent=place.is_absent)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the work for a partition is done; see `Target`."""
+
+    own: PartitionKeys
+    partition: Partition
+    is_absent: bool
+
+
+def place_of(keys: Keys, manifest: Manifest, name: PartitionName) -> Place | None:
+    """Where to look, whatever is wanted; None where the snapshot has nothing at all."""
+    partition = manifest.partitions.get(name)
+    is_absent = partition is None
     if partition is None:
-        if scope.is_everything or not manifest.partitions:
+        if not manifest.partitions:
             return None
         partition = _like(manifest, name)
-    own = keys.partition(name, str(partition.version))
-    return Target(own, partition, plan_lookup(scope, partition), is_absent=is_absent)
+    return Place(keys.partition(name, str(partition.version)), partition, is_absent)
 
 
 def _like(manifest: Manifest, name: PartitionName) -> Partition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class Groups:
         keys: the columns that rows were grouped by, one value per group.
         are_repeating: whether the rows are of the first bin, the second, …, the last, and so on
             from the first again.
+        of_runs: where each so many rows in a row are of one bin, these bins; else None.
     """
 
     of_rows: Array
@@ -33,6 +34,7 @@ class Groups:
     present: Array | None
     keys: tuple[ColumnData, ...]
     are_repeating: bool = False
+    of_runs: Array | None = None
 
     def __len__(self) -> int:
         return self.bins if self.present is None else len(self.present)
@@ -41,6 +43,10 @@ class Groups:
     def bins(self) -> int:
         """How many bins there are."""
         return len(self.counts)
+
+    def filtered(self) -> Groups:
+        """The same bins for whoever leaves rows out."""
+        return replace(self, are_repeating=False, of_runs=None)
 
     def of_groups(self, figures: Array) -> Array:
         """From one figure per bin to one per group."""
@@ -66,6 +72,11 @@ def group_rows(table: Table, by: Sequence[str]) -> Groups:
         size = factor.size
         counts = np.full(size, rows // size)
         return Groups(factor.codes, counts, None, (factor.at(np.arange(size)),), are_repeating=True)
+    if factor is not None and factor.of_runs is not None and len(by) == 1:
+        size, of_runs = factor.size, factor.of_runs
+        counts = np.bincount(of_runs, minlength=size) * factor.run
+        keys = (factor.at(np.arange(size)),)
+        return Groups(factor.codes, counts, None, keys, of_runs=of_runs)
     joined = _join([table.factor(name) or factor_of(table.columns[name]) for name in by], rows)
     counts = np.bincount(joined.codes, minlength=joined.size)
     present = np.flatnonzero(counts)

@@ -396,15 +396,14 @@ def _sizes(block: Block) -> tuple[ColumnSize, ...]:
     """What each column takes: in the records, and behind them."""
     sizes = []
     for at, each in enumerate(block.layout.fields):
-        values = block.raw(at)
-        behind = int(values.sum(dtype="i8")) if each.text is TextStorage.BEHIND else 0
+        behind = int(block.raw(at).sum()) if each.text is TextStorage.BEHIND else 0
         storage = "record" if each.text is None else str(each.text)
         sizes.append(
             ColumnSize(
                 name=each.name,
                 type=str(each.type),
                 storage=storage,
-                bytes=values.dtype.itemsize * len(values) + behind,
+                bytes=each.dtype.itemsize * block.rows + behind,
             )
         )
     return tuple(sizes)

@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 from warmcube.entry.keys import PartitionName
 from warmcube.model.scope import All, Scope
 from warmcube.query.entries import Entries
+from warmcube.query.ids import EntryIds
 from warmcube.query.lookup import Target
 from warmcube.query.plan import WHOLE, LookupPlan
 from warmcube.query.snapshots import LiveSnapshot
@@ -49,26 +50,31 @@ class Found:
         entries: the wanted entries, in the order of their members.
         commands: what fetches them.
         sets: how many index sets were looked up for it.
+        ids: of the entries.
     """
 
     target: Target
     entries: Entries
     commands: Sequence[Command]
     sets: int = 0
+    ids: EntryIds = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", EntryIds(self.entries.codes))
 
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes beside the sets that it was chosen from."""
         boxes = self.target.plan.scope.boxes
         ids = sum(
-            len(each)
+            _ID_BYTES * len(each) + 4 * sum(map(len, each))
             for box in boxes
             for each in (box.practices, box.providers)
             if not isinstance(each, All)
         )
-        lists = 2 * len(self.entries.wire) + 64 * len(self.entries.keys)
+        lists = 2 * len(self.entries.wire) + 96 * len(self.entries.keys)
         own = 4 * len(self.target.own.all)  # in each of its keys
-        return _SET_BYTES + own + _ID_BYTES * ids + lists
+        return _SET_BYTES + own + ids + lists
 
 
 @dataclass(slots=True, eq=False)

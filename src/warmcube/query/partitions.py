@@ -312,6 +312,6 @@ def expected_bytes(facts: Partition, manifest: Manifest) -> int:
         facts: what the manifest says of it.
         manifest: whose layouts it has.
     """
-    width = manifest.layouts[facts.layout].width
-    records = max(facts.rows * width, facts.entry_bytes)
+    layout = manifest.layouts[facts.layout]
+    records = facts.entry_bytes + facts.rows * (layout.plain_width - layout.width)
     return records + facts.rows * ROW_BYTES + facts.entries * ENTRY_BYTES

@@ -30,7 +30,6 @@ __all__ = [
     "fields_that_tell",
     "members_within",
     "plan_lookup",
-    "prove_members",
     "prove_sets",
     "prove_whole",
 ]
@@ -168,18 +167,6 @@ def prove_sets(
         _divide(members, counts, fields, field_of, found)
         _prove_fold(members, counts, fields, fold)
     return found
-
-
-def prove_members(
-    plan: LookupPlan,
-    counts: Mapping[bytes, SetCount],
-    of_practices: Collection[bytes],
-    of_providers: Collection[bytes],
-    fold: Callable[[Collection[bytes]], int],
-) -> dict[bytes, Member]:
-    """The wanted ones among the members of all sets that were looked up; see `prove_sets`."""
-    sets = prove_sets(plan, counts, of_practices, of_providers, fold)
-    return members_within(sets.values(), plan.scope)
 
 
 def members_within(sets: Iterable[Mapping[bytes, Member]], scope: Scope) -> dict[bytes, Member]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -23,18 +23,20 @@ from warmcube.entry.keys import Keys, Member, PartitionName
 from warmcube.entry.layout import TextStorage
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.seal import Seal
-from warmcube.model.columns import Array, ColumnData, LazyColumns, Table
+from warmcube.model.columns import Array, ColumnData, Factor, LazyColumns, Table
 from warmcube.model.origin import Origin
-from warmcube.model.schema import Datasource, Schema
+from warmcube.model.schema import Datasource, Roles, Schema
 from warmcube.model.scope import Scope
+from warmcube.query.factors import repeating_factor
 from warmcube.query.finder import Finder, target_of
+from warmcube.query.ids import EntryIds, Role
 from warmcube.query.inventory import KeyRole, find_ids, find_partitions
 from warmcube.query.known import Found
 from warmcube.query.lookup import check_pointer
 from warmcube.query.prepared import PreparedQuery
 from warmcube.query.snapshots import LiveSnapshot
 
-__all__ = ["Reading", "StoreReader", "beside", "decode", "prove", "rowless"]
+__all__ = ["Reading", "StoreReader", "beside", "dates_factor", "decode", "prove", "rowless"]
 
 T = TypeVar("T")
 
@@ -74,6 +76,26 @@ class Reading:
     counts: Array | None = None
     sums: int = 0
     origin: Origin = "store"
+
+    def of_table(self, table: Table) -> Reading:
+        """The same with other rows, and with timings of its own.
+
+        `dataclasses.replace` takes several times as long, and a batch has many of them.
+        """
+        return Reading(
+            table,
+            self.members,
+            self.entries,
+            self.rows,
+            self.sets,
+            self.trips,
+            self.bytes,
+            self.whole,
+            dict(self.timings),
+            self.counts,
+            self.sums,
+            self.origin,
+        )
 
 
 class StoreReader(Finder):
@@ -122,7 +144,8 @@ class StoreReader(Finder):
 
         def work() -> tuple[Table, int]:
             block, members = prove(found, values, live, self._seal)
-            return decode(block, members, name, live, datasource, columns), len(members)
+            table = decode(block, members, name, live, datasource, columns, found.ids)
+            return table, len(members)
 
         table, entries = await beside(size, work)
         done = time.perf_counter()
@@ -250,6 +273,7 @@ def decode(
     live: LiveSnapshot,
     datasource: Datasource,
     columns: Collection[str],
+    ids: EntryIds | None = None,
 ) -> Table:
     """Some columns of proven entries, whose dictionaries `live` has by now.
 
@@ -260,6 +284,7 @@ def decode(
         live: their snapshot.
         datasource: its roles.
         columns: which columns are wanted.
+        ids: of the entries, so that those that are integers needn't be parsed; None to do without.
 
     Raises:
         Damage: a value can't be read.
@@ -288,12 +313,61 @@ def decode(
             return decode_constant(name.measure, block.rows, of_column)
         if wanted == roles.frequency:
             return decode_constant(name.frequency, block.rows, of_column)
-        if wanted == roles.practice:
-            return decode_ids([member.practice for member in members], rows_of, of_column)
-        return decode_ids([member.provider for member in members], rows_of, of_column)
+        role: Role = "practice" if wanted == roles.practice else "provider"
+        known = None if ids is None else ids.column(role, rows_of, of_column)
+        if known is not None:
+            return known
+        return decode_ids([getattr(each, role) for each in members], rows_of, of_column)
 
     wanted = [column.name for column in schema.columns if column.name in columns]
-    return Table(LazyColumns(wanted, make), block.rows)
+    made = LazyColumns(wanted, make)
+    return Table(made, block.rows, _factors(made, block.rows_of_each, schema, roles, ids))
+
+
+def _factors(
+    columns: Mapping[str, ColumnData],
+    size: int,
+    schema: Schema,
+    roles: Roles,
+    ids: EntryIds | None,
+) -> Callable[[str], Factor | None] | None:
+    """What gives the factors of a table of entries that have so many rows each, if all have."""
+    if not size:
+        return None
+    of_dates = dates_factor(columns, roles.date, size)
+
+    def factor(name: str) -> Factor | None:
+        if ids is not None and name == roles.practice:
+            return ids.factor("practice", size, schema[name].type)
+        if ids is not None and name == roles.provider:
+            return ids.factor("provider", size, schema[name].type)
+        return None if of_dates is None else of_dates(name)
+
+    return factor
+
+
+def dates_factor(
+    columns: Mapping[str, ColumnData], date: str | None, size: int
+) -> Callable[[str], Factor | None] | None:
+    """What gives the factor of a date column, for `Table.factors`; it is found out once.
+
+    Args:
+        columns: of the table.
+        date: name of the date column, if there is one.
+        size: how many rows each entry has; 0 where not all have as many.
+    """
+    if not size or date is None or date not in columns:
+        return None
+    found: list[Factor | None] = []
+
+    def factor(name: str) -> Factor | None:
+        if name != date:
+            return None
+        if not found:
+            found.append(repeating_factor(columns[name], size))
+        return found[0]
+
+    return factor
 
 
 def rowless(schema: Schema, columns: Collection[str]) -> Table:

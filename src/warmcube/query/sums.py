@@ -20,6 +20,7 @@ from warmcube.model.scope import All, Scope
 from warmcube.query.lookup import Target
 from warmcube.query.plan import LONG_SET
 from warmcube.query.prepared import Extent, PreparedQuery
+from warmcube.query.read import dates_factor
 
 __all__ = ["SumsPlan", "are_enough", "join_rows", "pick", "plan_sums", "practices_of", "sums_table"]
 
@@ -50,11 +51,16 @@ class SumsPlan:
 def are_enough(prepared: PreparedQuery, roles: Roles) -> bool:
     """Whether a query asks for nothing that sums don't tell."""
     aggregate = prepared.aggregate
-    if aggregate is None or prepared.extent is not Extent.ROWS:
+    if aggregate is None or prepared.extent is not Extent.ROWS or aggregate.column != roles.value:
         return False
-    told = {roles.measure, roles.frequency, roles.practice, roles.date}
-    asked = {*prepared.group_by, *(condition.column for condition in prepared.conditions)}
-    return asked <= told and aggregate.column == roles.value
+    told = (roles.date, roles.practice, roles.measure, roles.frequency)
+    for name in prepared.group_by:
+        if name not in told:
+            return False
+    for condition in prepared.conditions:  # noqa: SIM110 (for most there is nothing to go through)
+        if condition.column not in told:
+            return False
+    return True
 
 
 def practices_of(scope: Scope) -> frozenset[str] | All | None:
@@ -65,7 +71,7 @@ def practices_of(scope: Scope) -> frozenset[str] | All | None:
             return None
         if isinstance(box.practices, All):
             return box.practices
-        found |= box.practices
+        found = found | box.practices if found else box.practices
     return found
 
 
@@ -126,7 +132,7 @@ def sums_table(
         Damage: a value can't be read.
     """
     form, rows = plan.form, block.rows
-    counts = block.raw(form.count).astype(np.int64)
+    counts = block.raw(form.count)
     columns: dict[str, ColumnData] = {}
     for name in plan.prepared.columns:
         if name == form.date:
@@ -138,7 +144,7 @@ def sums_table(
         else:
             own = plan.name.measure if name == roles.measure else plan.name.frequency
             columns[name] = decode_constant(own, rows, schema[name].type)
-    return Table(columns, rows), counts
+    return Table(columns, rows, dates_factor(columns, form.date, block.rows_of_each)), counts
 
 
 def _values(plan: SumsPlan, block: Block, counts: Array) -> ColumnData:
@@ -148,8 +154,7 @@ def _values(plan: SumsPlan, block: Block, counts: Array) -> ColumnData:
     # For a count it only matters where there are values.
     position = plan.form.position("min" if aggregate.function == "count" else aggregate.function)
     column = decode_column(block, position, _no_dictionary)
-    has_values = counts > 0
-    return column if has_values.all() else replace(column, valid=has_values)
+    return column if counts.all() else replace(column, valid=counts > 0)
 
 
 def _no_dictionary(name: str) -> Sequence[str]:

@@ -9,7 +9,8 @@ but no sums is left to be read by its entries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -36,7 +37,7 @@ from warmcube.query.read import beside
 from warmcube.query.snapshots import LiveSnapshot
 from warmcube.query.sums import SumsPlan
 from warmcube.store.api import Command, Reply, Store
-from warmcube.store.wire import pack_words
+from warmcube.store.wire import PackedCommand, pack_words
 
 __all__ = ["Fetched", "SumsFetcher", "SumsOf"]
 
@@ -44,6 +45,8 @@ TRIP_COMMANDS: Final = 16
 
 _SUMS: Final = b"sums "
 """Stands before a practice's field in what is known; no field of ``counts`` begins so."""
+_WHOLE_SUMS: Final = b"sums"
+"""In place of a practice's field: the whole partition's sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,62 @@ class SumsFetcher:
             trips + more,
         )
 
+    async def fetch_known(self, plan: SumsPlan) -> SumsOf | None:
+        """Fetch what one plan wants where that is known to be there, in one trip.
+
+        Returns:
+            None where something has to be looked up first, or read by its entries, or where they
+            are more than one command fetches; nothing was asked for then.
+
+        Raises:
+            PointerMoved: another snapshot is live by now.
+            Damage: one isn't whole, under an unchanged pointer or not.
+            StoreError: the store.
+        """
+        wanted = self._all_known(plan)
+        if wanted is None or len(wanted) > _most_at_once(plan.target):
+            return None
+        keys = [each.keys[0] for each in wanted]
+        commands: list[Command] = []
+        if keys:
+            commands.append(PackedCommand.of(b"MGET", keys, [each.wire for each in wanted]))
+        *replies, pointer = await self._store.run([*commands, (b"GET", self._keys.current)])
+        check_pointer(pointer, self._manifest.version)
+        values: Sequence[bytes | None] = replies[0] if keys else []
+        prepared = [each.prepared[0] for each in wanted]
+        codes = b"".join([each.codes for each in wanted])
+        size = sum([len(value) for value in values if value is not None])
+        prove = partial(open_prepared, prepared, values, codes, plan.form.layout, self._seal)
+        block = await beside(size, prove)
+        practices = [each.members[0].practice for each in wanted]
+        members = sum([each.stands_for for each in wanted])
+        return SumsOf(block, None, practices, members, size, None)
+
+    def _all_known(self, plan: SumsPlan) -> list[_Summed] | None:
+        """The sums of all practices that have rows; None unless all of that is known."""
+        sets = self._known.sets(self._datasource.id, self._live, plan.name)
+        if plan.whole:
+            whole = sets.get(_WHOLE_SUMS)
+            return [whole] if isinstance(whole, _Summed) else None
+        fields: Iterable[bytes] | None = plan.practices
+        if fields is None:
+            names = sets.get(_SUMS)
+            if names is None:
+                return None
+            fields = names.keys
+        if self._datasource.roles.practice in plan.prepared.columns:
+            fields = sorted(fields, key=_before_members)
+        found: list[_Summed] = []
+        for each in fields:
+            known = sets.get(_SUMS + each)
+            if not isinstance(known, _Summed):
+                return None
+            if known.keys:
+                found.append(known)
+            elif known.stands_for:
+                return None
+        return found
+
     async def _find_all(self, shares: Iterable[_Share]) -> int:
         """Find the names of all practices where all are wanted; how many trips it took."""
         asked: list[_Share] = []
@@ -226,10 +285,15 @@ class SumsFetcher:
     def _choose(self, share: _Share) -> None:
         """What to ask for, and of which practices it isn't known whether they have sums."""
         own = share.target.own
-        if share.plan.whole:
-            share.summed[b""] = self._describe(own.whole_sums, None)
-            return
         sets = self._sets(share)
+        if share.plan.whole:
+            whole = sets.get(_WHOLE_SUMS)
+            if not isinstance(whole, _Summed):
+                entries = share.target.partition.entries
+                whole = replace(self._describe(own.whole_sums, None), stands_for=entries)
+                self._learn(share, {_WHOLE_SUMS: whole})
+            share.summed[b""] = whole
+            return
         for each in sorted(share.practices, key=_before_members):
             known = sets.get(_SUMS + each)
             if isinstance(known, _Summed):
@@ -290,20 +354,18 @@ class SumsFetcher:
         for each, (size, has_sums) in found.items():
             summed = share.summed[each]
             share.known[each] = (
-                _Summed(
-                    summed.keys, summed.members, summed.codes, summed.prepared, summed.wire, size
-                )
+                replace(summed, stands_for=size)
                 if has_sums
                 else _Summed((), (), b"", (), b"", size)
             )
-        self._learn(share)
-
-    def _learn(self, share: _Share) -> None:
         learned: dict[bytes, Entries] = {_SUMS + each: share.known[each] for each in share.unknown}
         if share.are_all:
             names = tuple(share.practices)
             members = tuple(Member(practice, None) for practice in share.practices.values())
             learned[_SUMS] = Entries(names, members, b"", (), b"")
+        self._learn(share, learned)
+
+    def _learn(self, share: _Share, learned: Mapping[bytes, Entries]) -> None:
         self._known.learn(self._datasource.id, self._live, share.plan.name, learned)
 
     def _prove(self, share: _Share) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar, cast
 
 from warmcube.entry.keys import PartitionName
 from warmcube.entry.seal import Seal
 from warmcube.entry.sums import SumsForm, sums_form
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
-from warmcube.query.finder import target_of
+from warmcube.query.finder import Place, place_of
 from warmcube.query.known import KnownIndex
+from warmcube.query.lookup import Target
+from warmcube.query.plan import LookupPlan
 from warmcube.query.prepared import PreparedQuery
 from warmcube.query.read import Reading
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -27,7 +29,7 @@ from warmcube.query.sums import (
     practices_of,
     sums_table,
 )
-from warmcube.query.sums_fetch import SumsFetcher, SumsOf
+from warmcube.query.sums_fetch import Fetched, SumsFetcher, SumsOf
 from warmcube.query.together import Need, TogetherReader
 from warmcube.store.api import Store
 
@@ -35,6 +37,9 @@ __all__ = ["SumsReader"]
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+MOST_PLACES: Final = 1000
+"""Of so many partitions of a snapshot it is kept where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,21 @@ class _Answer:
     plan: SumsPlan
     reading: Reading
     lacking: Scope | None
+
+
+@dataclass(frozen=True, slots=True)
+class _OfSnapshot:
+    """What follows from a snapshot.
+
+    Attributes:
+        live: which one.
+        forms: how sums look, by layout.
+        places: where those of partitions are that were asked for.
+    """
+
+    live: LiveSnapshot
+    forms: list[SumsForm | None]
+    places: dict[PartitionName, Place] = field(default_factory=dict)
 
 
 class SumsReader(TogetherReader):
@@ -74,7 +94,7 @@ class SumsReader(TogetherReader):
     ) -> None:
         super().__init__(store, snapshots, seal, known)
         self._with_sums = with_sums
-        self._forms: dict[int, tuple[LiveSnapshot, list[SumsForm | None]]] = {}
+        self._made: dict[int, _OfSnapshot] = {}
 
     async def read_query(
         self,
@@ -153,19 +173,28 @@ class SumsReader(TogetherReader):
     ) -> SumsPlan | None:
         if not self._may_use_sums(datasource, prepared) or practices_of(scope) is None:
             return None
-        target = target_of(self._snapshots.keys(datasource.id), live.manifest, name, scope)
-        if target is None:
+        known = self._of(datasource, live)
+        place = known.places.get(name)
+        if place is None:
+            place = place_of(self._snapshots.keys(datasource.id), live.manifest, name)
+            if place is None:
+                return None
+            if len(known.places) >= MOST_PLACES:  # most of what is asked for doesn't exist
+                known.places.clear()
+            known.places[name] = place
+        if scope.is_empty or (place.is_absent and scope.is_everything):
             return None
-        form = self._form(datasource, live, target.partition.layout)
+        target = Target(place.own, place.partition, LookupPlan(scope), is_absent=place.is_absent)
+        form = known.forms[place.partition.layout]
         return plan_sums(prepared, scope, name, target, form, datasource.roles)
 
-    def _form(self, datasource: Datasource, live: LiveSnapshot, layout: int) -> SumsForm | None:
-        """How the sums of a snapshot look; made once, since it takes as long as a small read."""
-        made = self._forms.get(datasource.id)
-        if made is None or made[0] is not live:
+    def _of(self, datasource: Datasource, live: LiveSnapshot) -> _OfSnapshot:
+        """What follows from a snapshot; made once, since it takes as long as a small read."""
+        made = self._made.get(datasource.id)
+        if made is None or made.live is not live:
             forms = [sums_form(each, datasource.roles) for each in live.manifest.layouts]
-            made = self._forms[datasource.id] = live, forms
-        return made[1][layout]
+            made = self._made[datasource.id] = _OfSnapshot(live, forms)
+        return made
 
     async def _read_sums(
         self, datasource: Datasource, live: LiveSnapshot, plans: Sequence[SumsPlan]
@@ -173,7 +202,8 @@ class SumsReader(TogetherReader):
         started = time.perf_counter()
         keys = self._snapshots.keys(datasource.id)
         fetcher = SumsFetcher(self._store, keys, datasource, live, self._seal, self._known)
-        fetched = await fetcher.fetch(plans)
+        known = await fetcher.fetch_known(plans[0]) if len(plans) == 1 else None
+        fetched = await fetcher.fetch(plans) if known is None else Fetched([known], 0, 1)
         done = time.perf_counter()
         timings = {"fetch": (done - started) * 1000}
         answers = [

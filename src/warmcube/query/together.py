@@ -55,11 +55,11 @@ def unite(needs: Iterable[Need]) -> dict[PartitionName, Need]:
         if before is None:
             found[need.partition] = need
             continue
-        found[need.partition] = Need(
-            partition=need.partition,
-            scope=Scope.of((*before.scope.boxes, *need.scope.boxes)),
-            columns={*before.columns, *need.columns},
-        )
+        scope = before.scope
+        if scope is not need.scope and scope != need.scope:
+            scope = Scope.of((*scope.boxes, *need.scope.boxes))
+        columns = {*before.columns, *need.columns}
+        found[need.partition] = Need(partition=need.partition, scope=scope, columns=columns)
     return found
 
 
@@ -73,10 +73,10 @@ class _Slice:
     members: Sequence[Member] = ()
     table: Table | None = None
     rows_of: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
+    bytes: int = 0
 
-    @property
-    def bytes(self) -> int:
-        return sum(map(len, filter(None, self.values)))
+    def __post_init__(self) -> None:
+        self.bytes = sum(map(len, filter(None, self.values)))
 
 
 class TogetherReader(StoreReader):
@@ -148,12 +148,10 @@ class TogetherReader(StoreReader):
             sets=sum(each.sets for each in found.values()),
             trips=trips,
             whole=any(each.target.plan.whole for each in found.values()),
+            timings=timings,
         )
         known: dict[tuple[PartitionName, Scope], Reading] = {}
-        return [
-            replace(_pick(need, slices, live, whole, known), timings=dict(timings))
-            for need in needs
-        ]
+        return [_pick(need, slices, live, whole, known) for need in needs]
 
     async def _decode(
         self, slices: Sequence[_Slice], datasource: Datasource, live: LiveSnapshot
@@ -167,7 +165,13 @@ class TogetherReader(StoreReader):
                 block, each.members = prove(each.found, each.values, live, self._seal)
                 each.rows_of = block.rows_of
                 each.table = decode(
-                    block, each.members, each.need.partition, live, datasource, each.need.columns
+                    block,
+                    each.members,
+                    each.need.partition,
+                    live,
+                    datasource,
+                    each.need.columns,
+                    each.found.ids,
                 )
 
         await beside(sum(each.bytes for each in slices), work)
@@ -191,28 +195,42 @@ def _pick(
     """
     each = slices.get(need.partition)
     if need.scope.is_empty or each is None or each.table is None or each.rows_of is None:
-        return replace(whole, table=rowless(live.manifest.schema, need.columns))
+        return whole.of_table(rowless(live.manifest.schema, need.columns))
     key = (need.partition, need.scope)
-    if key not in known:
-        allows = need.scope.allows
-        is_own = [allows(member.practice, member.provider) for member in each.members]
-        known[key] = _own(each.table, each.rows_of, each.values, is_own, whole)
-    found = known[key]
+    found = known.get(key)
+    if found is None:
+        if need.scope == each.found.target.plan.scope:  # read for nobody else: all is its own
+            found = _all_of(each, each.table, whole)
+        else:
+            allows = need.scope.allows
+            is_own = [allows(member.practice, member.provider) for member in each.members]
+            found = _own(each, each.table, each.rows_of, is_own, whole)
+        known[key] = found
     if not found.members:
-        return replace(whole, table=rowless(live.manifest.schema, need.columns))
+        return whole.of_table(rowless(live.manifest.schema, need.columns))
     wanted = [name for name in found.table.columns if name in need.columns]
-    return replace(found, table=found.table.select(wanted))
+    return found.of_table(found.table.select(wanted))
+
+
+def _all_of(each: _Slice, table: Table, whole: Reading) -> Reading:
+    """What a need gets whose scope is all that was read."""
+    members = len(each.members)
+    return replace(
+        whole, table=table, members=members, entries=members, rows=table.rows, bytes=each.bytes
+    )
 
 
 def _own(
+    each: _Slice,
     table: Table,
     rows_of: np.ndarray[tuple[int], np.dtype[np.int64]],
-    values: Sequence[bytes | None],
     is_own: Sequence[bool],
     whole: Reading,
 ) -> Reading:
     members = sum(is_own)
-    own = table if members == len(is_own) else table.take(np.repeat(np.array(is_own), rows_of))
+    if members == len(is_own):
+        return _all_of(each, table, whole)
+    own = table.take(np.repeat(np.array(is_own), rows_of))
     return replace(
         whole,
         table=own,
@@ -221,7 +239,7 @@ def _own(
         rows=own.rows,
         bytes=sum(
             len(value)
-            for value, mine in zip(values, is_own, strict=True)
+            for value, mine in zip(each.values, is_own, strict=True)
             if mine and value is not None
         ),
     )

@@ -52,7 +52,7 @@ class Store(Protocol):
         Every reply is read; the first error fails the whole.
 
         Args:
-            commands: each as its words, or packed already (`warmcube.store.packing`).
+            commands: each as its words, or packed already (`warmcube.store.wire`).
 
         Raises:
             StoreUnavailable: no connection, or no answer in time.

@@ -8,12 +8,14 @@ shift the replies of those behind it, and a half-read connection is never used a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import redis.asyncio as redis
+from hiredis import Reader
 from redis import exceptions as failure
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -21,11 +23,20 @@ from redis.backoff import NoBackoff
 from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Command, Memory, Reply
 from warmcube.store.connections import Connections
-from warmcube.store.wire import pack
+from warmcube.store.wire import PackedCommand, pack
 
 __all__ = ["RedisStore"]
 
 CONNECTIONS: Final = 64
+MANY_WORDS: Final = 100
+"""A command with more words has a large reply."""
+PORTIONS_AHEAD: Final = 2
+"""So many commands with large replies are under way at once; each other one is sent when a reply
+has been read. Replies that wait in the server and in the socket fall out of the processor's caches
+before they are read: three of 1.5 MB take half as long again."""
+
+_Read: TypeAlias = Callable[[AbstractConnection, int], Awaitable[list[Any]]]
+"""Reads so many replies from a connection."""
 
 
 class RedisStore:
@@ -79,7 +90,7 @@ class RedisStore:
 
     async def write(self, commands: Sequence[Command | bytes]) -> None:
         try:
-            replies = await self._exchange(commands, max(self._timeout, 30.0))
+            replies = await self._exchange(commands, max(self._timeout, 30.0), _many_replies)
         except (failure.RedisError, OSError, TimeoutError) as error:
             raise self._unavailable(error) from error
         for command, reply in zip(commands, replies, strict=True):
@@ -134,15 +145,25 @@ class RedisStore:
     async def close(self) -> None:
         await self._connections.close()
 
-    async def _exchange(self, commands: Sequence[Command | bytes], seconds: float) -> list[Any]:
+    async def _exchange(
+        self, commands: Sequence[Command | bytes], seconds: float, read: _Read | None = None
+    ) -> list[Any]:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
         try:
             async with asyncio.timeout(seconds):
                 connection = await self._connections.borrow()
-                await connection.send_packed_command([pack(commands)], check_health=False)
-                replies = [await _reply(connection) for _ in commands]
+                reply_to = read or _replies
+                portions = _portions(commands)
+                ahead = b"".join(map(pack, portions[:PORTIONS_AHEAD]))
+                await connection.send_packed_command([ahead], check_health=False)
+                replies: list[Any] = []
+                for number, portion in enumerate(portions, PORTIONS_AHEAD):
+                    replies += await reply_to(connection, len(portion))
+                    if number < len(portions):
+                        more = pack(portions[number])
+                        await connection.send_packed_command([more], check_health=False)
                 complete = True
                 return replies
         finally:
@@ -177,6 +198,42 @@ class RedisStore:
         first = command.split(b"\r\n", 3)[2] if isinstance(command, bytes) else command[0]
         name = str(first, "ascii") if isinstance(first, bytes) else str(first)
         return StoreRefused(f"the store at {self.place} refused {name}: {error}")
+
+
+def _portions(commands: Sequence[Command | bytes]) -> list[Sequence[Command | bytes]]:
+    """Commands as they are sent: each that asks for much apart, with what follows it."""
+    starts = [
+        at
+        for at, command in enumerate(commands)
+        if isinstance(command, PackedCommand) and len(command) > MANY_WORDS
+    ]
+    if len(starts) <= PORTIONS_AHEAD:
+        return [commands]
+    ends = [*starts[1:], len(commands)]
+    return [commands[at:end] for at, end in zip([0, *starts[1:]], ends, strict=True)]
+
+
+async def _replies(connection: AbstractConnection, count: int) -> list[Any]:
+    return [await _reply(connection) for _ in range(count)]
+
+
+async def _many_replies(connection: AbstractConnection, count: int) -> list[Any]:
+    """The same for very many small replies.
+
+    One is awaited; those that arrived with it are then taken straight from the parser, since to
+    await a reply takes ten times as long as to parse it.
+    """
+    parser = getattr(getattr(connection, "_parser", None), "_reader", None)
+    if not isinstance(parser, Reader):
+        return await _replies(connection, count)
+    replies: list[Any] = []
+    while len(replies) < count:
+        replies.append(await _reply(connection))
+        while len(replies) < count and (reply := parser.gets(False)) is not NOT_ENOUGH_DATA:
+            if isinstance(reply, failure.ConnectionError):
+                raise reply
+            replies.append(reply)
+    return replies
 
 
 async def _reply(connection: AbstractConnection) -> Any:

@@ -7,8 +7,9 @@ crosses its name off ``master``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import Final
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from warmcube.entry.counts import INLINE_MEMBERS
 from warmcube.entry.keys import Keys, Version
@@ -23,11 +24,14 @@ from warmcube.entry.master import (
 )
 from warmcube.errors import Damage
 from warmcube.store.api import Store
-from warmcube.store.packing import pack_expiries
+from warmcube.store.wire import pack_expiries
 
 __all__ = ["expire_items", "is_named", "master_items", "remove_items"]
 
 CHUNK: Final = 1000
+
+LANES: Final = 2
+"""How many items are let expire at a time."""
 
 
 async def master_items(store: Store, keys: Keys) -> list[MasterItem]:
@@ -111,11 +115,33 @@ async def expire_items(
         )
         if done:
             retired.append(version)
+    # A manifest goes after all that it names.
+    for kinds in ((PartitionVersion, Chunks), (Snapshot,)):
+        going = (item for item in items if item.version in retired and isinstance(item, kinds))
+        await _in_lanes([_expire(store, keys, going, at_ms, known) for _ in range(LANES)])
+
+
+async def _expire(
+    store: Store, keys: Keys, items: Iterator[MasterItem], at_ms: int, known: Manifest | None
+) -> None:
+    """Let all keys of the items that are left expire; several may take from the same items."""
     for item in items:
-        if item.version not in retired:
-            continue
         async for chunk in keys_of(store, keys, item, known):
             await store.write(pack_expiries(chunk, at_ms))
+
+
+async def _in_lanes(lanes: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run some side by side: while the server does what one asks, another packs.
+
+    None of them is left running, whatever happens; what the first of them raises is raised.
+    """
+    tasks = [asyncio.ensure_future(lane) for lane in lanes]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def keys_of(

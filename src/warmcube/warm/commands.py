@@ -19,7 +19,7 @@ from warmcube.entry.manifest import Partition
 from warmcube.entry.master import PartitionVersion, format_item
 from warmcube.entry.seal import Seal
 from warmcube.store.api import Command
-from warmcube.store.packing import pack_set_until, pack_words
+from warmcube.store.wire import pack_command, pack_set_until
 from warmcube.warm.encode import EncodedEntry, EncodedSums, PartitionFacts, RunEncoder
 from warmcube.warm.gather import Gathered
 from warmcube.warm.index import DistinctCount, Family, MemberIndex
@@ -31,7 +31,7 @@ __all__ = ["Target", "Written", "write_commands"]
 T = TypeVar("T")
 
 CHUNK_MEMBERS: Final = 1000
-CHUNK_BYTES: Final = 2 << 20
+CHUNK_BYTES: Final = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class _Chunk:
 
     def add(self, *command: bytes | int) -> None:
         words = [word if isinstance(word, bytes) else b"%d" % word for word in command]
-        self.add_packed([pack_words(words)])
+        self.add_packed([pack_command(words)])
 
     def add_packed(self, commands: list[bytes]) -> None:
         """Take in commands that are protocol bytes already."""
@@ -164,7 +164,7 @@ class _Chunk:
         self.bytes += sum(map(len, commands))
 
     def expire(self, key: bytes) -> None:
-        self.add_packed([pack_words([b"PEXPIREAT", key, self._expires])])
+        self.add_packed([pack_command([b"PEXPIREAT", key, self._expires])])
 
     def take(self) -> list[Command | bytes]:
         taken, self.commands, self.bytes = self.commands, [], 0

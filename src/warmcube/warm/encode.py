@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from warmcube.entry.codec import HEADER, id_code, pack_header
 from warmcube.entry.keys import encode_component
-from warmcube.entry.layout import Layout, TextStorage
+from warmcube.entry.layout import Field, Layout, TextStorage, storage_dtype
 from warmcube.entry.sums import SumsForm, sums_form
 from warmcube.model.schema import Kind
 from warmcube.warm.gather import Gathered, canonical_ids
@@ -262,7 +262,7 @@ class RunEncoder:
                 text = _Texts(column.take(pa.array(order)))
                 texts.append(text)
             else:
-                records[f"c{position}"] = _plain(column, records.dtype[f"c{position}"])
+                self._layout.write(records, position, _plain(column, field))
         if self._layout.bits:
             records["valid"] = np.packbits(bits, axis=1, bitorder="little")
         # Whole records are put in order at once: that is one pass, where columns take one each.
@@ -282,7 +282,7 @@ class RunEncoder:
             is_date = position == self._date
             if not (kind.is_integer or kind is Kind.NUMERIC or is_date) or column.type.is_wide:
                 continue
-            values = records[f"c{position}"].astype(np.int64)
+            values = self._layout.read(records, position).astype(np.int64, copy=False)
             nulls = table.column(f"c{position}").null_count
             low, high = _ranges(values, firsts)
             if nulls or not _all_kept(low, high, kind, is_date=is_date):
@@ -412,14 +412,15 @@ def _column(table: pa.Table, name: str) -> npt.NDArray[Any]:
     return np.asarray(table.column(name).combine_chunks())
 
 
-def _plain(column: pa.Array, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """A fixed-width column as numpy has it in a record; NULLs become zeros."""
+def _plain(column: pa.Array, field: Field) -> npt.NDArray[Any]:
+    """A fixed-width column as numpy has it; NULLs are what becomes zeros in a record."""
+    dtype = storage_dtype(field.type)
     if pa.types.is_fixed_size_binary(column.type):
         raw = column.fill_null(bytes(16)).buffers()[1]
         return np.frombuffer(raw, dtype, len(column), column.offset * 16)
     if pa.types.is_boolean(column.type):
         return np.asarray(column.fill_null(False))
-    return np.asarray(column.fill_null(0)).astype(dtype, copy=False)
+    return np.asarray(column.fill_null(field.offset)).astype(dtype, copy=False)
 
 
 def _starts(sorted_values: Ints) -> Ints:

@@ -1,8 +1,8 @@
 """The first half of a warm: every row of the source, encoded by column, in buckets.
 
 Nothing is decided here that needs all rows; but once all have passed, everything is known that the
-records need: which columns hold NULLs, which texts have a dictionary, which partitions there are
-and how many rows each has.
+records need: which columns hold NULLs, how wide their values are, which texts have a dictionary,
+which partitions there are and how many rows each has.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from xxhash import xxh3_64_intdigest
 
 from warmcube.entry.keys import PartitionName
-from warmcube.entry.layout import Field, Layout, TextStorage
+from warmcube.entry.layout import Field, Layout, TextStorage, storage_dtype
 from warmcube.errors import TableMismatch
-from warmcube.model.schema import ColumnType, Kind, Roles, Schema
+from warmcube.model.schema import Column, ColumnType, Kind, Roles, Schema
 from warmcube.warm.spill import Spill
 from warmcube.warm.texts import TextColumn
 
 __all__ = ["Gathered", "canonical_ids", "hash_column"]
 
 COARSE_BUCKETS: Final = 64
-MEMORY_BUDGET: Final = 40 << 20
+MEMORY_BUDGET: Final = 64 << 20
 MAX_PARTITIONS: Final = 200_000
 MERGED_HASHES: Final = 1 << 18
 
@@ -58,6 +59,10 @@ class Gathered:
             column.name: TextColumn()
             for column in schema.columns
             if column.type.kind is Kind.TEXT and column.name not in (roles.measure, roles.frequency)
+        }
+        # Of the columns that are integers in storage form: least and greatest value; None before.
+        self._ranges: dict[str, tuple[int, int] | None] = {
+            c.name: None for c in self.carried if storage_dtype(c.type).kind == "i"
         }
         self._nulls = dict.fromkeys(schema.names, 0)
         self._numbers: dict[PartitionName, int] = {}
@@ -100,12 +105,15 @@ class Gathered:
 
     def layout(self) -> Layout:
         """The record that all rows fit."""
-        return Layout(
-            tuple(
-                Field(c.name, c.type, nullable=self._nulls[c.name] > 0, text=self._storage(c.name))
-                for c in self.carried
-            )
-        )
+        return Layout(tuple(map(self._field, self.carried)))
+
+    def _field(self, column: Column) -> Field:
+        name = column.name
+        field = Field(name, column.type, self._nulls[name] > 0, self._storage(name))
+        text = self.texts.get(name)
+        if text is not None:
+            return field.narrowed(0, max(0, len(text.values) - 1))
+        return field.narrowed(*(self._ranges.get(name) or (0, 0)))
 
     def _storage(self, name: str) -> TextStorage | None:
         text = self.texts.get(name)
@@ -117,11 +125,20 @@ class Gathered:
         self._nulls[name] += values.null_count
         text = self.texts.get(name)
         if text is None:
+            self._widen(name, values)
             return values
         encoded = text.encode(values)
         if text.overflowed:
             self.text_bytes += values.nbytes
         return encoded
+
+    def _widen(self, name: str, values: pa.Array) -> None:
+        if name not in self._ranges or values.null_count == len(values):
+            return
+        found = pc.min_max(values)
+        least, most = found["min"].as_py(), found["max"].as_py()
+        known = self._ranges[name] or (least, most)
+        self._ranges[name] = min(known[0], least), max(known[1], most)
 
     def _number_rows(self, batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
         """Each row's partition, numbered as they first appear."""

@@ -137,13 +137,13 @@ class _Figures:
 
         date, dateless = None, None
         if form.date is not None:
-            date = records[f"c{positions[form.date]}"].astype(np.int64)
+            date = layout.read(records, positions[form.date]).astype(np.int64)
             dated = valid(form.date)
             dateless = None if dated is None else ~dated
         count = np.ones(len(records), np.int64)
         if form.value is None:
             return cls(date, dateless, count, None, None, None, has_reserved=False)
-        value = records[f"c{positions[form.value]}"].astype(np.int64)
+        value = layout.read(records, positions[form.value]).astype(np.int64)
         has_value = valid(form.value)
         if has_value is not None:
             count = has_value.astype(np.int64)
@@ -155,7 +155,8 @@ class _Figures:
         """Of sums by date, of several runs."""
         layout = form.layout
         columns = {
-            each.name: records[f"c{i}"].astype(np.int64) for i, each in enumerate(layout.fields)
+            each.name: layout.read(records, i).astype(np.int64)
+            for i, each in enumerate(layout.fields)
         }
         dateless = None
         if "date" in layout.bits:
@@ -269,7 +270,7 @@ def _by_date(form: SumsForm, owner: Ints, figures: _Figures) -> _ByDate:
     counts = np.add.reduceat(count, starts)
     fits = counts <= _MAX_ROWS
     if figures.date is not None:
-        records["c0"] = figures.date[order][starts]
+        form.layout.write(records, 0, figures.date[order][starts])
         if "date" in form.layout.bits:
             records["valid"] = 1
             if figures.dateless is not None:
@@ -286,7 +287,9 @@ def _by_date(form: SumsForm, owner: Ints, figures: _Figures) -> _ByDate:
         is_empty = counts == 0
         extremes = (np.minimum.reduceat(least, starts), np.maximum.reduceat(greatest, starts))
         for function, values in zip(("sum", "min", "max"), (totals, *extremes), strict=True):
-            records[f"c{form.position(function)}"] = np.where(is_empty, 0, values)
+            position = form.position(function)
+            nothing = form.layout.fields[position].offset
+            form.layout.write(records, position, np.where(is_empty, nothing, values))
     owners = owner[order][starts]
     own_fits = np.ones(int(owner[-1]) + 1, np.bool_)
     own_fits[owners[~fits]] = False

@@ -109,6 +109,12 @@ async def a_query(cache: AnalyticsCache, grant: Any, **asked: Any) -> Any:
     return await cache.query(Query(**{"datasource": 1, **CHARGES, **grouped, **asked}), grant)
 
 
+async def some_sums(cache: AnalyticsCache, grant: Any, **asked: Any) -> Any:
+    """Sums by date, which practice-level sums tell."""
+    grouped = {"group_by": ["date_index"], "aggregate": "sum"}
+    return await cache.query(Query(**{"datasource": 1, **CHARGES, **grouped, **asked}), grant)
+
+
 async def an_export(cache: AnalyticsCache, grant: Any, **asked: Any) -> Any:
     """Rows to take away."""
     return await cache.export(Query(**{"datasource": 1, **CHARGES, **asked}), grant)
@@ -140,6 +146,7 @@ async def measures_of(cache: AnalyticsCache, grant: Any, **asked: Any) -> Any:
 
 ROWS = {
     "query": a_query,
+    "sums": some_sums,
     "export": an_export,
     "values of note": values_of("note"),
     "values of practice": values_of("practice_uid"),

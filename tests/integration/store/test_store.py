@@ -10,6 +10,7 @@ import pytest
 from warmcube.errors import ConfigError, Damage, StoreRefused, StoreTooSmall, StoreUnavailable
 from warmcube.store.api import Store
 from warmcube.store.connect import open_store, place_of
+from warmcube.store.wire import PackedCommand, pack_words
 
 
 async def test_replies_come_in_order(store: Store) -> None:
@@ -28,6 +29,20 @@ async def test_replies_come_in_order(store: Store) -> None:
     assert await store.run([]) == []
 
 
+async def test_replies_to_much_that_is_asked_for_come_in_order(store: Store) -> None:
+    """Commands of many words are sent as replies are read; nothing is lost between them."""
+    keys = [b"k%d" % number for number in range(150)]
+    await store.run([(b"SET", key, key) for key in keys])
+    many = PackedCommand.of(b"MGET", keys, [pack_words(keys)])
+    for number in range(6):
+        commands = [(b"GET", b"k1"), *[many, (b"GET", b"none")] * number, (b"GET", b"k2")]
+        assert await store.run(commands) == [b"k1", *[keys, None] * number, b"k2"]
+    wrong = PackedCommand.of(b"SADD", keys, [pack_words(keys)])
+    with pytest.raises(Damage):
+        await store.run([many, wrong, many, many, many])
+    assert await store.run([(b"GET", b"k1")]) == [b"k1"]
+
+
 async def test_an_error_in_a_pipeline_does_not_shift_replies(store: Store) -> None:
     """The error is raised, and the connection goes on with whole replies."""
     await store.run([(b"SET", b"k", b"v")])
@@ -39,6 +54,17 @@ async def test_an_error_in_a_pipeline_does_not_shift_replies(store: Store) -> No
         await store.run([(b"SMEMBERS", b"k")])
     with pytest.raises(StoreRefused):
         await store.write([(b"SET", b"a", b"b"), (b"NOSUCHCOMMAND", b"k")])
+
+
+@pytest.mark.parametrize("bad", [0, 1, 4_321, 9_999])
+async def test_one_error_among_many_replies_fails_a_write(store: Store, bad: int) -> None:
+    """Wherever it stands; all replies are read, so that the next trip gets its own."""
+    commands: list[tuple[bytes, ...]] = [(b"SET", b"k%d" % n, b"v") for n in range(10_000)]
+    await store.write(commands)
+    commands[bad] = (b"NOSUCHCOMMAND", b"k")
+    with pytest.raises(StoreRefused, match="NOSUCHCOMMAND"):
+        await store.write(commands)
+    assert await store.run([(b"ECHO", b"x"), (b"DBSIZE",)]) == [b"x", 10_000]
 
 
 async def test_a_cancelled_read_is_nobody_elses(store: Store) -> None:

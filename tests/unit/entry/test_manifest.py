@@ -75,6 +75,7 @@ MANIFEST = Manifest(
             (
                 Field("note", ColumnType(Kind.TEXT), nullable=True, text=TextStorage.BEHIND),
                 Field("measure_value", SCHEMA["measure_value"].type, nullable=False),
+                Field("day", ColumnType(Kind.DATE), nullable=True, narrow=2, offset=19000),
             )
         ),
     ),
@@ -107,16 +108,16 @@ def document_of(manifest: Manifest) -> Any:
     return json.loads(zlib.decompress(pack_manifest(manifest)))
 
 
-def test_the_stored_form_of_format_3() -> None:
+def test_the_stored_form_of_format_4() -> None:
     """What other processes read: whoever changes it must raise ``FORMAT``."""
     version = "7-00000000000000ff"
     partition = [
         *(version, {"measure_value": 10**17}, 0, 3, 9, 2, 3, 2, 1, 100, 20),
         *(1, True, 30, None, 5, 123),
     ]
-    assert FORMAT == 3
+    assert FORMAT == 4
     assert document_of(MANIFEST) == {
-        "format": 3,
+        "format": 4,
         "version": version,
         "source": "main",
         "table": "ih.t",
@@ -135,8 +136,9 @@ def test_the_stored_form_of_format_3() -> None:
         },
         "layouts": [
             [
-                ["note", "text", 0, 0, "", True, "behind"],
-                ["measure_value", "numeric", 38, 4, "numeric", False, None],
+                ["note", "text", 0, 0, "", True, "behind", None, 0],
+                ["measure_value", "numeric", 38, 4, "numeric", False, None, None, 0],
+                ["day", "date", 0, 0, "", True, None, 2, 19000],
             ]
         ],
         "partitions": [["é:{}", "Monthly", partition], [None, None, partition]],
@@ -219,6 +221,17 @@ def test_what_is_no_manifest_is_damage(body: bytes) -> None:
     """It is never half read."""
     with pytest.raises(Damage):
         unpack_manifest(body)
+
+
+@pytest.mark.parametrize(
+    "form", [[3, 0], [8, 0], [2, 2**31], [2, 0.5], [2, "0"], [True, 0], [None, 1], [2], [2, 0, 0]]
+)
+def test_a_layout_that_could_give_wrong_values_is_damage(form: list[Any]) -> None:
+    """Of a column that is narrowed, width and offset are looked at before any entry is read."""
+    document = document_of(MANIFEST)
+    document["layouts"][0][2][-2:] = form
+    with pytest.raises(Damage):
+        unpack_manifest(zlib.compress(json.dumps(document).encode()))
 
 
 def test_every_field_is_needed() -> None:

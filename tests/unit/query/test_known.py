@@ -29,7 +29,7 @@ from warmcube.query.known import MOST_SCOPES, Found, KnownIndex, choose, missing
 from warmcube.query.lookup import Target
 from warmcube.query.plan import WHOLE, LookupPlan, plan_lookup
 from warmcube.query.snapshots import LiveSnapshot
-from warmcube.store.wire import Packed, pack_words
+from warmcube.store.wire import PackedCommand, pack_words
 
 NAME = PartitionName("m", "f")
 OWN = Keys("", 1).partition(NAME, "1-0")
@@ -123,7 +123,7 @@ def test_entries_are_fetched_in_chunks(most: int) -> None:
     assert {command[0] for command in commands} == {b"MGET"}
     assert max(len(command) for command in commands) <= most + 1
     for command in commands:
-        assert isinstance(command, Packed)
+        assert isinstance(command, PackedCommand)
         assert command.wire.count(b"\r\n") == 1 + 2 * len(command)
     assert fetching([], most) == []
 

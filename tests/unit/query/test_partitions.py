@@ -46,7 +46,7 @@ def a_live(version: Version = FIRST, *, rows: int = 1000, partitions: int = 4) -
     manifest = SimpleNamespace(
         version=version,
         partitions={name(number): facts for number in range(partitions)},
-        layouts=[SimpleNamespace(width=8)],
+        layouts=[SimpleNamespace(width=8, plain_width=8)],
         schema=a_schema(p=INTEGER, v=INTEGER, n=INTEGER),
     )
     return SimpleNamespace(manifest=manifest, dictionaries={})

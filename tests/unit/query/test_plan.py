@@ -26,8 +26,8 @@ from warmcube.query.plan import (
     LONG_SET,
     LookupPlan,
     fields_that_tell,
+    members_within,
     plan_lookup,
-    prove_members,
     prove_sets,
     prove_whole,
 )
@@ -194,13 +194,14 @@ class Index:
 
     def prove(self, plan: LookupPlan, **tampered: Collection[bytes]) -> dict[bytes, Member]:
         """What a lookup makes of the index, or of what somebody made of it."""
-        return prove_members(
+        sets = prove_sets(
             plan,
             {field: count for field, count in self.counts.items() if field in plan.fields},
             tampered.get("practices", self.union(plan.practices)),
             tampered.get("providers", self.union(plan.providers)),
             lambda members: fold(KEY, members, USING),
         )
+        return members_within(sets.values(), plan.scope)
 
 
 names = st.sampled_from(NAMES)

@@ -367,6 +367,52 @@ def test_a_spilled_table_of_any_shape_comes_back(
     )
 
 
+def test_columns_are_as_narrow_as_all_of_their_values() -> None:
+    """Over all batches, reserved values counted, NULLs not; a column of NULLs takes one byte."""
+    schema = Schema(
+        (
+            Column("day", ColumnType(Kind.DATE)),
+            Column("at", ColumnType(Kind.TIMESTAMP)),
+            Column("money", ColumnType(Kind.NUMERIC, 14, 2)),
+            Column("lost", ColumnType(Kind.NUMERIC, 14, 2)),
+            Column("nothing", ColumnType(Kind.BIGINT)),
+            Column("origin", ColumnType(Kind.TEXT)),
+        )
+    )
+    batches = [
+        pa.RecordBatch.from_pydict(
+            {
+                "day": pa.array([None, first], pa.int32()),
+                "at": pa.array([2**50 + first, None], pa.int64()),
+                "money": pa.array([-first, 5], pa.int64()),
+                "lost": pa.array([2**63 - 1, first], pa.int64()),
+                "nothing": pa.array([None, None], pa.int64()),
+                "origin": pa.array(["a", f"{first}"], pa.string()),
+            }
+        )
+        for first in (19_000, 19_255, 19_100)
+    ]
+    roles = Roles(measure=None, practice=None, provider=None, frequency=None)
+    gathered = gathered_from(schema, roles, batches)
+    assert [(f.name, f.narrow, f.offset) for f in gathered.layout().fields] == [
+        ("day", 1, 19_000),
+        ("at", 1, 2**50 + 19_000),
+        ("money", 2, -19_255),
+        ("lost", None, 0),
+        ("nothing", 1, 0),
+        ("origin", 1, 0),
+    ]
+    assert gathered.layout().width == 1 + 1 + 1 + 2 + 8 + 1 + 1
+    replay = Replay(write_commands(gathered, TARGET, Written(), 0, 10**9))
+    assert Counter(read_back(replay, gathered, schema, roles)) == Counter(
+        expected_rows(schema, batches)
+    )
+    (entry,) = replay.entries.values()
+    packed = np.frombuffer(entry, gathered.layout().dtype, offset=USING.size + 24)
+    stored_days = sorted(packed["c0"].tolist())
+    assert stored_days == [0, 0, 0, 0, 100, 255], "NULL is stored as 0"
+
+
 def test_facts_say_what_the_rows_hold() -> None:
     """Ranges and largest absolute values leave NULLs and reserved values out."""
     schema = Schema(
