@@ -110,6 +110,11 @@ class PartitionName:
     measure: str | None
     frequency: str | None
 
+    @property
+    def is_long(self) -> bool:
+        """Whether too much would be kept for it by who bounds only how many names are kept."""
+        return len(self.measure or "") + len(self.frequency or "") > _LONGEST_KEPT
+
 
 class Member(NamedTuple):
     """A parsed member of an index set; a tuple, since a read makes thousands."""
@@ -280,7 +285,7 @@ class Keys:
         return self._meta(f"dict:{encode_component(column)}:v{version}:{chunk}")
 
     def partition(self, name: PartitionName, version: str) -> PartitionKeys:
-        if len(name.measure or "") + len(name.frequency or "") > _LONGEST_KEPT:
+        if name.is_long:
             return PartitionKeys(self.namespace, self.datasource, name, version)
         return _partition_keys(self.namespace, self.datasource, name, version)
 
