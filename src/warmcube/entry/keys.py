@@ -15,6 +15,7 @@ What adds up over a practice's entries lies under ``p:<practice>:sums``, over a 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
@@ -34,6 +35,8 @@ __all__ = [
     "member_of",
     "parse_field",
     "parse_member",
+    "practice_field",
+    "provider_field",
 ]
 
 NULL_MARK: Final = "~"
@@ -42,6 +45,8 @@ SERVICE_KEYS: Final = b"cache:meta:service:"
 
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 _ESCAPES: Final = tuple(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in bytes(range(256)))
+_LONGEST_KEPT: Final = 100
+_MOST_KEPT: Final = 1 << 16
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]*\Z")
 _COMPONENT: Final = rb"((?:[A-Za-z0-9._-]|%[0-9A-F]{2})*|~)"
 _MEMBER: Final = re.compile(
@@ -104,6 +109,11 @@ class PartitionName:
 
     measure: str | None
     frequency: str | None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether too much would be kept for it by who bounds only how many names are kept."""
+        return len(self.measure or "") + len(self.frequency or "") > _LONGEST_KEPT
 
 
 class Member(NamedTuple):
@@ -170,16 +180,32 @@ class PartitionKeys:
         return self.entry_prefix + b"sums"
 
 
-@lru_cache(1 << 16)
-def practice_field(practice: str | None) -> bytes:
-    """Names a practice's index set, in its key and in `counts`."""
-    return f"p:{encode_component(practice)}".encode()
+class _Fields(dict[str | None, bytes]):
+    """Fields of ``counts`` by what they name, those that aren't long kept; asked for like a dict,
+    since a read asks for thousands.
+
+    Args:
+        kind: what they begin with.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def __missing__(self, named: str | None) -> bytes:
+        field = f"{self._kind}:{encode_component(named)}".encode()
+        if named is None or len(named) <= _LONGEST_KEPT:  # whoever asks can make up long ones
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[named] = field
+        return field
 
 
-@lru_cache(1 << 16)
-def provider_field(provider: str | None) -> bytes:
-    """Names a provider's index set, in its key and in `counts`."""
-    return f"prov:{encode_component(provider)}".encode()
+practice_field: Final[Callable[[str | None], bytes]] = _Fields("p").__getitem__
+"""Names a practice's index set, in its key and in `counts`."""
+
+provider_field: Final[Callable[[str | None], bytes]] = _Fields("prov").__getitem__
+"""Names a provider's index set, in its key and in `counts`."""
 
 
 def parse_field(field: bytes) -> tuple[Literal["practice", "provider"], str | None]:
@@ -259,6 +285,8 @@ class Keys:
         return self._meta(f"dict:{encode_component(column)}:v{version}:{chunk}")
 
     def partition(self, name: PartitionName, version: str) -> PartitionKeys:
+        if name.is_long:
+            return PartitionKeys(self.namespace, self.datasource, name, version)
         return _partition_keys(self.namespace, self.datasource, name, version)
 
 

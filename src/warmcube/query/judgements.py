@@ -24,6 +24,8 @@ __all__ = ["Judgements"]
 MOST_VALUES: Final = 50_000
 """How many values the lists of what is kept may hold in all; a judgement counts as some more."""
 _FIXED: Final = 25
+_CHARACTERS_OF_A_VALUE: Final = 100
+"""A text of so many counts as one value more: whoever asks can make up long ones."""
 
 _T = TypeVar("_T")
 
@@ -72,9 +74,10 @@ class Judgements:
         prepared = self._prepared.get(part, schema)
         found = self._judge(asked, grant, datasource, schema, now, prepared)
         judged = Judged(asked=settled(asked), prepared=found.prepared, narrowed=found.narrowed)
+        weight = _FIXED + form.values + _characters(form) // _CHARACTERS_OF_A_VALUE
         if prepared is None:
-            self._prepared.put(part, schema, judged.prepared, _FIXED + form.values)
-        self._judged.put(key, schema, judged, _FIXED + form.values)
+            self._prepared.put(part, schema, judged.prepared, weight)
+        self._judged.put(key, schema, judged, weight)
         return judged
 
     def _judge(
@@ -95,6 +98,13 @@ class Judgements:
             now=now,
             prepared=prepared,
         )
+
+
+def _characters(form: object) -> int:
+    """Of all texts in a key."""
+    if isinstance(form, tuple):
+        return sum(map(_characters, form))
+    return len(form) if isinstance(form, str) else 0
 
 
 class _Kept(Generic[_T]):

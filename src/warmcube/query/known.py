@@ -67,13 +67,14 @@ class Found:
         """About how many bytes of memory it takes beside the sets that it was chosen from."""
         boxes = self.target.plan.scope.boxes
         ids = sum(
-            len(each)
+            _ID_BYTES * len(each) + 4 * sum(map(len, each))
             for box in boxes
             for each in (box.practices, box.providers)
             if not isinstance(each, All)
         )
         lists = 2 * len(self.entries.wire) + 96 * len(self.entries.keys)
-        return _SET_BYTES + _ID_BYTES * ids + lists
+        own = 4 * len(self.target.own.all)  # in each of its keys
+        return _SET_BYTES + own + ids + lists
 
 
 @dataclass(slots=True, eq=False)
@@ -125,7 +126,7 @@ class KnownIndex:
         key = (datasource, name)
         found = self._partitions.get(key)
         if found is None:
-            found = self._partitions[key] = _Partition()
+            found = self._partitions[key] = _Partition(size=_PARTITION_BYTES + _name_bytes(name))
             self._bytes += found.size
         for each, entries in sets.items():
             size = _SET_BYTES + len(each) + entries.size
@@ -178,6 +179,11 @@ class KnownIndex:
                 self._partitions[key] = oldest
             else:
                 self._bytes -= oldest.size
+
+
+def _name_bytes(name: PartitionName) -> int:
+    """Whoever asks can make up long ones."""
+    return 4 * (len(name.measure or "") + len(name.frequency or ""))
 
 
 def missing(plan: LookupPlan, sets: Sets) -> LookupPlan | None:

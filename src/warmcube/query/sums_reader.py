@@ -181,7 +181,8 @@ class SumsReader(TogetherReader):
                 return None
             if len(known.places) >= MOST_PLACES:  # most of what is asked for doesn't exist
                 known.places.clear()
-            known.places[name] = place
+            if not name.is_long:
+                known.places[name] = place
         if scope.is_empty or (place.is_absent and scope.is_everything):
             return None
         target = Target(place.own, place.partition, LookupPlan(scope), is_absent=place.is_absent)

@@ -111,6 +111,19 @@ def test_members_are_spelled_as_documented() -> None:
     assert provider_field(None) == b"prov:~"
 
 
+def test_what_is_long_is_not_kept() -> None:
+    """Whoever asks can make up names as long as a request may be."""
+    long = "x" * 1000
+    for field_of in (practice_field, provider_field):
+        assert field_of("y") is field_of("y")
+        assert field_of(long) == field_of(long)
+        assert field_of(long) is not field_of(long)
+    keys, name = Keys("", 1), PartitionName("m", "f")
+    assert keys.partition(name, "1-0") is keys.partition(name, "1-0")
+    name = PartitionName("m", long)
+    assert keys.partition(name, "1-0") is not keys.partition(name, "1-0")
+
+
 def test_every_byte_has_its_escape() -> None:
     """RFC 3986's unreserved characters stay, but for the tilde; all else is escaped by byte."""
     plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"

@@ -229,6 +229,18 @@ def test_errors_are_the_same_each_time() -> None:
     assert judgements.weight == 0
 
 
+def test_long_texts_weigh() -> None:
+    """Whoever asks can make up texts as long as a request may be: few of those are kept."""
+    judgements = Judgements(LIMITS)
+    for number in range(20):
+        text = f"{number}".zfill(1_000_000)
+        judged(judgements, measure=text)
+        assert judged(judgements, measure=text) is judged(judgements, measure=text)
+        judged(judgements, where=[Filter("measure", "in", [text])])
+    assert len(judgements._judged._items) < 6
+    assert len(judgements._prepared._items) < 6
+
+
 def test_a_limit_holds_for_what_was_prepared_before() -> None:
     """A question that was judged says nothing of the length of other lists."""
     judgements = Judgements(LIMITS)

@@ -218,6 +218,18 @@ def test_what_is_too_large_is_not_kept() -> None:
         assert index.size <= budget
 
 
+def test_a_long_name_takes_room() -> None:
+    """Whoever asks can make up names; what is known of them stays within the budget too."""
+    index, live = KnownIndex(20_000), a_snapshot()
+    plan = LookupPlan(Scope((Box(frozenset({"1"}), ALL),)), (b"p:1",))
+    for number in range(10):
+        name = PartitionName(f"{number}".zfill(1000), None)
+        index.learn(1, live, name, {b"p:1": described([])})
+        own = Keys("", 1).partition(name, "1-0")
+        index.keep(1, live, name, Found(Target(own, PARTITION, plan), described([]), []))
+    assert len(index._partitions) < 4
+
+
 def test_nothing_is_told_by_what_is_known_of_nothing() -> None:
     """A set without members takes as much room in each partition: none can be told by that."""
     sizes = []
