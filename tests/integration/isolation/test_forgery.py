@@ -18,6 +18,7 @@ from typing import Any, Final
 import duckdb
 import pytest
 from adbc_driver_postgresql import dbapi
+from tests.support.caches import NOTHING_KEPT
 from tests.support.forgery import (
     CANARY,
     COLUMNS,
@@ -100,7 +101,8 @@ def open_cache(tmp_path: Path, redis_url: str, recorded: list[RecordingStore]) -
         path = tmp_path / "warmcube.toml"
         text = configuration(redis_url, source_url, schema=schema)
         path.write_text(text, encoding="utf-8")
-        settings = load(path, {"CACHE_ENABLED": str(enabled).lower()})
+        # What is hot would be loaded whole, in between: what is recorded shall be queries alone.
+        settings = load(path, {"CACHE_ENABLED": str(enabled).lower(), **NOTHING_KEPT})
         return AnalyticsCache(settings, is_probe=is_probe)
 
     return make

@@ -83,8 +83,8 @@ async def test_more_rows_than_an_answer_may_have(
     client: httpx.AsyncClient, app: FastAPI, facts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer beyond ``[limits] rows`` is an error that names the limit; an export has them."""
-    answerer = app.state.service.cache._parts.answerer
-    monkeypatch.setattr(answerer, "_limits", type(answerer._limits)(rows=10))
+    judgements = app.state.service.cache._parts.answerer._judgements
+    monkeypatch.setattr(judgements, "_limits", type(judgements._limits)(rows=10))
     refused = await client.post("/api/query", json=query_of(), headers=as_user("root"))
     assert refused.status_code == 422
     assert "[limits] rows" in refused.json()["detail"]
