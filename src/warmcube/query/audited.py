@@ -14,6 +14,7 @@ from warmcube.audit.events import AuditEvent, Denied, EmptyGrant, Exported, Gran
 from warmcube.audit.listed import MOST_LISTED, Listed, id_of
 from warmcube.audit.reasons import empty_reason
 from warmcube.audit.request import Because, Request, RequestAction, because, request_of
+from warmcube.audit.text import LONGEST
 from warmcube.audit.trail import Trail
 from warmcube.errors import WarmcubeError
 from warmcube.model.request import Query
@@ -50,16 +51,26 @@ def audit_at_once(trail: Trail, judged: Judged, meta: Meta) -> bool:
     if judged.asked.purpose == "export":
         return False
     make = partial(_answered, judged, meta.origin, meta.snapshot, meta.rows)
-    if not _is_settled(judged.asked.query):
+    if not _may_wait(judged.asked.query):
         event = make()
         return trail.record_at_once(lambda: event)
     return trail.record_at_once(make)
 
 
-def _is_settled(query: Query) -> bool:
-    """Whether nobody can change what is told of a query, and it is small enough to wait."""
-    lists = (query.practices, query.providers, query.where)
-    return all(each is None or (type(each) is tuple and len(each) <= MOST_LISTED) for each in lists)
+def _may_wait(query: Query) -> bool:
+    """Whether nobody can change what is told of a query, and it is as small as what is told.
+
+    Whoever asks can make up names of a megabyte, of which a line has the beginning.
+    """
+    if query.where:
+        return False
+    names: list[object] = [query.measure, query.frequency, query.organization]
+    for ids in (query.practices, query.providers):
+        if ids is not None:
+            if type(ids) is not tuple or len(ids) > MOST_LISTED:
+                return False
+            names += ids
+    return all(type(name) is not str or len(name) <= LONGEST for name in names)
 
 
 async def audit_export(
