@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tests.support.caches import ACCESS, TABLE, execute, make_cache
 
 from warmcube import AccessDenied, AnalyticsCache, Filter, Query
 from warmcube.config import load
-from warmcube.errors import UnknownDatasource
+from warmcube.errors import AuditError, TableMismatch, UnknownDatasource
 
 EXPORTING = ACCESS.replace(
     'org_analyst = ["analytics:read:organization"]',
@@ -152,6 +154,121 @@ async def test_repeated_denials_dont_fill_the_disk(open_cache: Open, audit: Path
         for _ in range(1000):
             with pytest.raises(AccessDenied):
                 await cache.query(Query(datasource=1, measure="Charges", practices=[110]), grant)
+    lines = [line for line in read_lines(audit.read_bytes()) if line["event"] == "blocked_filter"]
+    assert len(lines) == 2
+    assert sum(1 + line["repeated"] for line in lines) == 1000
+
+
+async def test_warming_and_invalidating(open_cache: Open, audit: Path) -> None:
+    """What changes the store is written too, with who did it."""
+    async with open_cache(actor="cli:op") as cache:
+        report = await cache.warm(1, force=True)
+        await cache.invalidate(1, actor="deploy")
+    warmed, invalidated = read_lines(audit.read_bytes())
+    assert (warmed["event"], warmed["actor"], warmed["forced"], warmed["rows"]) == (
+        "warmed",
+        "cli:op",
+        True,
+        report.rows,
+    )
+    assert (invalidated["event"], invalidated["actor"], invalidated["was_live"]) == (
+        "invalidated",
+        "deploy",
+        True,
+    )
+
+
+async def test_a_warm_that_fails(open_cache: Open, facts: str, audit: Path) -> None:
+    """It is written as such."""
+    execute(facts, "ALTER TABLE ih.facts RENAME TO gone")
+    try:
+        with pytest.raises(TableMismatch):
+            async with open_cache():
+                pass
+    finally:
+        execute(facts, "ALTER TABLE ih.gone RENAME TO facts")
+    (line,) = read_lines(audit.read_bytes())
+    assert (line["event"], line["outcome"], line["error"]) == ("warmed", "failed", "TableMismatch")
+
+
+async def test_a_directory_that_changes(open_cache: Open, tmp_path: Path, audit: Path) -> None:
+    """Another directory is told with its versions; one that is refused with its defects."""
+    async with open_cache() as cache:
+        await cache.authorize("root")
+        file = tmp_path / "access.toml"
+        file.write_text(EXPORTING.replace('id = "nobody"', 'id = "somebody"'))
+        await cache.authorize("somebody")
+        file.write_text(EXPORTING.replace('["org_analyst"]', '["org_analist"]'))
+        await cache.authorize("somebody")
+    first, second, refused = read_lines(audit.read_bytes())
+    assert first["before"] is None
+    assert second["before"] == first["after"]
+    assert (refused["outcome"], refused["after"]) == ("failed", None)
+    assert "there is no role 'org_analist'" in refused["error"]
+
+
+async def test_probes_are_marked(open_cache: Open, audit: Path) -> None:
+    """What the isolation kit tries alarms nobody."""
+    async with open_cache(is_probe=True) as cache:
+        grant = await cache.authorize("north")
+        await cache.query(CHARGES, grant)
+        with pytest.raises(AccessDenied):
+            await cache.query(Query(datasource=1, measure="Charges", practices=[110]), grant)
+    assert {line["probe"] for line in read_lines(audit.read_bytes())} == {True}
+
+
+async def test_no_audit_no_answer(open_cache: Open, audit: Path) -> None:
+    """Where it is required, a sink that fails lets nothing out; and no denial through either."""
+    async with open_cache("required = true\n") as cache:
+        grant = await cache.authorize("north")
+        assert len(await cache.query(CHARGES, grant)) > 0
+        assert b'"granted"' in audit.read_bytes()
+        audit.unlink()
+        audit.symlink_to("/dev/full")
+        for read in (
+            cache.query(CHARGES, grant),
+            cache.export(CHARGES, grant),
+            cache.values(1, "note", grant, measure="Charges", frequency="Monthly"),
+            cache.measures(1, grant),
+            cache.query(CHARGES, await cache.authorize("nobody")),
+        ):
+            with pytest.raises(AuditError, match=r"\[audit\] required = true"):
+                await read
+        with pytest.raises(AccessDenied):
+            await cache.query(Query(datasource=1, measure="Charges", practices=[110]), grant)
+        with pytest.raises(AccessDenied):
+            await cache.authorize("eve")
+
+
+async def test_where_it_isnt_required(
+    open_cache: Open, audit: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Answers go on, a denial stays one, and the trouble is told."""
+    async with open_cache() as cache:
+        grant = await cache.authorize("north")
+        audit.unlink(missing_ok=True)
+        audit.symlink_to("/dev/full")
+        assert len(await cache.query(CHARGES, grant)) > 0
+        with pytest.raises(AccessDenied):
+            await cache.query(Query(datasource=1, measure="Charges", practices=[110]), grant)
+    assert any("audit" in record.message for record in caplog.records)
+
+
+async def test_long_names_dont_wait_to_be_written(open_cache: Open, audit: Path) -> None:
+    """Whatever somebody makes up, a line that waits has its beginning and not all of it."""
+    long, asked = 200_000, 200
+    nothing_kept = "[cache]\nindex_bytes = 0\nresident_bytes = 0"
+    async with open_cache(nothing_kept) as cache:
+        grant = await cache.authorize("north")
+        async with cache._parts.trail._writing:  # as if the sink hung
+            await cache.query(CHARGES, grant)
+            tracemalloc.start()
+            for number in range(asked):
+                query = replace(CHARGES, measure=f"{number:06}" + "x" * long)
+                assert len(await cache.query(query, grant)) == 0
+            held, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+    assert held < long * asked / 2
     told = [str(line.get("measure")) for line in read_lines(audit.read_bytes())]
     cut = [measure[:6] for measure in told if measure.endswith(f"({long + 6:,} characters)")]
     assert cut == [f"{number:06}" for number in range(asked)]
