@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -181,10 +182,13 @@ def _measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         bench.figures["memory"] = {"used_bytes": used_bytes(setting.redis_url) - empty}
         described = describe(setting)
         avoid_pauses()  # as `warmcube serve` does
-        for name in sorted(wanted, key=list(WORKLOADS).index):
-            if name == "scale" and options.quick:
-                continue
-            runner.run(WORKLOADS[name](bench))
+        try:
+            for name in sorted(wanted, key=list(WORKLOADS).index):
+                if name == "scale" and options.quick:
+                    continue
+                runner.run(WORKLOADS[name](bench))
+        finally:
+            gc.unfreeze()  # or DuckDB's bindings report at the end what nobody could collect
     return {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": options.quick,

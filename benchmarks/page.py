@@ -73,7 +73,7 @@ WHY_NOT: Final[Mapping[str, str]] = MappingProxyType(
         ),
         "qps_100_vs_floor": (
             "one process of Python does all of it: about 335 microseconds of processor time for a "
-            "query of 100 entries, of which no single step stands out"
+            "query of 100 entries (on a busy machine), of which no single step stands out"
         ),
         "qps_resident_vs_postgres": _NEW_QUESTION,
         "index_overhead": (
