@@ -386,6 +386,10 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         (page(defaults=1), None),
         (page(dates={"start": "2025-02-30", "end": date(2025, 1, 1)}), None),
         (
+            page(dates={"start": "1 May", "end": date(2025, 1, 1)}),
+            ["dates.start = '1 May': expected a day like 2025-12-31"],
+        ),
+        (
             page(dates={"start": "2025-02-01", "end": date(2025, 1, 1)}),
             ["dates.start = '2025-02-01': is after end, 2025-01-01"],
         ),

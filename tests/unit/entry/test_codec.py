@@ -126,6 +126,15 @@ def test_rows_without_texts_must_fill_the_value() -> None:
         open_entries([b"k"], [value], np.array([[1, 2]]), layout, Checksum())
 
 
+def test_only_as_many_rows_as_the_header_says() -> None:
+    """Entries of different lengths, one of which is longer than its rows."""
+    layout = Layout(LAYOUT.fields[:2])
+    bodies = [pack_header(1, 2, 1) + bytes(layout.width * rows) for rows in (1, 2)]
+    values = [seal(Checksum(), key, body) for key, body in zip((b"k", b"l"), bodies, strict=True)]
+    with pytest.raises(Damage, match="as long as its rows"):
+        open_entries([b"k", b"l"], values, np.array([[1, 2], [1, 2]]), layout, Checksum())
+
+
 def test_a_code_outside_its_dictionary_is_damage() -> None:
     """A dictionary that is too short for a record is told from an empty text."""
     block = open_one(Checksum(), b"key", seal(Checksum(), b"key", an_entry([1, 2], ["", ""])))

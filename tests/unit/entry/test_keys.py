@@ -124,6 +124,15 @@ def test_what_is_long_is_not_kept() -> None:
     assert keys.partition(name, "1-0") is not keys.partition(name, "1-0")
 
 
+def test_what_is_kept_is_bounded() -> None:
+    """A process that meets ever new practices forgets the old ones, and spells them the same."""
+    first = practice_field("first")
+    for number in range(1 << 16):
+        practice_field(str(number))
+    assert practice_field("first") == first
+    assert practice_field("first") is not first
+
+
 def test_every_byte_has_its_escape() -> None:
     """RFC 3986's unreserved characters stay, but for the tilde; all else is escaped by byte."""
     plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
