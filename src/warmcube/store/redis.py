@@ -270,6 +270,8 @@ class RedisStore:
             todo = "check the user and the password in [store] url"
         elif isinstance(error, failure.BusyLoadingError):
             todo = "it answers when that is done"
+        elif isinstance(error, failure.ResponseError):
+            todo = "it takes no connections until that is over"
         else:
             todo = "check that it runs and that [store] url is right"
         return StoreUnavailable(f"can't reach the store at {self.place}: {_why(error)}; {todo}")
