@@ -48,6 +48,7 @@ class PostgresSource:
         self._database: PostgresDatabase | None = None
         self._opening = asyncio.Lock()
         self._idle: list[PostgresConnection] = []
+        self._abandoned: set[asyncio.Future[PostgresConnection]] = set()
 
     def __repr__(self) -> str:
         return f"PostgresSource({self._name!r}, {self._url.place})"
@@ -80,6 +81,8 @@ class PostgresSource:
             yield opened
 
     async def close(self) -> None:
+        if self._abandoned:
+            await asyncio.wait(self._abandoned)
         idle, self._idle = self._idle, []
         database, self._database = self._database, None
         await asyncio.to_thread(_close, idle, database)
@@ -182,7 +185,19 @@ class PostgresSource:
         async with self._opening:
             if self._database is None:
                 self._database = await asyncio.to_thread(PostgresDatabase, self._name, self._url)
-        return await asyncio.to_thread(self._database.connect)
+        opening = asyncio.ensure_future(asyncio.to_thread(self._database.connect))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._abandoned.add(opening)
+            opening.add_done_callback(self._close_abandoned)
+            raise
+
+    def _close_abandoned(self, opening: asyncio.Future[PostgresConnection]) -> None:
+        """Close what nobody waited for any more when it was opened."""
+        self._abandoned.discard(opening)
+        if not opening.cancelled() and opening.exception() is None:
+            opening.result().close()
 
 
 async def _looked(connection: PostgresConnection, table: TableName) -> str:
@@ -212,4 +227,6 @@ def _close(idle: Sequence[PostgresConnection], database: PostgresDatabase | None
     for connection in idle:
         connection.close()
     if database is not None:
-        database.close()
+        # A connection whose server is silent can't be closed, and ends with the process.
+        with contextlib.suppress(RuntimeError):
+            database.close()

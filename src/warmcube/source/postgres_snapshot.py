@@ -212,6 +212,8 @@ async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
         await asyncio.wait([task], timeout=_CANCEL_SECONDS)
         stop.add_done_callback(_seen)
         task.add_done_callback(_seen)
+        if not task.done():  # its statement keeps the connection from being closed until then
+            task.add_done_callback(lambda _: connection.close())
         raise
 
 

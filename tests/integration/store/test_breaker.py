@@ -89,7 +89,7 @@ async def test_a_server_that_was_killed_is_used_again_when_it_is_back(
 
 
 async def test_a_long_call_opens_nothing_while_the_server_answers(own_store: Store) -> None:
-    """What takes longer than a step is looked into by a probe; when it fails, it is the only one."""
+    """What takes longer than a step is looked into by a probe; if it fails, it is the only one."""
     slow = asyncio.create_task(own_store.run([(b"BLPOP", b"none", 1)]))
     await asyncio.sleep(0.4)
     assert not own_store.down()
