@@ -32,6 +32,7 @@
     ├── Damage                     a failed proof or checksum (internal: answered by the fallback)
     ├── WarmError
     │   ├── WarmInProgress         somebody else holds the lease
+    │   ├── WarmOutrun             what it was decided upon isn't so any more
     │   ├── WarmFenced             the lease or the fence was lost on the way
     │   ├── WarmMismatch           what was written isn't what the source holds
     │   └── WarmRefused            far fewer rows than before; needs ``--force``
@@ -46,6 +47,8 @@ credential. ``exit_status`` is what the command line exits with.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 __all__ = [
     "AccessDenied",
@@ -84,6 +87,7 @@ __all__ = [
     "WarmFenced",
     "WarmInProgress",
     "WarmMismatch",
+    "WarmOutrun",
     "WarmRefused",
     "WarmcubeError",
 ]
@@ -255,7 +259,14 @@ class StoreTooSmall(StoreError):
 
 
 class Damage(WarmcubeError):
-    """A failed proof or checksum; never reaches a user: the database answers instead."""
+    """A failed proof or checksum; never reaches a user: the database answers instead.
+
+    Attributes:
+        partition: of which partition, a `warmcube.entry.keys.PartitionName`, where that is known;
+            whoever knows it notes it.
+    """
+
+    partition: Any = None
 
 
 class WarmError(WarmcubeError):
@@ -287,6 +298,10 @@ class WarmInProgress(WarmError):
         self.since = since
         self.job = job
         self.retry_after = retry_after
+
+
+class WarmOutrun(WarmError):
+    """What was seen when a warm was decided upon isn't so any more: somebody was faster."""
 
 
 class WarmFenced(WarmError):

@@ -18,6 +18,7 @@ from warmcube.config.sections import (
     ServiceSection,
     SourceSection,
     StoreSection,
+    WorkerSection,
 )
 from warmcube.errors import UnknownDatasource
 from warmcube.model.schema import Datasource, Roles
@@ -34,6 +35,7 @@ class Settings:
         base: the folder that relative paths count from.
         sources: by name.
         datasources: in the order of the file; their ids differ.
+        warm_at: by the id of a data source, the cron expression by which workers warm it.
     """
 
     file: Path | None
@@ -44,6 +46,8 @@ class Settings:
     limits: LimitsSection
     sources: Mapping[str, SourceSection]
     datasources: tuple[Datasource, ...]
+    warm_at: Mapping[int, str]
+    worker: WorkerSection
     directory: DirectorySection
     audit: AuditSection
     service: ServiceSection

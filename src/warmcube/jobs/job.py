@@ -13,6 +13,8 @@ from typing import Any, Final, Self
 from warmcube.errors import Damage, WarmcubeError
 
 __all__ = [
+    "ASKED",
+    "STOPPED",
     "Job",
     "JobFailure",
     "JobState",
@@ -21,6 +23,12 @@ __all__ = [
     "pack_job",
     "unpack_job",
 ]
+
+ASKED: Final = "asked"
+"""The reason of a warm that somebody asked for."""
+
+STOPPED: Final = "Stopped"
+"""The kind of failure of a warm that was told to stop: it says nothing of the next one."""
 
 _ID: Final = re.compile(r"(0|[1-9]\d{0,9})-[0-9a-f]{16}", re.ASCII)
 _LONGEST: Final = 1000
@@ -66,7 +74,7 @@ def failure_of(error: BaseException) -> JobFailure:
         return JobFailure(type(error).__name__, message)
     if isinstance(error, Exception):
         return JobFailure(type(error).__name__, "unexpected; the log of the process says more")
-    return JobFailure("Stopped", "it was stopped before it was done; warm again")
+    return JobFailure(STOPPED, "it was stopped before it was done; warm again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +87,7 @@ class Job:
         actor: who asked for it.
         process: which process asked for it or, once it runs, works on it.
         forced: whether to publish although most rows are gone.
+        reason: why it was begun: ``asked`` for, or one of `warmcube.worker.schedule.Reason`.
         state: see `JobState`.
         revision: grows whenever something below changes.
         phase: what the warm is doing, or was when it ended.
@@ -101,6 +110,7 @@ class Job:
     actor: str
     process: str
     forced: bool = False
+    reason: str = ASKED
     state: JobState = JobState.QUEUED
     revision: int = 0
     phase: str | None = None
@@ -142,7 +152,9 @@ def unpack_job(stored: bytes) -> Job:
     """
     try:
         facts = json.loads(stored)
-        known = {field.name: facts[field.name] for field in fields(Job)}
+        # Records that were written before there were reasons are of warms that were asked for.
+        known = {field.name: facts[field.name] for field in fields(Job) if field.name != "reason"}
+        known["reason"] = str(facts.get("reason", ASKED))
         failure = known["failure"]
         known["state"] = JobState(known["state"])
         known["failure"] = None if failure is None else JobFailure(**failure)

@@ -44,6 +44,7 @@ _JOB: Final = closed(
     actor={**_TEXT, "description": "who asked for it"},
     process=_TEXT,
     forced={"type": "boolean"},
+    reason={**_TEXT, "description": "why: asked, or a worker's: cold, aging, scheduled, damage"},
     state={"type": "string", "enum": [str(state) for state in JobState]},
     revision={**_COUNT, "description": "grows with every news"},
     phase={**_MAYBE_TEXT, "description": "what the warm is doing, or was when it ended"},
