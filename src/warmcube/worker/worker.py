@@ -107,6 +107,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._ending = asyncio.Event()
         self._given_up = asyncio.Event()
+        self._outlooks: dict[int, Outlook] = {}
         self._signed = 0.0
 
     @property
@@ -247,16 +248,16 @@ class Worker:
         """Show that this worker is alive, and what comes next, if it is time to."""
         now = time.monotonic()
         card = replace(self._card, warming=tuple(self._tasks), is_ending=self._ending.is_set())
-        is_news = card != self._card
+        outlooks = {number: self._outlook(number, look) for number, look in looks.items()}
+        is_news = card != self._card or outlooks != self._outlooks
         if not looks or (not is_news and now < self._signed + SIGN_SECONDS):
             return
         now_ms = next(iter(looks.values())).facts.now_ms
         commands = self._workers.sign(card, now_ms)
-        for number, look in looks.items():
-            outlook = self._outlook(number, look)
+        for number, outlook in outlooks.items():
             commands.append(write_outlook(Keys(self._namespace, number), outlook))
         await self._store.run(commands)
-        self._card, self._signed = card, now
+        self._card, self._outlooks, self._signed = card, outlooks, now
 
     def _outlook(self, id: int, look: Look) -> Outlook:
         plan, facts = self._plan(id, look), look.facts

@@ -1,0 +1,398 @@
+"""`warmcube.worker` in this process, on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+import pytest
+from tests.support.caches import TABLE, execute, select
+from tests.support.workers import configure
+
+from warmcube import AnalyticsCache, Query
+from warmcube.config import load
+from warmcube.entry.keys import Keys
+from warmcube.errors import StoreUnavailable
+from warmcube.jobs.job import JobState
+from warmcube.jobs.workers import Workers
+from warmcube.worker.events import Event, EventKind
+from warmcube.worker.status import Status, read_status
+from warmcube.worker.worker import Worker
+
+NOTHING_KEPT = {"WARMCUBE_CACHE__RESIDENT_BYTES": "0", "WARMCUBE_CACHE__INDEX_BYTES": "0"}
+
+
+@pytest.fixture(scope="module")
+def database(postgres_module_db: str) -> str:
+    """A database with a small table."""
+    execute(postgres_module_db, TABLE)
+    return postgres_module_db
+
+
+@pytest.fixture
+def file(tmp_path: Path, redis_url: str, database: str) -> Path:
+    """A configuration with two data sources."""
+    return configure(tmp_path, redis_url, database, 2, more="[worker]\npause = 0.2")
+
+
+@pytest.fixture
+async def cache(file: Path) -> AsyncIterator[AnalyticsCache]:
+    """An engine on an empty store, which keeps nothing of what it reads."""
+    async with AnalyticsCache(load(file, NOTHING_KEPT)) as opened:
+        yield opened
+
+
+class Running:
+    """A worker that runs in the background.
+
+    Args:
+        cache: open.
+        ids: of the data sources that it looks after.
+    """
+
+    def __init__(self, cache: AnalyticsCache, *ids: int) -> None:
+        self.events: list[Event] = []
+        wanted = [cache.settings.datasource(each) for each in ids]
+        self.worker = Worker(cache, wanted, self.events.append)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self.worker.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self.worker.stop()
+        async with asyncio.timeout(60):
+            await self._task
+
+    def of(self, kind: EventKind) -> list[Event]:
+        """The events of a kind so far."""
+        return [event for event in self.events if event.kind is kind]
+
+    async def until(self, kind: EventKind, count: int = 1) -> list[Event]:
+        """The events of a kind, once there are so many."""
+        await until(lambda: len(self.of(kind)) >= count)
+        return self.of(kind)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what something else does."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - others signal nothing
+            await asyncio.sleep(0.01)
+
+
+async def status_of(cache: AnalyticsCache, *ids: int) -> Status:
+    """What any process can see."""
+    wanted = [cache.settings.datasource(each) for each in ids]
+    return await read_status(cache.store, cache.settings.store.namespace, cache.jobs, wanted)
+
+
+async def status_when(
+    cache: AnalyticsCache, condition: Callable[[Status], object], *ids: int
+) -> Status:
+    """The same, once a condition is true of it."""
+    async with asyncio.timeout(60):
+        while not condition(status := await status_of(cache, *ids)):
+            await asyncio.sleep(0.02)
+    return status
+
+
+async def ask(cache: AnalyticsCache) -> str:
+    """From where a query is answered, whose rows must be those of SQL in any case."""
+    query = Query(datasource=1, measure="Charges", frequency="Monthly", practices=[101, 102])
+    result = await cache.query(query, await cache.authorize("root"))
+    assert len(result.rows()) == ROWS
+    return result.meta.origin
+
+
+ROWS = 2 * 5 * 6 + 1
+
+
+def test_the_number_of_rows_is_sqls(database: str) -> None:
+    """What the tests below compare answers with."""
+    counted = select(
+        database,
+        "SELECT count(*) FROM ih.facts WHERE measure = 'Charges' AND frequency = 'Monthly' "
+        "AND practice_uid IN (101, 102)",
+    )
+    assert counted == [(ROWS,)]
+
+
+async def run(cache: AnalyticsCache, *words: bytes | int) -> Any:
+    """One command."""
+    return (await cache.store.run([words]))[0]
+
+
+async def lose_entries(cache: AnalyticsCache, practice: int = 101) -> None:
+    """Lose every entry of a practice, as an eviction would."""
+    for key in await run(cache, b"KEYS", f"cache:{{ds:1:*:p:{practice}:prov:*".encode()):
+        await run(cache, b"DEL", key)
+
+
+async def test_line_15_a_source_that_was_never_warmed_says_so(cache: AnalyticsCache) -> None:
+    """Line 15: neither warm, nor with figures that nobody has measured; and no worker says that
+    it looks after it while none does.
+    """
+    stats = await cache.stats(1)
+    assert (stats.state, stats.rows, stats.hit_rate, stats.snapshot) == (
+        "never warmed",
+        *[None] * 3,
+    )
+    status = await status_of(cache, 1)
+    assert not status.is_looked_after
+    (facts,) = status.as_dict()["datasources"]
+    assert facts == {
+        "datasource": 1,
+        "name": "Facts",
+        "workers": 0,
+        "job": None,
+        "state": None,
+        **dict.fromkeys(("next", "reason", "held", "failures", "error", "damaged")),
+    }
+    assert await ask(cache) == "database"
+
+
+async def test_what_comes_next_is_in_the_store(cache: AnalyticsCache, file: Path) -> None:
+    """Any process sees which worker is alive, and when and why it will warm."""
+    async with Running(cache, 1) as running, AnalyticsCache(load(file, {})) as other:
+        await running.until(EventKind.WARMED)
+        status = await status_when(
+            other, lambda seen: seen.workers and seen.datasources[0].outlook is not None, 1, 2
+        )
+        status = await status_when(
+            other, lambda seen: seen.datasources[0].as_dict()["state"] == "waiting", 1, 2
+        )
+        one, two = status.datasources
+        assert one.outlook is not None
+        assert (one.workers, one.outlook.reason, one.outlook.failures) == (1, "aging", 0)
+        manifest_life = other.settings.cache.ttl * 1000
+        assert one.outlook.next_ms is not None
+        assert 0.4 * manifest_life < one.outlook.next_ms - status.now_ms < 0.6 * manifest_life
+        assert (two.workers, two.outlook) == (0, None)
+        (card,) = status.workers
+        assert card.as_dict()["datasources"] == (1,)
+        assert not status.is_looked_after
+    status = await status_of(cache, 1)
+    assert (status.workers, status.datasources[0].outlook) == ((), None)
+
+
+async def test_a_failed_warm_is_tried_again_in_growing_pauses(
+    cache: AnalyticsCache, database: str, file: Path
+) -> None:
+    """Not in a loop; what was wrong is shown; and the next that succeeds ends it."""
+    execute(database, "ALTER TABLE ih.facts RENAME TO elsewhere")
+    try:
+        async with Running(cache, 1) as running:
+            failed = await running.until(EventKind.FAILED, 3)
+            assert all("ih.facts" in (event.error or "") for event in failed)
+            status = await status_when(
+                cache,
+                lambda seen: (outlook := seen.datasources[0].outlook) and outlook.failures >= 3,
+                1,
+            )
+            assert "ih.facts" in str(status.as_dict()["datasources"][0]["error"])
+            jobs = await cache.jobs.last(1)
+            starts = [job.queued_ms for job in reversed(jobs)]
+            ends = [job.ended_ms or 0 for job in reversed(jobs)]
+            pauses = [start - end for start, end in zip(starts[1:], ends, strict=False)]
+            assert pauses[0] >= 160, "0.2 s, less a fifth"
+            assert pauses[1] >= 320
+            execute(database, "ALTER TABLE ih.elsewhere RENAME TO facts")
+            await running.until(EventKind.WARMED)
+    finally:
+        if not select(database, "SELECT to_regclass('ih.facts')")[0][0]:
+            execute(database, "ALTER TABLE ih.elsewhere RENAME TO facts")
+    assert await ask(cache) == "store"
+
+
+async def test_a_killed_warm_counts_as_failed_and_a_stopped_one_doesnt(
+    cache: AnalyticsCache, database: str
+) -> None:
+    """Whoever is told to end leaves the next one no pause; whoever dies of the warm does."""
+    job = await cache.jobs.start(1, actor="ana", state=JobState.RUNNING)
+    await cache.jobs.beat(job, 0.05)
+    await asyncio.sleep(0.1)
+    async with Running(cache, 1) as running:
+        status = await status_when(cache, lambda seen: seen.datasources[0].outlook, 1)
+        outlook = status.datasources[0].outlook
+        assert outlook is not None
+        assert outlook.error is None or outlook.error.startswith("Abandoned")
+        await running.until(EventKind.WARMED)
+    with psycopg.connect(database) as connection:
+        connection.execute("LOCK TABLE ih.facts IN ACCESS EXCLUSIVE MODE")
+        warming = asyncio.create_task(cache.warm(1))
+        async with asyncio.timeout(60):
+            while await cache.jobs.holder(1) is None:
+                await asyncio.sleep(0.01)
+        warming.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await warming
+    await cache.invalidate(1)
+    async with Running(cache, 1) as running:
+        await running.until(EventKind.WARMED)
+        assert running.of(EventKind.FAILED) == []
+
+
+async def test_what_was_decided_upon_must_still_be_so(cache: AnalyticsCache) -> None:
+    """A worker that has looked before another one warmed finds that out as it begins."""
+    worker = Running(cache, 1).worker
+    looks = await worker._look()
+    report = await cache.warm(1)
+    assert (
+        await worker._warm(cache.settings.datasource(1), looks[1], worker._plan(1, looks[1]))
+        is None
+    )
+    assert len(await cache.jobs.last(1)) == 1
+    stats = await cache.stats(1)
+    assert stats.snapshot == report.snapshot
+
+
+async def test_a_damaged_part_is_repaired_once_though_fifty_readers_met_it(
+    cache: AnalyticsCache, file: Path
+) -> None:
+    """All are answered right, from the database; the snapshot is warmed anew once, and says why."""
+    before = (await cache.warm(1)).snapshot
+    await cache.warm(2)
+    await lose_entries(cache)
+    settings = load(file, NOTHING_KEPT)
+    async with AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(AnalyticsCache(settings)) for _ in range(50)]
+        for some in range(0, 50, 5):
+            origins = await asyncio.gather(*map(ask, readers[some : some + 5]))
+            assert set(origins) == {"database"}
+        for reader in readers:
+            await reader.damage.settled()
+    assert await run(cache, b"HLEN", Keys("", 1).damage) == 2
+    assert await run(cache, b"HEXISTS", Keys("", 1).damage, b"m:Charges:freq:Monthly") == 1
+    async with Running(cache, 1, 2) as running:
+        (warmed,) = await running.until(EventKind.WARMED)
+        assert (warmed.datasource, warmed.reason) == (1, "damage")
+        await status_when(
+            cache,
+            lambda seen: {each.as_dict()["state"] for each in seen.datasources} == {"waiting"},
+            1,
+            2,
+        )
+    repair, first = await cache.jobs.last(1)
+    assert (repair.reason, repair.state, first.reason) == ("damage", JobState.DONE, "asked")
+    assert repair.report is not None
+    assert repair.report["snapshot"] != before
+    assert await ask(cache) == "store"
+    assert len(await cache.jobs.last(2)) == 1, "the other one is well"
+
+
+@pytest.mark.parametrize("lost", ["manifest", "altered manifest", "expiry of the pointer"])
+async def test_a_damaged_manifest_or_pointer_is_repaired(cache: AnalyticsCache, lost: str) -> None:
+    """The database answers until then."""
+    snapshot = (await cache.warm(1)).snapshot
+    keys = Keys("", 1)
+    if lost == "manifest":
+        await run(cache, b"DEL", keys.manifest(snapshot))
+    elif lost == "altered manifest":
+        await run(cache, b"SETRANGE", keys.manifest(snapshot), 40, b"x")
+    else:
+        await run(cache, b"PERSIST", keys.current)
+    cache._parts.snapshots.forget(1)
+    assert await ask(cache) == "database"
+    await cache.damage.settled()
+    assert await run(cache, b"HEXISTS", keys.damage, b"*") == 1
+    async with Running(cache, 1) as running:
+        (warmed,) = await running.until(EventKind.WARMED)
+        assert warmed.reason == "damage"
+    assert await ask(cache) == "store"
+
+
+async def test_repairs_dont_follow_upon_each_other(cache: AnalyticsCache) -> None:
+    """What is damaged again right after its repair waits, and says until when."""
+    await cache.warm(1)
+    async with Running(cache, 1) as running:
+        for _ in range(2):
+            await lose_entries(cache)
+            assert await ask(cache) == "database"
+            await cache.damage.settled()
+            await running.until(EventKind.WARMED)
+        status = await status_when(
+            cache, lambda seen: seen.datasources[0].as_dict()["damaged"] == 1, 1
+        )
+        (each,) = status.datasources
+        assert each.outlook is not None
+        assert (each.outlook.reason, each.outlook.state) == ("damage", "waiting")
+        assert 250_000 < (each.outlook.next_ms or 0) - status.now_ms <= 300_000
+        assert len(running.of(EventKind.WARMED)) == 1
+
+
+async def test_a_store_that_cant_answer_is_no_damage(
+    cache: AnalyticsCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is away, loads, or refuses: nothing is reported, nothing warmed anew."""
+    await cache.warm(1)
+    assert await ask(cache) == "store"
+    run_commands = cache.store.run
+
+    async def away(*_: object, **__: object) -> object:
+        raise StoreUnavailable("LOADING Redis is loading the dataset in memory")
+
+    monkeypatch.setattr(cache.store, "run", away)
+    assert await ask(cache) == "database"
+    monkeypatch.setattr(cache.store, "run", run_commands)
+    await cache.damage.settled()
+    assert await run(cache, b"EXISTS", Keys("", 1).damage) == 0
+    async with Running(cache, 1) as running:
+        await status_when(cache, lambda seen: seen.datasources[0].outlook, 1)
+    assert running.of(EventKind.WARMING) == []
+
+
+async def test_where_nobody_repairs_nobody_reports(
+    tmp_path: Path, redis_url: str, database: str
+) -> None:
+    """``[worker] repair = "off"``: the next warm will do."""
+    file = configure(tmp_path, redis_url, database, more='[worker]\nrepair = "off"')
+    async with AnalyticsCache(load(file, NOTHING_KEPT)) as cache:
+        await cache.warm(1)
+        await lose_entries(cache)
+        assert await ask(cache) == "database"
+        await cache.damage.settled()
+        assert await run(cache, b"EXISTS", Keys("", 1).damage) == 0
+
+
+async def test_many_sources_are_warmed_a_few_at_a_time(
+    tmp_path: Path, redis_url: str, database: str
+) -> None:
+    """Line 17: never all at once; and not in a process that answers queries."""
+    ids = tuple(range(2, 9))
+    file = configure(tmp_path, redis_url, database, *ids, more="[worker]\nconcurrency = 2")
+    async with AnalyticsCache(load(file, {})) as cache:
+        most = 0
+        running = Running(cache, 1, *ids)
+        warm = cache.warm
+
+        async def counted(*words: Any, **more: Any) -> Any:
+            nonlocal most
+            most = max(most, len(running.worker._tasks))
+            return await warm(*words, **more)
+
+        cache.warm = counted  # type: ignore[method-assign]
+        async with running:
+            await running.until(EventKind.WARMED, 8)
+        assert most == 2
+
+
+async def test_workers_that_cant_be_read_are_passed_over(cache: AnalyticsCache) -> None:
+    """Whatever lies where a worker shows itself."""
+    workers = Workers(cache.store, "")
+    card = Running(cache, 1).worker._card
+    await cache.store.run(workers.sign(card, 1000))
+    good = replace(card, id="a" * 16)
+    await cache.store.run(workers.sign(good, 1000))
+    assert len(await workers.alive()) == 2
+    await run(cache, b"SET", b"cache:meta:{workers}:" + card.id.encode(), b'{"id": 7}')
+    assert await workers.alive() == (good,)
+    await workers.withdraw(good)
+    assert await workers.alive() == ()
