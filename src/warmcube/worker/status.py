@@ -15,7 +15,7 @@ from warmcube.model.schema import Datasource
 from warmcube.observe.outlook import Outlook, unpack_outlook
 from warmcube.store.api import Store
 
-__all__ = ["SourceStatus", "Status", "read_status"]
+__all__ = ["SourceStatus", "Status", "outlook_facts", "read_status"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

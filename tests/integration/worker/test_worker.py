@@ -84,7 +84,7 @@ class Running:
 async def until(condition: Callable[[], object]) -> None:
     """Wait for what something else does."""
     async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - others signal nothing
+        while not condition():  # noqa: ASYNC110 (others signal nothing)
             await asyncio.sleep(0.01)
 
 
@@ -99,7 +99,7 @@ async def status_when(
 ) -> Status:
     """The same, once a condition is true of it."""
     async with asyncio.timeout(60):
-        while not condition(status := await status_of(cache, *ids)):
+        while not condition(status := await status_of(cache, *ids)):  # noqa: ASYNC110 (a store)
             await asyncio.sleep(0.02)
     return status
 
@@ -229,7 +229,7 @@ async def test_a_killed_warm_counts_as_failed_and_a_stopped_one_doesnt(
         connection.execute("LOCK TABLE ih.facts IN ACCESS EXCLUSIVE MODE")
         warming = asyncio.create_task(cache.warm(1))
         async with asyncio.timeout(60):
-            while await cache.jobs.holder(1) is None:
+            while await cache.jobs.holder(1) is None:  # noqa: ASYNC110 (likewise)
                 await asyncio.sleep(0.01)
         warming.cancel()
         with pytest.raises(asyncio.CancelledError):

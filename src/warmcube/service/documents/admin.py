@@ -62,6 +62,29 @@ _JOB: Final = closed(
     report={"type": ["object", "null"], "description": "what the warm did"},
 )
 
+_OUTLOOK: Final = closed(
+    workers={**_COUNT, "description": "how many workers look after it"},
+    state={**_MAYBE_TEXT, "description": "waiting, due, warming or held; null without a worker"},
+    next={**_MAYBE_INSTANT, "description": "when a worker will warm it"},
+    reason={**_MAYBE_TEXT, "description": "why: cold, aging, scheduled or damage"},
+    held={**_MAYBE_TEXT, "description": "why it isn't warmed without anybody's asking"},
+    failures={**_MAYBE_COUNT, "description": "warms that have failed in a row"},
+    error={**_MAYBE_TEXT, "description": "of the last of them"},
+    damaged={**_MAYBE_COUNT, "description": "parts that were found damaged"},
+)
+
+_WORKER: Final = closed(
+    id=_TEXT,
+    host=_TEXT,
+    process=_COUNT,
+    version=_TEXT,
+    since=_MAYBE_INSTANT,
+    datasources={**list_of(_COUNT), "description": "that it looks after"},
+    warming={**list_of(_COUNT), "description": "that it warms now"},
+    concurrency=_COUNT,
+    is_ending={"type": "boolean"},
+)
+
 _MAYBE_JOB: Final[Schema] = {"anyOf": [_JOB, {"type": "null"}]}
 _STATE: Final[Schema] = {"type": "string", "enum": list(get_args(HealthState))}
 _SCORE: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 100}
@@ -156,8 +179,8 @@ WARM: Final = operation(
 STATUS: Final = operation(
     "How warms get on, and how the last ones ended",
     answers=json_answer(
-        "Of each data source who is warming it, the job that is queued or runs, and the last "
-        "fifty, newest first; or the one job.",
+        "Of each data source who is warming it, the job that is queued or runs, the last fifty, "
+        "newest first, and what workers will do; the workers; or the one job.",
         {
             "anyOf": [
                 closed(
@@ -168,8 +191,10 @@ STATUS: Final = operation(
                             warming={**_MAYBE_TEXT, "description": "who holds the lease"},
                             active=_MAYBE_JOB,
                             history=list_of(_JOB),
+                            worker=_OUTLOOK,
                         )
-                    )
+                    ),
+                    workers=list_of(_WORKER),
                 ),
                 closed(job=_JOB),
             ]
