@@ -67,7 +67,7 @@ async def measure(bench: Bench) -> None:
             if not asked:
                 continue
             bench.tell(f"queries of {entries:,} entries")
-            await contest.begin(entries, asked[-HEATING:])
+            await contest.begin(entries, asked)
             await check(truth, contest.answering, asked[-CHECKED:])
             parts: dict[Form, list[Question]] = {
                 "rows": asked[: rounds + UNMEASURED],
@@ -151,20 +151,20 @@ class _Contest:
         """The share of the last questions to the resident tier that another one answered."""
         return self._resident.strays / max(1, self._resident.asked)
 
-    async def begin(self, entries: int, heating: Sequence[Question]) -> None:
+    async def begin(self, entries: int, asked: Sequence[Question]) -> None:
         """What is done before a size is measured.
 
         Raises:
             WrongAnswer: the floor reads something else than entries.
         """
         await self._look_up_all(entries)
-        self._is_hot = await self._resident.heat(heating)
+        self._is_hot = await self._resident.heat(asked[-HEATING:])
         for floor in self._floors:
-            values = await floor.rows(heating[0])
+            values = await floor.rows(asked[-1])
             if len(values) != entries or None in values:
                 raise WrongAnswer(f"the floor read {len(values)} entries of {entries}")
             for measure in range(self._bench.shape.measures):
-                question = next((each for each in heating if each.measure == measure), None)
+                question = next((each for each in asked if each.measure == measure), None)
                 if question is not None and entries != ONE_PROVIDER:
                     await floor.join(question)
 
