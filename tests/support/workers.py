@@ -18,7 +18,7 @@ from tests.support.caches import make_cache
 
 __all__ = ["WorkerProcess", "configure", "wait_until", "working"]
 
-PROGRAM: Final = [sys.executable, "-c", "from warmcube.cli import main; main()", "worker"]
+PROGRAM: Final = "from warmcube.cli import main; main()"
 SECONDS: Final = 60.0
 
 
@@ -49,12 +49,13 @@ class WorkerProcess:
     Args:
         file: the configuration.
         words: further ones of the command line.
+        program: what Python runs.
     """
 
-    def __init__(self, file: Path, *words: str) -> None:
+    def __init__(self, file: Path, *words: str, program: str = PROGRAM) -> None:
         own = ("WARMCUBE_", "CACHE_")
         self.process = subprocess.Popen(
-            [*PROGRAM, "--json", *words],
+            [sys.executable, "-c", program, "worker", "--json", *words],
             cwd=file.parent,
             env={k: v for k, v in os.environ.items() if not k.startswith(own)},
             stdin=subprocess.DEVNULL,
@@ -101,9 +102,9 @@ class WorkerProcess:
 
 
 @contextlib.contextmanager
-def working(file: Path, *words: str) -> Iterator[WorkerProcess]:
+def working(file: Path, *words: str, program: str = PROGRAM) -> Iterator[WorkerProcess]:
     """A worker in a process of its own, killed with the context if it hasn't ended before."""
-    worker = WorkerProcess(file, *words)
+    worker = WorkerProcess(file, *words, program=program)
     try:
         yield worker
     finally:

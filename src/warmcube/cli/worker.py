@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -24,6 +26,9 @@ from warmcube.worker.status import Status, read_status
 from warmcube.worker.worker import Worker
 
 __all__ = ["worker"]
+
+HARD_SECONDS: Final = 45.0
+"""How long giving up may take; then the process just ends, and its lease soon after."""
 
 
 def worker(
@@ -75,13 +80,28 @@ async def _keep_warm(
     """Run a worker until it is told to end, or until nothing is due; the exit status."""
     async with cache:
         keeper = Worker(cache, wanted, partial(_tell, names=names, as_json=as_json))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, keeper.stop)
+        _end_when_told(keeper, cache.settings.worker.shutdown)
         if once:
             return 1 if await keeper.run_once() else 0
         await keeper.run()
         return 0
+
+
+def _end_when_told(keeper: Worker, shutdown: float) -> None:
+    """Have signals end a worker, in order if it can be: a database that hangs may keep it."""
+    loop = asyncio.get_running_loop()
+    times = 0
+
+    def stop() -> None:
+        nonlocal times
+        times += 1
+        keeper.stop()
+        last = threading.Timer((shutdown if times == 1 else 0) + HARD_SECONDS, os._exit, [1])
+        last.daemon = True
+        last.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
 
 
 async def _status(cache: AnalyticsCache, wanted: Sequence[Datasource]) -> Status:

@@ -95,6 +95,7 @@ class Policy:
         cron: by which expression it is warmed instead.
         zone: of that expression.
         repairs: whether damage is repaired.
+        held: why nothing is warmed without anybody's asking, by the configuration.
     """
 
     pauses: Pauses
@@ -104,6 +105,7 @@ class Policy:
     cron: str | None = None
     zone: str = "UTC"
     repairs: bool = True
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +115,12 @@ class Plan:
     Attributes:
         at_ms: when it is due; None if it isn't to be warmed without anybody's asking.
         reason: why it will be warmed then.
+        held: why it isn't.
     """
 
     at_ms: int | None
     reason: Reason | None
+    held: str | None = None
 
     def is_due(self, now_ms: int) -> bool:
         """Whether it is to be warmed now."""
@@ -131,8 +135,9 @@ def plan_of(facts: Facts, policy: Policy, *, patient: bool = True) -> Plan:
         policy: how it is kept warm.
         patient: whether to pause after failures; False for whoever tries but once.
     """
-    if facts.held is not None:
-        return Plan(at_ms=None, reason=None)
+    held = facts.held or policy.held
+    if held is not None:
+        return Plan(at_ms=None, reason=None, held=held)
     at_ms, reason = _wanted(facts, policy)
     failure = facts.failure
     if failure is not None and patient:

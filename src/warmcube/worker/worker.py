@@ -63,6 +63,7 @@ def policies_of(settings: Settings) -> Mapping[int, Policy]:
             cron=settings.warm_at.get(each.id),
             zone=each.time_zone,
             repairs=worker.repair != "off",
+            held=None if settings.cache.enabled else "the cache is disabled ([cache] enabled)",
         )
         for each in settings.datasources
     }
@@ -264,7 +265,7 @@ class Worker:
         state = "waiting"
         if look.is_busy or id in self._tasks:
             state = "warming"
-        elif facts.held is not None:
+        elif plan.held is not None:
             state = "held"
         elif plan.is_due(facts.now_ms):
             state = "due"
@@ -274,7 +275,7 @@ class Worker:
             state=state,
             next_ms=plan.at_ms,
             reason=None if plan.reason is None else str(plan.reason),
-            held=facts.held,
+            held=plan.held,
             failures=0 if failure is None else failure.count,
             error=None if failure is None else f"{failure.kind}: {failure.message}",
             damaged=look.damaged,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
-from tests.support.caches import TABLE, execute
+from tests.support.caches import TABLE, execute, select
 from tests.support.workers import configure, wait_until, working
 
 from warmcube.embedded.redis_server import redis_executable
@@ -230,3 +231,44 @@ def test_once_is_for_schedulers(tmp_path: Path, redis_url: str, database: str) -
             assert (failed["datasource"], failed["reason"]) == (3, "cold")
             assert "ih.none" in failed["error"]
             assert then.of("warmed") == []
+
+
+PATCHED = """
+import sys
+import warmcube.cli.app
+from warmcube.cli import main
+sys.modules["warmcube.cli.worker"].HARD_SECONDS = 1.0
+main()
+"""
+
+
+def test_a_database_that_hangs_doesnt_keep_it(
+    tmp_path: Path, redis_url: str, database: str
+) -> None:
+    """Told twice to end, while the session that it reads from answers nothing, not even that it
+    is cancelled: it just ends, and its lease ends with it.
+    """
+    file = configure(tmp_path, redis_url, database)
+    with held(database), working(file, program=PATCHED) as worker:
+        worker.await_event("warming")
+        wait_until(lambda: backends(database))
+        frozen = backends(database)
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            worker.signal(signal.SIGTERM)
+            worker.await_event("ending")
+            worker.signal(signal.SIGTERM)
+            assert worker.wait() == 1
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+
+
+def backends(database: str) -> list[int]:
+    """The sessions that wait for the table."""
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+        "AND wait_event_type = 'Lock'"
+    )
+    return [int(str(pid)) for (pid,) in select(database, query)]

@@ -88,7 +88,8 @@ def test_the_jitter_spreads_what_was_warmed_together() -> None:
 def test_what_is_held_is_left_alone(facts: Facts, held: str) -> None:
     """Cold, old or damaged: only somebody's asking warms it."""
     plan = plan_of(replace(facts, held=held), POLICY)
-    assert plan == Plan(at_ms=None, reason=None)
+    assert plan == Plan(at_ms=None, reason=None, held=held)
+    assert plan == plan_of(facts, replace(POLICY, held=held))
     assert not plan.is_due(NOW + 100 * HOUR)
 
 
