@@ -91,7 +91,7 @@ class Looker:
                 number * _PER_SOURCE : (number + 1) * _PER_SOURCE
             ]
             known = await self._closer(each, (current, newest, active), now_ms)
-            parts = damaged_parts(_pairs(reports), current)
+            parts = damaged_parts(reports, current)
             looks[each.id] = Look(
                 facts=_facts(known, parts.values(), now_ms),
                 seen=Seen(current=current, newest=newest),
@@ -171,10 +171,3 @@ def _failure(jobs: Sequence[Job]) -> Failure | None:
 
 def _end_of(job: Job) -> int:
     return job.updated_ms if job.ended_ms is None else job.ended_ms
-
-
-def _pairs(reply: Sequence[bytes] | dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """A hash as the client library gives it, whichever way."""
-    if isinstance(reply, dict):
-        return reply
-    return dict(zip(reply[::2], reply[1::2], strict=True))

@@ -20,6 +20,7 @@ from warmcube.entry.keys import Keys
 from warmcube.errors import StoreUnavailable
 from warmcube.jobs.job import JobState
 from warmcube.jobs.workers import Workers
+from warmcube.worker import worker as worker_module
 from warmcube.worker.events import Event, EventKind
 from warmcube.worker.status import Status, read_status
 from warmcube.worker.worker import Worker
@@ -396,3 +397,31 @@ async def test_workers_that_cant_be_read_are_passed_over(cache: AnalyticsCache) 
     assert await workers.alive() == (good,)
     await workers.withdraw(good)
     assert await workers.alive() == ()
+
+
+async def test_of_many_workers_one_warms(
+    tmp_path: Path, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they race: of five with connections of their own, that look all the time, each time
+    that something falls due just one warms it, and just once.
+    """
+    monkeypatch.setattr(worker_module, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(worker_module, "LOOKS_PER_SECOND", 1_000)
+    file = configure(tmp_path, redis_url, database, 2, 3)
+    rounds = 6
+    async with AsyncExitStack() as stack:
+        caches = [await stack.enter_async_context(AnalyticsCache(load(file, {}))) for _ in range(5)]
+        workers = [await stack.enter_async_context(Running(each, 1, 2, 3)) for each in caches]
+        for number in range(rounds):
+            for each in (1, 2, 3):
+                await run(caches[0], b"DEL", Keys("", each).current)
+            await until(lambda done=3 * (number + 1): _warmed(workers) >= done)  # type: ignore[misc]
+        await asyncio.sleep(0.2)
+        assert _warmed(workers) == 3 * rounds
+        jobs = [job for each in (1, 2, 3) for job in await caches[0].jobs.last(each)]
+        assert [job.state for job in jobs] == [JobState.DONE] * 3 * rounds
+        assert [event for each in workers for event in each.of(EventKind.FAILED)] == []
+
+
+def _warmed(workers: list[Running]) -> int:
+    return sum(len(each.of(EventKind.WARMED)) for each in workers)

@@ -42,8 +42,10 @@ HALF = Progress(phase=Phase.WRITING, rows=2_000, total_rows=4_000)
         ),
         (
             Event(kind=EventKind.WARMED, datasource=1, report=REPORT),
-            "1 (Facts): 5 rows in 4 entries and 3 partitions (2 B, index 1 B, sums 0 B) warm in "
-            "1.00 s; snapshot 1-a",
+            (
+                "1 (Facts): 5 rows in 4 entries and 3 partitions (2 B, index 1 B, sums 0 B) warm "
+                "in 1.00 s; snapshot 1-a"
+            ),
         ),
         (
             Event(kind=EventKind.FAILED, datasource=1, error="WarmRefused: too few"),
