@@ -10,7 +10,7 @@ from typing import Final
 
 from warmcube.entry.keys import Keys, PartitionName, encode_component
 from warmcube.errors import Damage, StoreError
-from warmcube.store.api import Store
+from warmcube.store.api import Reply, Store
 
 __all__ = ["WHOLE", "DamageReports", "damaged_parts", "part_of"]
 
@@ -34,17 +34,22 @@ def part_of(name: PartitionName | None) -> bytes:
     return f"m:{measure}:freq:{frequency}".encode()
 
 
-def damaged_parts(reports: Mapping[bytes, bytes], current: bytes | None) -> Mapping[bytes, int]:
+def damaged_parts(reports: Reply, current: bytes | None) -> Mapping[bytes, int]:
     """The parts of the live snapshot that are reported damaged, and since when.
 
     Args:
         reports: what the key of reports holds.
         current: what the pointer holds.
     """
-    if current is None or reports.get(_OF) != current:
+    pairs: Mapping[bytes, bytes] = (
+        reports  # as RESP3 has it
+        if isinstance(reports, dict)
+        else dict(zip(reports[::2], reports[1::2], strict=True))
+    )
+    if current is None or pairs.get(_OF) != current:
         return {}  # of a snapshot that isn't live any more
     found: dict[bytes, int] = {}
-    for part, at in reports.items():
+    for part, at in pairs.items():
         if part != _OF:
             with contextlib.suppress(ValueError):
                 found[part] = int(at)

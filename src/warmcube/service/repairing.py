@@ -13,7 +13,7 @@ from warmcube.engine import AnalyticsCache
 from warmcube.errors import Overloaded, StoreError, WarmInProgress, WarmOutrun
 from warmcube.jobs.workers import Workers
 from warmcube.service.warming import Warming
-from warmcube.worker.look import Looker
+from warmcube.worker.look import Look, Looker
 from warmcube.worker.schedule import Reason, plan_of
 from warmcube.worker.worker import policies_of
 
@@ -70,7 +70,8 @@ class Repairs:
         due = [
             (number, look)
             for number, look in looks.items()
-            if not look.is_busy
+            if isinstance(look, Look)
+            and not look.is_busy
             and (plan := plan_of(look.facts, self._policies[number])).reason is Reason.DAMAGE
             and plan.is_due(look.facts.now_ms)
         ]

@@ -8,6 +8,7 @@ from typing import Final
 
 from warmcube.entry.keys import Keys
 from warmcube.entry.seal import Seal
+from warmcube.errors import Damage
 from warmcube.jobs.damage import damaged_parts
 from warmcube.jobs.job import STOPPED, Job, JobState
 from warmcube.jobs.ledger import Ledger, Seen
@@ -67,12 +68,27 @@ class Looker:
         self._jobs = jobs
         self._known: dict[int, _Known] = {}
 
-    async def look(self, datasources: Sequence[Datasource]) -> dict[int, Look]:
+    async def look(self, datasources: Sequence[Datasource]) -> dict[int, Look | Damage]:
         """Look at some data sources; by their ids.
+
+        Returns:
+            what was found; damage where a key holds what was never put there, so that nobody can
+            look.
 
         Raises:
             StoreError: the store.
         """
+        try:
+            return dict(await self._look(datasources))
+        except Damage as damage:
+            if len(datasources) == 1:
+                return {datasources[0].id: damage}
+        found: dict[int, Look | Damage] = {}
+        for each in datasources:  # one by one, so that the others are looked after
+            found |= await self.look([each])
+        return found
+
+    async def _look(self, datasources: Sequence[Datasource]) -> dict[int, Look]:
         commands: list[Command] = []
         for each in datasources:
             keys = Keys(self._namespace, each.id)

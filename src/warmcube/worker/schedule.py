@@ -13,7 +13,7 @@ from typing import Final
 from warmcube.worker.cron import next_fire
 from warmcube.worker.pauses import Pauses, chance
 
-__all__ = ["Facts", "Failure", "Plan", "Policy", "Reason", "plan_of"]
+__all__ = ["LONGEST_WAIT_MS", "Facts", "Failure", "Plan", "Policy", "Reason", "plan_of"]
 
 LATEST: Final = 0.95
 """However a moment varies, it lies before that share of a snapshot's life."""

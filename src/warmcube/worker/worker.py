@@ -26,7 +26,7 @@ from warmcube.warm.report import Progress, WarmReport
 from warmcube.worker.events import Event, EventKind, Tell
 from warmcube.worker.look import Look, Looker
 from warmcube.worker.pauses import Pauses, chance
-from warmcube.worker.schedule import Plan, Policy, Reason, plan_of
+from warmcube.worker.schedule import LONGEST_WAIT_MS, Plan, Policy, Reason, plan_of
 
 __all__ = ["LOOK_SECONDS", "Worker", "policies_of"]
 
@@ -38,6 +38,9 @@ LOOKS_PER_SECOND: Final = 50
 
 SIGN_SECONDS: Final = 4.0
 """How often a worker shows that it is alive, and what comes next."""
+
+PATIENCE_SECONDS: Final = 10.0
+"""For one look; a store that takes longer is away."""
 
 PROGRESS_SECONDS: Final = 5.0
 FOLD_SECONDS: Final = 60.0
@@ -104,7 +107,8 @@ class Worker:
             datasources=tuple(self._datasources),
             concurrency=self._section.concurrency,
         )
-        self._tasks: dict[int, asyncio.Task[bool | None]] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._failed: dict[int, tuple[int, float]] = {}
         self._wake = asyncio.Event()
         self._ending = asyncio.Event()
         self._given_up = asyncio.Event()
@@ -130,8 +134,9 @@ class Worker:
         while not self._ending.is_set():
             self._wake.clear()
             try:
-                looks = await self._look()
-            except StoreError as error:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    looks = await self._look()
+            except (StoreError, TimeoutError) as error:
                 await self._rest(away.note(error))
                 continue
             away.is_over()
@@ -150,21 +155,27 @@ class Worker:
         Raises:
             StoreError: the store can't be reached.
         """
-        outcomes: dict[int, bool | None] = {}
         begun: set[int] = set()
         while not self._ending.is_set():
             self._wake.clear()
             looks = await self._look()
-            if not self._begin_due(looks, begun, outcomes) and not self._tasks:
+            if not self._begin_due(looks, begun) and not self._tasks:
                 break
             with contextlib.suppress(StoreError):
                 await self._show(looks)
             await self._rest(LOOK_SECONDS)
         await self._end()
-        return sum(outcome is False for outcome in outcomes.values())
+        return len(self._failed)
 
     async def _look(self) -> dict[int, Look]:
-        looks = await self._looker.look(list(self._datasources.values()))
+        found = await self._looker.look(list(self._datasources.values()))
+        looks: dict[int, Look] = {}
+        for number, look in found.items():
+            if isinstance(look, Look):
+                looks[number] = look
+            elif self._may_try(number):
+                self._note_failure(number)
+                self._tell(Event(kind=EventKind.FAILED, datasource=number, error=f"Damage: {look}"))
         if not self._card.since_ms and looks:
             now_ms = next(iter(looks.values())).facts.now_ms
             self._card = replace(self._card, since_ms=now_ms)
@@ -173,18 +184,12 @@ class Worker:
     def _plan(self, id: int, look: Look, *, patient: bool = True) -> Plan:
         return plan_of(look.facts, self._policies[id], patient=patient)
 
-    def _begin_due(
-        self,
-        looks: Mapping[int, Look],
-        begun: set[int] | None = None,
-        outcomes: dict[int, bool | None] | None = None,
-    ) -> bool:
+    def _begin_due(self, looks: Mapping[int, Look], begun: set[int] | None = None) -> bool:
         """Begin as much as there is room for, what hurts most first.
 
         Args:
             looks: what was found.
             begun: those that were tried before, which aren't tried again; None to try patiently.
-            outcomes: takes what became of each.
 
         Returns:
             whether something is due, begun or not.
@@ -192,7 +197,7 @@ class Worker:
         due: list[tuple[bool, int, int, Plan]] = []
         for number, look in looks.items():
             plan = self._plan(number, look, patient=begun is None)
-            is_free = not look.is_busy and number not in self._tasks
+            is_free = not look.is_busy and number not in self._tasks and self._may_try(number)
             if is_free and plan.is_due(look.facts.now_ms) and number not in (begun or ()):
                 due.append((plan.reason not in _URGENT, plan.at_ms or 0, number, plan))
         for _, _, number, plan in sorted(due, key=lambda each: each[:3]):
@@ -202,23 +207,15 @@ class Worker:
                 begun.add(number)
             task = asyncio.create_task(self._warm(self._datasources[number], looks[number], plan))
             self._tasks[number] = task
-            task.add_done_callback(partial(self._has_ended, number, outcomes))
+            task.add_done_callback(partial(self._has_ended, number))
         return bool(due)
 
-    def _has_ended(
-        self, id: int, outcomes: dict[int, bool | None] | None, task: asyncio.Task[bool | None]
-    ) -> None:
-        self._tasks.pop(id, None)
-        if outcomes is not None:
-            outcomes[id] = None if task.cancelled() else task.result()
+    def _has_ended(self, number: int, _task: asyncio.Task[None]) -> None:
+        self._tasks.pop(number, None)
         self._wake.set()
 
-    async def _warm(self, datasource: Datasource, look: Look, plan: Plan) -> bool | None:
-        """Warm one, unless somebody was faster.
-
-        Returns:
-            whether it was warmed; None if that was given up, or left to somebody else.
-        """
+    async def _warm(self, datasource: Datasource, look: Look, plan: Plan) -> None:
+        """Warm one, unless somebody was faster."""
         reason = str(plan.reason)
         told = partial(Event, datasource=datasource.id, reason=reason)
         jobs = self._cache.jobs
@@ -234,16 +231,31 @@ class Worker:
             progress = _Paced(lambda each: self._tell(told(kind=EventKind.PROGRESS, progress=each)))
             report: WarmReport = await self._cache.warm(datasource.id, job=job, progress=progress)
         except (WarmInProgress, WarmOutrun):
-            return None
+            pass  # it is done, or being done
         except asyncio.CancelledError:
             self._tell(told(kind=EventKind.GIVEN_UP))
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
             failure = failure_of(error)
+            self._note_failure(datasource.id)
             self._tell(told(kind=EventKind.FAILED, error=f"{failure.kind}: {failure.message}"))
-            return False
-        self._tell(told(kind=EventKind.WARMED, report=report))
-        return True
+        else:
+            self._failed.pop(datasource.id, None)
+            self._tell(told(kind=EventKind.WARMED, report=report))
+
+    def _may_try(self, number: int) -> bool:
+        """Whether a pause of this worker's own is over: a store that can't be written to has no
+        record of what failed.
+        """
+        _, until = self._failed.get(number, (0, 0.0))
+        return time.monotonic() >= until
+
+    def _note_failure(self, number: int) -> None:
+        times = self._failed.get(number, (0, 0.0))[0] + 1
+        pauses = self._policies[number].pauses
+        roll = chance(secrets.token_hex(4))
+        pause = pauses.after(times, roll, longest_ms=LONGEST_WAIT_MS) / 1000
+        self._failed[number] = (times, time.monotonic() + pause)
 
     async def _show(self, looks: Mapping[int, Look]) -> None:
         """Show that this worker is alive, and what comes next, if it is time to."""
@@ -300,8 +312,9 @@ class Worker:
                     timeout=min(SIGN_SECONDS, max(0.0, deadline - time.monotonic())),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                with contextlib.suppress(StoreError):
-                    await self._sign_while_ending()
+                with contextlib.suppress(StoreError, TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._sign_while_ending()
             giving_up.cancel()
             for task in list(self._tasks.values()):
                 task.cancel()
@@ -347,13 +360,14 @@ class _Away:
         self._times = 0
         self._told = 0.0
 
-    def note(self, error: StoreError) -> float:
+    def note(self, error: StoreError | TimeoutError) -> float:
         """Take note of a failure; how many seconds to wait."""
         self._times += 1
         now = time.monotonic()
         if self._times == 1 or now >= self._told + FOLD_SECONDS:
             self._told = now
-            self._tell(Event(kind=EventKind.WAITING, error=str(error)))
+            what = str(error) or f"it hasn't answered within {PATIENCE_SECONDS:g} s"
+            self._tell(Event(kind=EventKind.WAITING, error=what))
         return _AWAY.after(self._times, chance(secrets.token_hex(4))) / 1000
 
     def is_over(self) -> None:

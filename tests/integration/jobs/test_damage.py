@@ -129,6 +129,8 @@ def test_reports_of_another_snapshot_count_for_nothing(current: bytes | None) ->
 
 def test_what_cant_be_read_is_passed_over() -> None:
     """The rest counts."""
-    found = damaged_parts({b"of": b"7", b"*": b"soon", b"m:a:freq:b": b"5"}, b"7")
-    assert found == {b"m:a:freq:b": 5}
+    reports = {b"of": b"7", b"*": b"soon", b"m:a:freq:b": b"5"}
+    assert damaged_parts(reports, b"7") == {b"m:a:freq:b": 5}
+    as_list = [word for pair in reports.items() for word in pair]
+    assert damaged_parts(as_list, b"7") == {b"m:a:freq:b": 5}
     assert part_of(None) == WHOLE

@@ -246,10 +246,7 @@ async def test_what_was_decided_upon_must_still_be_so(cache: AnalyticsCache) -> 
     worker = Running(cache, 1).worker
     looks = await worker._look()
     report = await cache.warm(1)
-    assert (
-        await worker._warm(cache.settings.datasource(1), looks[1], worker._plan(1, looks[1]))
-        is None
-    )
+    await worker._warm(cache.settings.datasource(1), looks[1], worker._plan(1, looks[1]))
     assert len(await cache.jobs.last(1)) == 1
     stats = await cache.stats(1)
     assert stats.snapshot == report.snapshot
@@ -425,3 +422,61 @@ async def test_of_many_workers_one_warms(
 
 def _warmed(workers: list[Running]) -> int:
     return sum(len(each.of(EventKind.WARMED)) for each in workers)
+
+
+async def test_a_store_that_refuses_writes_is_no_tight_loop(cache: AnalyticsCache) -> None:
+    """Nothing can be recorded then, so the worker keeps the pauses by itself, and goes on after."""
+    await run(cache, b"CONFIG", b"SET", b"min-replicas-to-write", 1)
+    try:
+        async with Running(cache, 1) as running:
+            await running.until(EventKind.FAILED, 3)
+            assert {(each.error or "").split(":")[0] for each in running.of(EventKind.FAILED)} == {
+                "StoreRefused"
+            }
+            _, pause = running.worker._failed[1]
+            assert pause - asyncio.get_running_loop().time() > 0.3, "the third: 0.8 s less a fifth"
+            await run(cache, b"CONFIG", b"SET", b"min-replicas-to-write", 0)
+            await running.until(EventKind.WARMED)
+            assert running.worker._failed == {}
+    finally:
+        await run(cache, b"CONFIG", b"SET", b"min-replicas-to-write", 0)
+
+
+async def test_a_key_of_another_type_keeps_nobody_from_the_others(cache: AnalyticsCache) -> None:
+    """Somebody has put something else where the reports are: that is told, with pauses."""
+    await run(cache, b"SET", Keys("", 1).damage, b"x")
+    assert await Running(cache, 1, 2).worker.run_once() == 1
+    await cache.invalidate(2)
+    async with Running(cache, 1, 2) as running:
+        (warmed,) = await running.until(EventKind.WARMED)
+        assert warmed.datasource == 2
+        failed = await running.until(EventKind.FAILED)
+        assert (failed[0].datasource, (failed[0].error or "").split(":")[0]) == (1, "Damage")
+        await run(cache, b"DEL", Keys("", 1).damage)
+        await running.until(EventKind.WARMED, 2)
+
+
+async def test_a_worker_needs_no_directory(cache: AnalyticsCache, tmp_path: Path) -> None:
+    """Nobody is asked about, so that a defect in it lets no snapshot expire."""
+    (tmp_path / "access.toml").write_text("nothing = [")
+    assert await Running(cache, 1).worker.run_once() == 0
+    assert (await cache.stats(1)).state == "fresh"
+
+
+@pytest.mark.parametrize("once", [True, False])
+async def test_where_the_cache_is_off_nothing_is_warmed(
+    file: Path, cache: AnalyticsCache, once: bool
+) -> None:
+    """``CACHE_ENABLED=false``: everything is answered by the database; the outlook says why."""
+    async with AnalyticsCache(load(file, {"CACHE_ENABLED": "false"})) as off:
+        running = Running(off, 1)
+        if once:
+            assert await running.worker.run_once() == 0
+        else:
+            async with running:
+                status = await status_when(off, lambda seen: seen.datasources[0].outlook, 1)
+                outlook = status.datasources[0].outlook
+                assert outlook is not None
+                assert (outlook.state, outlook.next_ms) == ("held", None)
+                assert "disabled" in (outlook.held or "")
+        assert await off.jobs.last(1) == ()
