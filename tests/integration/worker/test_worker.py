@@ -16,6 +16,7 @@ from tests.support.workers import configure
 
 from warmcube import AnalyticsCache, Query
 from warmcube.config import load
+from warmcube.embedded import EmbeddedPostgres
 from warmcube.entry.keys import Keys
 from warmcube.errors import StoreUnavailable
 from warmcube.jobs.job import JobState
@@ -480,3 +481,26 @@ async def test_where_the_cache_is_off_nothing_is_warmed(
                 assert (outlook.state, outlook.next_ms) == ("held", None)
                 assert "disabled" in (outlook.held or "")
         assert await off.jobs.last(1) == ()
+
+
+async def test_a_database_that_is_away_is_waited_for(
+    tmp_path: Path, redis_url: str, server_folder: Path
+) -> None:
+    """The old snapshot goes on serving; each try is told of with its pause; and it goes on by
+    itself when the database is back.
+    """
+    folder = server_folder / "postgres-away"
+    with EmbeddedPostgres(folder) as server:
+        url = server.url
+        execute(url, TABLE)
+        file = configure(tmp_path, redis_url, url, more="[worker]\npause = 0.2\n[cache]\nttl = 2")
+        async with AnalyticsCache(load(file, NOTHING_KEPT)) as cache:
+            await cache.warm(1)
+    async with AnalyticsCache(load(file, NOTHING_KEPT)) as cache, Running(cache, 1) as running:
+        failed = await running.until(EventKind.FAILED, 2)
+        assert {(each.error or "").split(":")[0] for each in failed} == {"SourceUnavailable"}
+        assert await ask(cache) == "store"
+        with EmbeddedPostgres(folder):
+            await running.until(EventKind.WARMED)
+            assert await ask(cache) == "store"
+            assert len(running.of(EventKind.FAILED)) < 12, "no tight loop"
