@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,6 +66,12 @@ def test_what_is_no_record_is_damage(stored: bytes) -> None:
     """Nothing from the store is believed, and nothing of it makes a reader fall over."""
     with pytest.raises(Damage):
         unpack_job(stored)
+
+
+def test_a_record_of_before_there_were_reasons() -> None:
+    """It was asked for."""
+    stored = pack_job(JOB).replace(b'"reason":"damage",', b"")
+    assert unpack_job(stored) == replace(JOB, reason="asked")
 
 
 @pytest.mark.parametrize(
