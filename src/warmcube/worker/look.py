@@ -134,7 +134,7 @@ def _facts(known: _Known, damaged: Collection[int], now_ms: int) -> Facts:
     damaged_ms = min(damaged, default=None)
     if live.why_cold is WhyCold.DAMAGED:
         damaged_ms = live.now_ms if damaged_ms is None else min(damaged_ms, live.now_ms)
-    repaired = (job for job in jobs if job.reason == Reason.DAMAGE and job.state.has_ended)
+    repaired = (j for j in jobs if j.reason == Reason.DAMAGE and j.state is JobState.DONE)
     last_repair = next(repaired, None)
     manifest = live.manifest
     if manifest is None:

@@ -68,7 +68,7 @@ class Facts:
         fresh_until_ms: until when.
         failure: of the last warms.
         damaged_ms: when damage was first met that is still there; None if none was.
-        repaired_ms: when the last repair ended, in whatever way; None if there was none lately.
+        repaired_ms: when the last repair was done; None if there was none lately.
         held: why it isn't to be warmed without anybody's asking; None if it is.
     """
 

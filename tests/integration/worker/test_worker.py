@@ -504,3 +504,22 @@ async def test_a_database_that_is_away_is_waited_for(
             await running.until(EventKind.WARMED)
             assert await ask(cache) == "store"
             assert len(running.of(EventKind.FAILED)) < 12, "no tight loop"
+
+
+async def test_a_repair_that_fails_is_tried_again(cache: AnalyticsCache, database: str) -> None:
+    """After the pause of a failure; the distance between repairs is that of those done."""
+    await cache.warm(1)
+    await lose_entries(cache)
+    assert await ask(cache) == "database"
+    await cache.damage.settled()
+    execute(database, "ALTER TABLE ih.facts RENAME TO elsewhere")
+    try:
+        async with Running(cache, 1) as running:
+            await running.until(EventKind.FAILED, 2)
+            execute(database, "ALTER TABLE ih.elsewhere RENAME TO facts")
+            (warmed,) = await running.until(EventKind.WARMED)
+            assert warmed.reason == "damage"
+    finally:
+        if not select(database, "SELECT to_regclass('ih.facts')")[0][0]:
+            execute(database, "ALTER TABLE ih.elsewhere RENAME TO facts")
+    assert await ask(cache) == "store"
