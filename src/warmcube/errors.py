@@ -34,7 +34,8 @@
     │   ├── WarmInProgress         somebody else holds the lease
     │   ├── WarmFenced             the lease or the fence was lost on the way
     │   ├── WarmMismatch           what was written isn't what the source holds
-    │   └── WarmRefused            far fewer rows than before; needs ``--force``
+    │   ├── WarmRefused            far fewer rows than before; needs ``--force``
+    │   └── UnknownPartition       a refresh names what is nowhere
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
     ├── ServiceError               a service answers otherwise than a client expects
@@ -79,6 +80,7 @@ __all__ = [
     "UnknownDashboard",
     "UnknownDatasource",
     "UnknownJob",
+    "UnknownPartition",
     "UnsupportedValue",
     "WarmError",
     "WarmFenced",
@@ -299,6 +301,12 @@ class WarmMismatch(WarmError):
 
 class WarmRefused(WarmError):
     """The new snapshot would lose far too many rows; ``--force`` publishes it anyway."""
+
+
+class UnknownPartition(WarmError):
+    """What a refresh names is neither in the table nor in the live snapshot."""
+
+    exit_status = 2
 
 
 class ServeError(WarmcubeError):
