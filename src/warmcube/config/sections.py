@@ -411,6 +411,11 @@ class DatasourceSection(Section):
         min_length=1,
         description="the roles for which it exists; when absent, for everybody",
     )
+    change_column: Name | None = Field(
+        default=None,
+        description="a column whose greatest value grows with every change, such as updated_at; "
+        "warm --changed then compares it, and the number of rows, instead of hashing all rows",
+    )
     columns: ColumnsSection = Field(
         default=ColumnsSection(), description="which column plays which role"
     )

@@ -115,5 +115,6 @@ def datasource_of(section: DatasourceSection) -> Datasource:
             value=columns.value,
         ),
         time_zone=section.time_zone,
+        change_column=section.change_column,
         door=None if section.roles is None else frozenset(section.roles),
     )

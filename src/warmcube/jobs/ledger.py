@@ -13,6 +13,7 @@ from warmcube.errors import Damage, UnknownJob, WarmInProgress
 from warmcube.jobs.job import Job, JobState, datasource_of_job, pack_job, unpack_job
 from warmcube.store.api import Store
 from warmcube.warm.lease import busy, holder_of, this_process
+from warmcube.warm.refresh import Refresh
 
 __all__ = ["ALIVE_SECONDS", "MOST_JOBS", "Ledger"]
 
@@ -54,6 +55,7 @@ class Ledger:
         *,
         actor: str,
         forced: bool = False,
+        refresh: Refresh | None = None,
         state: JobState = JobState.QUEUED,
     ) -> Job:
         """Record a new job; of several who try at once, one succeeds.
@@ -62,6 +64,7 @@ class Ledger:
             datasource: its id.
             actor: who asks for it.
             forced: whether to publish although most rows are gone.
+            refresh: what to read anew; None for the whole table.
             state: queued, unless whoever calls does the work at once.
 
         Raises:
@@ -76,6 +79,7 @@ class Ledger:
             actor=actor,
             process=this_process(),
             forced=forced,
+            refresh=refresh,
             state=state,
             queued_ms=now,
             started_ms=now if state is JobState.RUNNING else None,

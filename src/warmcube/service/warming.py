@@ -15,6 +15,7 @@ from warmcube.config.handover import pack_settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import Overloaded, StoreError, UnknownJob
 from warmcube.jobs.job import Job, JobFailure, JobState, failure_of, pack_job
+from warmcube.warm.refresh import Refresh
 
 __all__ = ["Warming"]
 
@@ -57,13 +58,16 @@ class Warming:
         self._working: asyncio.subprocess.Process | None = None
         self._is_closing = False
 
-    async def start(self, datasource: int, *, actor: str, force: bool = False) -> Job:
+    async def start(
+        self, datasource: int, *, actor: str, force: bool = False, refresh: Refresh | None = None
+    ) -> Job:
         """Start a job, and return while it is queued.
 
         Args:
             datasource: its id.
             actor: who asks.
             force: publish although most rows are gone.
+            refresh: what to read anew; None for the whole table.
 
         Raises:
             UnknownDatasource: none has this id.
@@ -74,7 +78,7 @@ class Warming:
         if self._is_closing:
             raise Overloaded("the service is about to end; ask again", retry_after=5.0)
         self._settings.datasource(datasource)
-        job = await self._cache.jobs.start(datasource, actor=actor, forced=force)
+        job = await self._cache.jobs.start(datasource, actor=actor, forced=force, refresh=refresh)
         task = asyncio.create_task(self._run(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -10,6 +10,7 @@ from warmcube.entry.keys import PartitionName
 from warmcube.entry.layout import Layout
 from warmcube.entry.manifest import Manifest, Partition, answers_for, fingerprint
 from warmcube.errors import InvalidQuery, UnknownPartition
+from warmcube.model.request import NULL, Null
 from warmcube.model.schema import Datasource, Schema
 from warmcube.source.api import PartitionCount
 
@@ -54,28 +55,21 @@ class Refresh:
     @classmethod
     def of(
         cls,
-        measures: Sequence[str | None] | None,
-        frequencies: Sequence[str | None] | None,
+        measures: Sequence[str | Null] | None,
+        frequencies: Sequence[str | Null] | None,
         *,
         changed: bool,
     ) -> Refresh | None:
         """What is asked for; None is the whole table.
 
+        Args:
+            measures: of which; ``NULL`` for the rows without one; None for all.
+            frequencies: at which, likewise.
+            changed: whatever has changed.
+
         Raises:
             InvalidQuery: nothing can be meant by it.
         """
-        for what, names in (("measures", measures), ("frequencies", frequencies)):
-            if names is None:
-                continue
-            if isinstance(names, str) or not all(n is None or isinstance(n, str) for n in names):
-                raise InvalidQuery(
-                    f"{what} is {names!r}; expected a list of texts, or of None for NULL"
-                )
-            if not names:
-                raise InvalidQuery(
-                    f"{what} is an empty list, so there is nothing to warm; name some, or leave "
-                    f"{what} out for all of them"
-                )
         if measures is None and frequencies is None:
             return cls(changed=True) if changed else None
         if changed:
@@ -84,8 +78,7 @@ class Refresh:
                 "found, but not both"
             )
         return cls(
-            measures=None if measures is None else tuple(dict.fromkeys(measures)),
-            frequencies=None if frequencies is None else tuple(dict.fromkeys(frequencies)),
+            measures=_named("measures", measures), frequencies=_named("frequencies", frequencies)
         )
 
     def names(self, name: PartitionName) -> bool:
@@ -93,6 +86,21 @@ class Refresh:
         return (self.measures is None or name.measure in self.measures) and (
             self.frequencies is None or name.frequency in self.frequencies
         )
+
+
+def _named(what: str, names: Sequence[str | Null] | None) -> tuple[str | None, ...] | None:
+    if names is None:
+        return None
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str) or name is NULL for name in names
+    ):
+        raise InvalidQuery(f"{what} is {names!r}; expected a list of texts, or NULL among them")
+    if not names or "" in names:
+        raise InvalidQuery(
+            f"{what} is {names!r}, so there is nothing to warm; name some, or leave {what} out for "
+            "all of them"
+        )
+    return tuple(dict.fromkeys(None if isinstance(name, Null) else name for name in names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
