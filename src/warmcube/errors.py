@@ -35,7 +35,8 @@
     │   ├── WarmOutrun             what it was decided upon isn't so any more
     │   ├── WarmFenced             the lease or the fence was lost on the way
     │   ├── WarmMismatch           what was written isn't what the source holds
-    │   └── WarmRefused            far fewer rows than before; needs ``--force``
+    │   ├── WarmRefused            far fewer rows than before; needs ``--force``
+    │   └── UnknownPartition       a refresh names what is nowhere
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
     ├── ServiceError               a service answers otherwise than a client expects
@@ -82,6 +83,7 @@ __all__ = [
     "UnknownDashboard",
     "UnknownDatasource",
     "UnknownJob",
+    "UnknownPartition",
     "UnsupportedValue",
     "WarmError",
     "WarmFenced",
@@ -264,9 +266,11 @@ class Damage(WarmcubeError):
     Attributes:
         partition: of which partition, a `warmcube.entry.keys.PartitionName`, where that is known;
             whoever knows it notes it.
+        is_whole: whether it is of what all partitions share.
     """
 
     partition: Any = None
+    is_whole = False
 
 
 class WarmError(WarmcubeError):
@@ -314,6 +318,12 @@ class WarmMismatch(WarmError):
 
 class WarmRefused(WarmError):
     """The new snapshot would lose far too many rows; ``--force`` publishes it anyway."""
+
+
+class UnknownPartition(WarmError):
+    """What a refresh names is neither in the table nor in the live snapshot."""
+
+    exit_status = 2
 
 
 class ServeError(WarmcubeError):

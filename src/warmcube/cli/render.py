@@ -53,11 +53,17 @@ def result_line(result: Result) -> str:
 
 def warm_line(report: WarmReport, name: str) -> str:
     """What a warm did, in one line."""
+    how = ""
+    if report.because:
+        how = f", all of it since {report.because}"
+    elif report.carried or report.dropped:
+        how = f", {report.refreshed:,} of them read, {report.carried:,} carried over"
+    gone = f", {report.dropped:,} gone" if report.dropped else ""
     return (
         f"{name}: {_some(report.rows, 'row')} in {_some(report.entries, 'entry', 'entries')} and "
         f"{_some(report.partitions, 'partition')} ({byte_count(report.bytes)}, index "
         f"{byte_count(report.index_bytes)}, sums {byte_count(report.sums_bytes)}) "
-        f"warm in {report.seconds:.2f} s; "
+        f"warm in {report.seconds:.2f} s{how}{gone}; "
         f"snapshot {report.snapshot}"
     )
 

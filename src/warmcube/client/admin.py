@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -11,12 +11,14 @@ from warmcube.client.calls import of_form
 from warmcube.client.exchange import Call, Reach, Steps, Wait
 from warmcube.client.wire import packed, read_plain_json
 from warmcube.errors import ServiceUnavailable, WarmError
+from warmcube.model.request import Null
 from warmcube.observe.stats import Stats
 from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.report import WarmReport
 
 __all__ = [
     "JobWatcher",
+    "Names",
     "WarmJob",
     "Which",
     "find_job",
@@ -78,6 +80,7 @@ class WarmJob:
         return self.state not in ("queued", "running")
 
 
+Names: TypeAlias = Sequence[str | Null] | None
 JobWatcher: TypeAlias = Callable[[WarmJob], None]
 
 
@@ -108,11 +111,29 @@ def find_job(id: str) -> Call[WarmJob]:
     )
 
 
-def start_warm(which: Which, *, force: bool) -> Call[tuple[WarmJob, ...]]:
+def start_warm(
+    which: Which,
+    *,
+    measures: Names,
+    frequencies: Names,
+    changed: bool,
+    force: bool,
+) -> Call[tuple[WarmJob, ...]]:
     """Ask for warms."""
+    body: dict[str, Any] = {"datasource": which, "force": force}
+    # What isn't asked for isn't sent: older services don't know it.
+    body |= {
+        name: value
+        for name, value in (
+            ("measures", measures),
+            ("frequencies", frequencies),
+            ("changed", changed or None),
+        )
+        if value is not None
+    }
     return _post(
         "warm",
-        {"datasource": which, "force": force},
+        body,
         lambda told: tuple(_known(WarmJob, each) for each in told["jobs"]),
     )
 

@@ -86,6 +86,11 @@ def _checked(raw: dict[str, Any], file: Path | None, problems: Problems) -> Sett
             for each in datasources
             if each is not None and each.warm_at is not None
         },
+        refreshes={
+            each.id: each.refresh
+            for each in datasources
+            if each is not None and each.refresh is not None
+        },
         worker=cast("WorkerSection", sections["worker"]),
         directory=cast("DirectorySection", sections["directory"]),
         audit=cast("AuditSection", sections["audit"]),

@@ -399,6 +399,11 @@ class WorkerSection(Section):
         le=0.9,
         description="of a snapshot's life, the share after which it is warmed anew",
     )
+    refresh: Literal["whole", "changed"] = Field(
+        default="whole",
+        description="what is read anew of an old snapshot: the whole table, or the partitions that "
+        "have changed",
+    )
     jitter: float = Field(
         default=0.1,
         ge=0,
@@ -480,10 +485,19 @@ class DatasourceSection(Section):
         description='when a worker warms it, as in a crontab, in its time zone: "0 */2 * * *"; '
         "when absent, by [worker] warm_after",
     )
+    refresh: Literal["whole", "changed"] | None = Field(
+        default=None,
+        description="what a worker then reads anew; when absent, as [worker] refresh says",
+    )
     roles: Annotated[tuple[Name, ...], BeforeValidator(listed)] | None = Field(
         default=None,
         min_length=1,
         description="the roles for which it exists; when absent, for everybody",
+    )
+    change_column: Name | None = Field(
+        default=None,
+        description="a column whose greatest value grows with every change, such as updated_at; "
+        "warm --changed then compares it, and the number of rows, instead of hashing all rows",
     )
     columns: ColumnsSection = Field(
         default=ColumnsSection(), description="which column plays which role"

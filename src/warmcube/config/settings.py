@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from warmcube.config.auth_sections import AuthSection
 from warmcube.config.sections import (
@@ -36,6 +37,7 @@ class Settings:
         sources: by name.
         datasources: in the order of the file; their ids differ.
         warm_at: by the id of a data source, the cron expression by which workers warm it.
+        refreshes: likewise, what they read anew, where that is said.
     """
 
     file: Path | None
@@ -47,6 +49,7 @@ class Settings:
     sources: Mapping[str, SourceSection]
     datasources: tuple[Datasource, ...]
     warm_at: Mapping[int, str]
+    refreshes: Mapping[int, Literal["whole", "changed"]]
     worker: WorkerSection
     directory: DirectorySection
     audit: AuditSection
@@ -119,5 +122,6 @@ def datasource_of(section: DatasourceSection) -> Datasource:
             value=columns.value,
         ),
         time_zone=section.time_zone,
+        change_column=section.change_column,
         door=None if section.roles is None else frozenset(section.roles),
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from warmcube.entry.keys import Keys, PartitionName, encode_component
+from warmcube.entry.keys import Keys, PartitionName, decode_component, encode_component
 from warmcube.errors import Damage, StoreError
 from warmcube.store.api import Reply, Store
 
-__all__ = ["WHOLE", "DamageReports", "damaged_parts", "part_of"]
+__all__ = ["WHOLE", "DamageReports", "damaged_parts", "part_of", "partition_of"]
 
 WHOLE: Final = b"*"
 """Stands for the pointer, the manifest, or what couldn't be told to be of one partition."""
@@ -22,6 +23,7 @@ AGAIN_SECONDS: Final = 300.0
 
 MOST_PARTS: Final = 1000
 _KEEP_MS: Final = 86_400_000
+_PARTITION: Final = re.compile(rb"m:([^:]*):freq:([^:]*)")
 _OF: Final = b"of"
 _SECONDS: Final = 5.0
 
@@ -32,6 +34,17 @@ def part_of(name: PartitionName | None) -> bytes:
         return WHOLE
     measure, frequency = encode_component(name.measure), encode_component(name.frequency)
     return f"m:{measure}:freq:{frequency}".encode()
+
+
+def partition_of(part: bytes) -> PartitionName | None:
+    """What a report names, if it is one partition."""
+    found = _PARTITION.fullmatch(part)
+    if found is None:
+        return None
+    try:
+        return PartitionName(decode_component(found[1]), decode_component(found[2]))
+    except Damage:
+        return None
 
 
 def damaged_parts(reports: Reply, current: bytes | None) -> Mapping[bytes, int]:

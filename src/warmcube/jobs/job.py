@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from warmcube.errors import Damage, WarmcubeError
+from warmcube.warm.refresh import Refresh
 
 __all__ = [
     "ASKED",
@@ -88,6 +89,7 @@ class Job:
         process: which process asked for it or, once it runs, works on it.
         forced: whether to publish although most rows are gone.
         reason: why it was begun: ``asked`` for, or one of `warmcube.worker.schedule.Reason`.
+        refresh: what to read anew; None for the whole table.
         state: see `JobState`.
         revision: grows whenever something below changes.
         phase: what the warm is doing, or was when it ended.
@@ -111,6 +113,7 @@ class Job:
     process: str
     forced: bool = False
     reason: str = ASKED
+    refresh: Refresh | None = None
     state: JobState = JobState.QUEUED
     revision: int = 0
     phase: str | None = None
@@ -152,12 +155,15 @@ def unpack_job(stored: bytes) -> Job:
     """
     try:
         facts = json.loads(stored)
-        # Records that were written before there were reasons are of warms that were asked for.
-        known = {field.name: facts[field.name] for field in fields(Job) if field.name != "reason"}
-        known["reason"] = str(facts.get("reason", ASKED))
+        # Records of before there were reasons and refreshes are of whole warms that were asked for.
+        facts = {"reason": ASKED, "refresh": None, **facts}
+        known = {field.name: facts[field.name] for field in fields(Job)}
+        known["reason"] = str(known["reason"])
         failure = known["failure"]
         known["state"] = JobState(known["state"])
         known["failure"] = None if failure is None else JobFailure(**failure)
+        refresh = known["refresh"]
+        known["refresh"] = None if refresh is None else _refresh(**refresh)
         job = Job(**known)
         named = datasource_of_job(job.id)
     except (ValueError, KeyError, TypeError) as error:
@@ -165,6 +171,16 @@ def unpack_job(stored: bytes) -> Job:
     if named != job.datasource:
         raise Damage("a job's record bears another data source's id")
     return job
+
+
+def _refresh(
+    measures: Sequence[str | None] | None, frequencies: Sequence[str | None] | None, changed: bool
+) -> Refresh:
+    return Refresh(
+        measures=None if measures is None else tuple(measures),
+        frequencies=None if frequencies is None else tuple(frequencies),
+        changed=changed,
+    )
 
 
 def datasource_of_job(id: str) -> int | None:

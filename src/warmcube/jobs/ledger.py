@@ -13,6 +13,7 @@ from warmcube.errors import Damage, UnknownJob, WarmInProgress, WarmOutrun
 from warmcube.jobs.job import ASKED, Job, JobState, datasource_of_job, pack_job, unpack_job
 from warmcube.store.api import Store
 from warmcube.warm.lease import busy, holder_of, this_process
+from warmcube.warm.refresh import Refresh
 
 __all__ = ["ALIVE_SECONDS", "MOST_JOBS", "Ledger", "Seen"]
 
@@ -68,6 +69,7 @@ class Ledger:
         actor: str,
         forced: bool = False,
         reason: str = ASKED,
+        refresh: Refresh | None = None,
         state: JobState = JobState.QUEUED,
         after: Seen | None = None,
     ) -> Job:
@@ -78,6 +80,7 @@ class Ledger:
             actor: who asks for it.
             forced: whether to publish although most rows are gone.
             reason: why it is begun.
+            refresh: what to read anew; None for the whole table.
             state: queued, unless whoever calls does the work at once.
             after: what was seen by whoever decided that this shall be done; None for whoever
                 doesn't mind what has happened since.
@@ -96,6 +99,7 @@ class Ledger:
             process=this_process(),
             forced=forced,
             reason=reason,
+            refresh=refresh,
             state=state,
             queued_ms=now,
             started_ms=now if state is JobState.RUNNING else None,

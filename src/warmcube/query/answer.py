@@ -362,7 +362,8 @@ class Answerer:
                 datasource, live, judged.partition, scope, prepared
             )
         except Damage as error:
-            error.partition = error.partition or judged.partition
+            if not error.is_whole:
+                error.partition = judged.partition
             raise
 
     def _judge(self, request: ReadRequest, schema: Schema) -> Judged:

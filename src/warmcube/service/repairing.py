@@ -83,7 +83,11 @@ class Repairs:
                 continue
             with contextlib.suppress(WarmInProgress, WarmOutrun, Overloaded):
                 job = await self._warming.start(
-                    number, actor="service", reason=Reason.DAMAGE, after=look.seen
+                    number,
+                    actor="service",
+                    reason=Reason.DAMAGE,
+                    refresh=look.repair,
+                    after=look.seen,
                 )
                 _LOG.warning("data source %s is damaged, and repaired by job %s", number, job.id)
 

@@ -16,6 +16,7 @@ from warmcube.engine import AnalyticsCache
 from warmcube.errors import Overloaded, StoreError, UnknownJob
 from warmcube.jobs.job import ASKED, Job, JobFailure, JobState, failure_of, pack_job
 from warmcube.jobs.ledger import Seen
+from warmcube.warm.refresh import Refresh
 
 __all__ = ["Warming"]
 
@@ -66,6 +67,7 @@ class Warming:
         force: bool = False,
         reason: str = ASKED,
         after: Seen | None = None,
+        refresh: Refresh | None = None,
     ) -> Job:
         """Start a job, and return while it is queued.
 
@@ -75,6 +77,7 @@ class Warming:
             force: publish although most rows are gone.
             reason: why.
             after: what was seen by whoever decided upon it.
+            refresh: what to read anew; None for the whole table.
 
         Raises:
             WarmOutrun: what was seen isn't so any more.
@@ -87,7 +90,7 @@ class Warming:
             raise Overloaded("the service is about to end; ask again", retry_after=5.0)
         self._settings.datasource(datasource)
         job = await self._cache.jobs.start(
-            datasource, actor=actor, forced=force, reason=reason, after=after
+            datasource, actor=actor, forced=force, reason=reason, after=after, refresh=refresh
         )
         task = asyncio.create_task(self._run(job))
         self._tasks.add(task)

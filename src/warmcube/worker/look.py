@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from warmcube.entry.keys import Keys
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
-from warmcube.jobs.damage import damaged_parts
+from warmcube.jobs.damage import damaged_parts, partition_of
 from warmcube.jobs.job import STOPPED, Job, JobState
 from warmcube.jobs.ledger import Ledger, Seen
 from warmcube.model.schema import Datasource
 from warmcube.observe.live import Live, WhyCold, read_live
 from warmcube.store.api import Command, Store
+from warmcube.warm.refresh import Refresh
 from warmcube.worker.schedule import Facts, Failure, Reason
 
 __all__ = ["Look", "Looker"]
 
 CLOSER_MS: Final = 30_000
 """So often a manifest is read again whose pointer hasn't moved: it may be lost or damaged."""
+
+ONCE_MS: Final = 3_600_000
+"""Damage that comes back within so long after partitions were repaired has everything repaired."""
 
 _PER_SOURCE: Final = 5
 
@@ -34,12 +38,14 @@ class Look:
         seen: for beginning to warm it only if all this is still so.
         is_busy: whether somebody warms it, or holds its lease.
         damaged: how many parts are reported to be damaged.
+        repair: what to read anew to have it repaired; None for the whole table.
     """
 
     facts: Facts
     seen: Seen
     is_busy: bool
     damaged: int = 0
+    repair: Refresh | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ class Looker:
                 seen=Seen(current=current, newest=newest),
                 is_busy=active is not None or lock is not None,
                 damaged=len(parts),
+                repair=_repair(parts, known.jobs, now_ms),
             )
         return looks
 
@@ -127,6 +134,21 @@ class Looker:
             jobs = await self._jobs.last(datasource.id)
             known = self._known[datasource.id] = _Known(of, live, jobs)
         return known
+
+
+def _repair(parts: Iterable[bytes], jobs: Sequence[Job], now_ms: int) -> Refresh | None:
+    """The damaged partitions, if that may be enough: it isn't if they were read anew just now."""
+    names = [partition_of(part) for part in parts]
+    found = [name for name in names if name is not None]
+    if not found or len(found) < len(names):
+        return None
+    last = next((job for job in jobs if job.reason == Reason.DAMAGE and job.state.has_ended), None)
+    if last is not None and last.refresh is not None and now_ms < _end_of(last) + ONCE_MS:
+        return None
+    return Refresh(
+        measures=tuple(dict.fromkeys(name.measure for name in found)),
+        frequencies=tuple(dict.fromkeys(name.frequency for name in found)),
+    )
 
 
 def _facts(known: _Known, damaged: Collection[int], now_ms: int) -> Facts:

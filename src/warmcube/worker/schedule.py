@@ -94,6 +94,7 @@ class Policy:
         repair_pause_ms: between two repairs.
         cron: by which expression it is warmed instead.
         zone: of that expression.
+        is_whole: whether an old snapshot's whole table is read, and not what has changed.
         repairs: whether damage is repaired.
         held: why nothing is warmed without anybody's asking, by the configuration.
     """
@@ -104,6 +105,7 @@ class Policy:
     repair_pause_ms: int = 300_000
     cron: str | None = None
     zone: str = "UTC"
+    is_whole: bool = True
     repairs: bool = True
     held: str | None = None
 

@@ -22,6 +22,7 @@ from warmcube.jobs.job import JobState, failure_of
 from warmcube.jobs.workers import WorkerCard, Workers
 from warmcube.model.schema import Datasource
 from warmcube.observe.outlook import Outlook, unpack_outlook, write_outlook
+from warmcube.warm.refresh import Refresh
 from warmcube.warm.report import Progress, WarmReport
 from warmcube.worker.events import Event, EventKind, Tell
 from warmcube.worker.look import Look, Looker
@@ -64,6 +65,7 @@ def policies_of(settings: Settings) -> Mapping[int, Policy]:
             pauses=pauses,
             repair_pause_ms=round(worker.repair_pause * 1000),
             cron=settings.warm_at.get(each.id),
+            is_whole=settings.refreshes.get(each.id, worker.refresh) == "whole",
             zone=each.time_zone,
             repairs=worker.repair != "off",
             held=None if settings.cache.enabled else "the cache is disabled ([cache] enabled)",
@@ -224,6 +226,7 @@ class Worker:
                 datasource.id,
                 actor=f"worker:{self._card.host}",
                 reason=reason,
+                refresh=self._refresh(datasource, look, plan),
                 state=JobState.RUNNING,
                 after=look.seen,
             )
@@ -242,6 +245,14 @@ class Worker:
         else:
             self._failed.pop(datasource.id, None)
             self._tell(told(kind=EventKind.WARMED, report=report))
+
+    def _refresh(self, datasource: Datasource, look: Look, plan: Plan) -> Refresh | None:
+        """What to read anew; None for the whole table."""
+        if plan.reason is Reason.DAMAGE:
+            return look.repair
+        is_cold = plan.reason is Reason.COLD
+        is_whole = self._policies[datasource.id].is_whole or is_cold
+        return None if is_whole else Refresh(changed=True)
 
     def _may_try(self, number: int) -> bool:
         """Whether a pause of this worker's own is over: a store that can't be written to has no

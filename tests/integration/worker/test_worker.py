@@ -21,6 +21,8 @@ from warmcube.entry.keys import Keys
 from warmcube.errors import StoreUnavailable
 from warmcube.jobs.job import JobState
 from warmcube.jobs.workers import Workers
+from warmcube.query.result import Result
+from warmcube.warm.refresh import Refresh
 from warmcube.worker import worker as worker_module
 from warmcube.worker.events import Event, EventKind
 from warmcube.worker.status import Status, read_status
@@ -133,8 +135,9 @@ async def run(cache: AnalyticsCache, *words: bytes | int) -> Any:
 
 
 async def lose_entries(cache: AnalyticsCache, practice: int = 101) -> None:
-    """Lose every entry of a practice, as an eviction would."""
-    for key in await run(cache, b"KEYS", f"cache:{{ds:1:*:p:{practice}:prov:*".encode()):
+    """Lose every entry of a practice in a partition, as an eviction would."""
+    pattern = f"cache:{{ds:1:m:Charges:freq:Monthly}}*:p:{practice}:prov:*"
+    for key in await run(cache, b"KEYS", pattern.encode()):
         await run(cache, b"DEL", key)
 
 
@@ -283,6 +286,8 @@ async def test_a_damaged_part_is_repaired_once_though_fifty_readers_met_it(
     assert (repair.reason, repair.state, first.reason) == ("damage", JobState.DONE, "asked")
     assert repair.report is not None
     assert repair.report["snapshot"] != before
+    assert repair.refresh == Refresh(measures=("Charges",), frequencies=("Monthly",))
+    assert (repair.report["refreshed"], repair.report["carried"]) == (1, 5)
     assert await ask(cache) == "store"
     assert len(await cache.jobs.last(2)) == 1, "the other one is well"
 
@@ -325,6 +330,68 @@ async def test_repairs_dont_follow_upon_each_other(cache: AnalyticsCache) -> Non
         assert (each.outlook.reason, each.outlook.state) == ("damage", "waiting")
         assert 250_000 < (each.outlook.next_ms or 0) - status.now_ms <= 300_000
         assert len(running.of(EventKind.WARMED)) == 1
+
+
+async def test_damage_that_comes_back_has_everything_repaired(
+    tmp_path: Path, redis_url: str, database: str
+) -> None:
+    """Once the damaged partition; if that is met damaged again, the whole table."""
+    more = "[worker]\nrepair_pause = 0.0"
+    file = configure(tmp_path, redis_url, database, more=more)
+    async with AnalyticsCache(load(file, NOTHING_KEPT)) as cache, Running(cache, 1) as running:
+        await running.until(EventKind.WARMED)
+        for number in (2, 3):
+            await lose_entries(cache)
+            assert await ask(cache) == "database"
+            await cache.damage.settled()
+            await running.until(EventKind.WARMED, number)
+        whole, partial, _ = await cache.jobs.last(1)
+        assert (whole.reason, whole.refresh) == ("damage", None)
+        assert partial.refresh is not None
+        assert await ask(cache) == "store"
+
+
+async def test_what_many_queries_meet_is_repaired_too(cache: AnalyticsCache) -> None:
+    """As dashboards ask them: of the partition that was damaged."""
+    await cache.warm(1)
+    await lose_entries(cache)
+    grant = await cache.authorize("root")
+    queries = [Query(datasource=1, measure="Charges", frequency="Monthly")] * 2
+    answers = await cache.query_many(queries, grant)
+    assert {each.meta.origin for each in answers if isinstance(each, Result)} == {"database"}
+    await cache.damage.settled()
+    async with Running(cache, 1) as running:
+        await running.until(EventKind.WARMED)
+    repair, _ = await cache.jobs.last(1)
+    assert repair.refresh == Refresh(measures=("Charges",), frequencies=("Monthly",))
+
+
+@pytest.mark.parametrize("where", ["worker", "data source"])
+async def test_old_snapshots_are_renewed_by_what_changed(
+    tmp_path: Path, redis_url: str, postgres_db: str, where: str
+) -> None:
+    """Where ``refresh = "changed"``; what was cold is read whole."""
+    execute(postgres_db, TABLE)
+    more = "[worker]\njitter = 0.0\n" + ('refresh = "changed"\n' if where == "worker" else "")
+    file = configure(tmp_path, redis_url, postgres_db, more=f"{more}[cache]\nttl = 3")
+    if where != "worker":
+        text = file.read_text().replace("id = 1\n", 'id = 1\nrefresh = "changed"\n')
+        file.write_text(text)
+    async with AnalyticsCache(load(file, NOTHING_KEPT)) as cache, Running(cache, 1) as running:
+        await running.until(EventKind.WARMED)
+        await running.until(EventKind.WARMED, 2)  # from which on what changes is known
+        execute(
+            postgres_db,
+            "UPDATE ih.facts SET measure_value = 7 WHERE measure = 'Charges' "
+            "AND frequency = 'Monthly'",
+        )
+        await running.until(EventKind.WARMED, 4)
+        reports = [event.report for event in running.of(EventKind.WARMED)]
+        jobs = (await cache.jobs.last(1))[::-1]
+        assert jobs[0].refresh is None
+        assert {job.refresh for job in jobs[1:4]} == {Refresh(changed=True)}
+        assert {each.refreshed for each in reports[2:4] if each is not None} == {0, 1}
+        assert await ask(cache) == "store"
 
 
 async def test_a_store_that_cant_answer_is_no_damage(

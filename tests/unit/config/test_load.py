@@ -136,6 +136,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         time_zone = "Europe/Berlin"
         table = "t"
         warm_at = "*/5 7-19 * * mon-fri"
+        refresh = "whole"
         roles = ["a", "b"]
         [datasources.columns]
         measure = "m"
@@ -147,6 +148,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         [worker]
         concurrency = 1
         warm_after = 0.25
+        refresh = "changed"
         jitter = 0
         pause = 2
         longest_pause = 3
@@ -183,7 +185,10 @@ def test_everything_can_be_said(folder: Path) -> None:
         4,
     ]
     assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    assert list(settings.worker.model_dump().values()) == [1, 0.25, 0, 2, 3, "off", 4, 5]
+    assert list(settings.worker.model_dump().values()) == [
+        *(1, 0.25, "changed", 0, 2, 3, "off", 4, 5)
+    ]
+    assert settings.refreshes == {0: "whole"}
     assert settings.warm_at == {0: "*/5 7-19 * * mon-fri"}
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded

@@ -102,6 +102,7 @@ def test_people_read_instants() -> None:
         "process": "host process 12",
         "forced": True,
         "reason": "damage",
+        "refresh": None,
         "state": "failed",
         "revision": 3,
         "phase": "writing",

@@ -38,6 +38,7 @@ _STAT_TYPES: Final[dict[str, Schema]] = {
 }
 
 _STATS: Final = closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fields(Stats)})
+_MAYBE_NAMES: Final[Schema] = {"type": ["array", "null"], "items": _MAYBE_TEXT}
 _JOB: Final = closed(
     id=_TEXT,
     datasource=_COUNT,
@@ -45,6 +46,18 @@ _JOB: Final = closed(
     process=_TEXT,
     forced={"type": "boolean"},
     reason={**_TEXT, "description": "why: asked, or a worker's: cold, aging, scheduled, damage"},
+    refresh={
+        "anyOf": [
+            closed(
+                measures=_MAYBE_NAMES,
+                frequencies=_MAYBE_NAMES,
+                changed={"type": "boolean"},
+            ),
+            {"type": "null"},
+        ],
+        "description": "what is read anew, null among its names being NULL; null for the whole "
+        "table",
+    },
     state={"type": "string", "enum": [str(state) for state in JobState]},
     revision={**_COUNT, "description": "grows with every news"},
     phase={**_MAYBE_TEXT, "description": "what the warm is doing, or was when it ended"},
@@ -119,6 +132,18 @@ _NAMED: Final[Schema] = {
     "description": 'the id of a data source, or "all"',
 }
 
+
+def _names_of(what: str) -> Schema:
+    null = schema_object({"null": {"const": True}}, required=("null",))
+    return {
+        "type": ["array", "null"],
+        "items": {"anyOf": [{"type": "string", "minLength": 1}, null]},
+        "minItems": 1,
+        "maxItems": 1000,
+        "description": f"read only these {what} anew, of one data source; null is all of them",
+    }
+
+
 STATS: Final = operation(
     "What the cache holds",
     answers=json_answer(
@@ -164,6 +189,13 @@ WARM: Final = operation(
         schema_object(
             {
                 "datasource": _NAMED,
+                "measures": _names_of("measures"),
+                "frequencies": _names_of("frequencies"),
+                "changed": {
+                    "type": ["boolean", "null"],
+                    "default": False,
+                    "description": "read only what has changed since the last warm",
+                },
                 "force": {
                     "type": ["boolean", "null"],
                     "default": False,
