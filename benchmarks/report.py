@@ -228,10 +228,11 @@ def _scale(scale: Mapping[str, Any]) -> Grid:
             f"{sorted(scale['warm_seconds'][name])[len(scale['warm_seconds'][name]) // 2]:.2f}",
             f"{scale['peak_bytes'][name] / _MEGA:.0f}",
             *_percentiles(scale["rows_100_entries"][name]),
+            f"{scale['rows_100_entries'][f'{name}_lookup']['p50']:,.3f}",
         ]
         for name in ("small", "large")
     ]
-    heads = ("", "warm, s", "peak, MB", "100 entries: p50 ms", "p95", "p99")
+    heads = ("", "warm, s", "peak, MB", "100 entries: p50 ms", "p95", "p99", "looked up: p50 ms")
     return Grid(title=f"{scale['rows']:,} rows", heads=heads, rows=rows)
 
 

@@ -33,9 +33,11 @@
     ├── Damage                     a failed proof or checksum (internal: answered by the fallback)
     ├── WarmError
     │   ├── WarmInProgress         somebody else holds the lease
+    │   ├── WarmOutrun             what it was decided upon isn't so any more
     │   ├── WarmFenced             the lease or the fence was lost on the way
     │   ├── WarmMismatch           what was written isn't what the source holds
-    │   └── WarmRefused            far fewer rows than before; needs ``--force``
+    │   ├── WarmRefused            far fewer rows than before; needs ``--force``
+    │   └── UnknownPartition       a refresh names what is nowhere
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
     ├── ServiceError               a service answers otherwise than a client expects
@@ -47,6 +49,8 @@ credential. ``exit_status`` is what the command line exits with.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 __all__ = [
     "AccessDenied",
@@ -81,11 +85,13 @@ __all__ = [
     "UnknownDashboard",
     "UnknownDatasource",
     "UnknownJob",
+    "UnknownPartition",
     "UnsupportedValue",
     "WarmError",
     "WarmFenced",
     "WarmInProgress",
     "WarmMismatch",
+    "WarmOutrun",
     "WarmRefused",
     "WarmcubeError",
 ]
@@ -283,7 +289,16 @@ class StoreTooSmall(StoreError):
 
 
 class Damage(WarmcubeError):
-    """A failed proof or checksum; never reaches a user: the database answers instead."""
+    """A failed proof or checksum; never reaches a user: the database answers instead.
+
+    Attributes:
+        partition: of which partition, a `warmcube.entry.keys.PartitionName`, where that is known;
+            whoever knows it notes it.
+        is_whole: whether it is of what all partitions share.
+    """
+
+    partition: Any = None
+    is_whole = False
 
 
 class WarmError(WarmcubeError):
@@ -317,6 +332,10 @@ class WarmInProgress(WarmError):
         self.retry_after = retry_after
 
 
+class WarmOutrun(WarmError):
+    """What was seen when a warm was decided upon isn't so any more: somebody was faster."""
+
+
 class WarmFenced(WarmError):
     """The lease or the fence was lost on the way, so publishing was no longer allowed."""
 
@@ -327,6 +346,12 @@ class WarmMismatch(WarmError):
 
 class WarmRefused(WarmError):
     """The new snapshot would lose far too many rows; ``--force`` publishes it anyway."""
+
+
+class UnknownPartition(WarmError):
+    """What a refresh names is neither in the table nor in the live snapshot."""
+
+    exit_status = 2
 
 
 class ServeError(WarmcubeError):

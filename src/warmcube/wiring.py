@@ -14,6 +14,7 @@ from warmcube.config import Settings
 from warmcube.directory.authoriser import Authoriser
 from warmcube.entry.keys import Keys
 from warmcube.entry.seal import Seal
+from warmcube.jobs.damage import DamageReports
 from warmcube.jobs.ledger import Ledger
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.observer import UNOBSERVED, Observer
@@ -30,6 +31,7 @@ from warmcube.opening import (
     warm_settings,
 )
 from warmcube.oversight import Oversight
+from warmcube.query.answering import ignore_damage
 from warmcube.query.exporter import Exporter
 from warmcube.query.inspector import Inspector
 from warmcube.query.known import KnownIndex
@@ -65,6 +67,7 @@ class Parts:
         snapshots: what is known of live snapshots.
         usage: how often each snapshot answered.
         jobs: the warms of all processes.
+        damage: what readers have met.
         answerer: of every kind of read.
         upkeep: warms and invalidates.
         readiness: whether the others can answer.
@@ -82,6 +85,7 @@ class Parts:
     snapshots: Snapshots
     usage: Usage
     jobs: Ledger
+    damage: DamageReports
     answerer: Exporter
     upkeep: Upkeep
     readiness: Readiness
@@ -152,6 +156,9 @@ class Wiring:
         usage = Usage(store, partial(Keys, namespace), is_kept=not self._is_probe)
         stack.push_async_callback(usage.close)
         jobs = Ledger(PatientStore(store, LEDGER_PATIENCE), namespace)
+        damage = DamageReports(store, namespace)
+        stack.push_async_callback(damage.close)
+        is_told = settings.worker.repair != "off" and not self._is_probe
         known = KnownIndex(cache.index_bytes)
         answerer = Exporter(
             {datasource.id: datasource for datasource in settings.datasources},
@@ -161,7 +168,12 @@ class Wiring:
             SumsReader(serving, snapshots, seal, known, with_sums=cache.practice_sums),
             usage,
             trail,
-            answer_settings(settings, processes=self._processes, observer=observer),
+            answer_settings(
+                settings,
+                processes=self._processes,
+                observer=observer,
+                met_damage=damage.report if is_told else ignore_damage,
+            ),
         )
 
         stack.push_async_callback(answerer.partitions.close)
@@ -182,6 +194,7 @@ class Wiring:
             snapshots=snapshots,
             usage=usage,
             jobs=jobs,
+            damage=damage,
             answerer=answerer,
             upkeep=Upkeep(
                 warmer=Warmer(

@@ -125,6 +125,7 @@ class Answerer:
         """The reads of the database that go on."""
         self._fallback = FallbackReader(self.shared, self._judge)
         self._observer = settings.observer
+        self._met_damage = settings.met_damage
 
     async def answer(self, asked: Asked, grant: Grant) -> Result:
         """Answer one read under a grant: every query, export, list of values or of measures.
@@ -310,6 +311,7 @@ class Answerer:
         except StoreError as error:
             raise unreachable(error) from error
         except Damage as error:
+            self._met_damage(datasource.id, None, error)
             raise damaged(error) from error
         if live is None:
             self.drop(datasource.id)
@@ -339,6 +341,7 @@ class Answerer:
                     self._snapshots.forget(datasource.id)
                 live = await self._live(datasource)
                 if live.manifest.version == version and isinstance(error, Damage):
+                    self._met_damage(datasource.id, str(version), error)
                     raise damaged(error) from error
                 if attempt == 2:
                     why = "snapshots change faster than they can be read"
@@ -374,7 +377,14 @@ class Answerer:
         if prepared.extent is Extent.IDS:
             (column,) = prepared.columns
             return await self._reader.read_ids(datasource, live, judged.partition, scope, column)
-        return await self._reader.read_query(datasource, live, judged.partition, scope, prepared)
+        try:
+            return await self._reader.read_query(
+                datasource, live, judged.partition, scope, prepared
+            )
+        except Damage as error:
+            if not error.is_whole:
+                error.partition = judged.partition
+            raise
 
     def _judge(self, request: ReadRequest, schema: Schema) -> Judged:
         return self._judgements.judge(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
@@ -23,6 +24,7 @@ from warmcube.query.snapshots import LiveSnapshot
 __all__ = [
     "AnswerSettings",
     "Answered",
+    "DamageMet",
     "DatabaseMoment",
     "ReadRequest",
     "ReadingFigures",
@@ -33,11 +35,21 @@ __all__ = [
     "explain_resident",
     "explain_store",
     "held_by",
+    "ignore_damage",
     "notes_of",
     "resident_key",
     "unreachable",
     "whose_turn",
 ]
+
+
+DamageMet: TypeAlias = Callable[[int, str | None, Damage], None]
+"""Told of a data source, the version of its snapshot (None: the pointer or the manifest is
+damaged), and what was met; never waits, never fails."""
+
+
+def ignore_damage(_datasource: int, _version: str | None, _damage: Damage) -> None:
+    """Where nobody is told of damage."""
 
 
 class ReadRequest(NamedTuple):
@@ -129,6 +141,7 @@ class AnswerSettings:
         processes: how many processes share those.
         batch: how many queries one read may have.
         observer: told how reads went.
+        met_damage: told of damage under an unchanged pointer.
     """
 
     limits: Limits
@@ -141,6 +154,7 @@ class AnswerSettings:
     processes: int = 1
     batch: int = 100
     observer: Observer = UNOBSERVED
+    met_damage: DamageMet = ignore_damage
 
 
 def resident_key(judged: Judged, live: LiveSnapshot) -> ResidentKey:

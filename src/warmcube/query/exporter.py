@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from warmcube.access.grant import Grant
-from warmcube.errors import AccessDenied, UnknownDatasource
+from warmcube.errors import AccessDenied, Damage, ExportBroken, UnknownDatasource
 from warmcube.fallback.convert import table_from_arrow
 from warmcube.fallback.database import open_read
 from warmcube.fallback.spool import Spool
@@ -128,6 +128,8 @@ class Exporter(ManyAnswerer):
         def ended(rows: int, error: BaseException | str | None) -> None:
             if isinstance(error, AccessDenied | UnknownDatasource):
                 audit_refusal(self._trail, judged.asked, judged.narrowed.grant, error)
+            if isinstance(error, ExportBroken) and isinstance(error.__cause__, Damage):
+                self._met_damage(judged.narrowed.datasource, meta.snapshot, error.__cause__)
             why = error if isinstance(error, str | None) else type(error).__name__
             if error is None:
                 told = Meta(origin=meta.origin, rows=rows)
