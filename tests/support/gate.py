@@ -56,6 +56,10 @@ class Gate:
         finally:
             self.inside -= 1
 
+    async def ping(self) -> None:
+        """As the source."""
+        await self._source.ping()
+
     async def close(self) -> None:
         """As the source."""
         await self._source.close()

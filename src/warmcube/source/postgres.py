@@ -17,7 +17,7 @@ from warmcube.source.names import TableName, parse_table
 from warmcube.source.postgres_catalog import describe, public, relation_kind
 from warmcube.source.postgres_connection import PostgresConnection, PostgresDatabase
 from warmcube.source.postgres_errors import LockNotAvailable
-from warmcube.source.postgres_snapshot import PostgresSnapshot, in_thread
+from warmcube.source.postgres_snapshot import THREADS, PostgresSnapshot, in_thread
 from warmcube.source.roles import check_roles
 
 __all__ = ["PostgresSource"]
@@ -79,6 +79,10 @@ class PostgresSource:
             opened = PostgresSnapshot(connection, table, datasource, described, beside)
             await opened.resolve(known)
             yield opened
+
+    async def ping(self) -> None:
+        connection = await self._connect()
+        await in_thread(connection, connection.close)
 
     async def close(self) -> None:
         if self._abandoned:
@@ -185,7 +189,8 @@ class PostgresSource:
         async with self._opening:
             if self._database is None:
                 self._database = await asyncio.to_thread(PostgresDatabase, self._name, self._url)
-        opening = asyncio.ensure_future(asyncio.to_thread(self._database.connect))
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(THREADS, self._database.connect)
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -19,6 +21,7 @@ from tests.support.own_redis import OwnRedis, own_redis
 
 from warmcube import AnalyticsCache, Filter, Query
 from warmcube.access.grant import Grant
+from warmcube.embedded import EmbeddedPostgres
 from warmcube.errors import (
     AccessDenied,
     LimitExceeded,
@@ -211,6 +214,47 @@ async def test_with_both_down_there_is_a_clear_error_at_once(
             (error,) = await cache.query_many([CHARGES], north)
             assert isinstance(error, SourceUnavailable)
             assert time.monotonic() - began < 1 + SLACK
+
+
+@pytest.mark.parametrize("was_used", [False, True])
+async def test_a_database_that_hangs_holds_up_only_the_first(
+    tmp_path: Path, server: OwnRedis, *, was_used: bool
+) -> None:
+    """Connections that hang aren't waited for again and again, nor is one that was open before.
+
+    As soon as it is there again, it answers.
+    """
+    server.kill()
+    with EmbeddedPostgres(tmp_path / "postgres") as postgres:
+        execute(postgres.url, TABLE)
+        settings = {"cache__query_timeout": 5000}
+        async with a_cache(tmp_path, server.url, postgres.url, **settings) as (cache, _):
+            north = await cache.authorize("north")
+            if was_used:
+                await cache.query(CHARGES, north)
+            processes = [postgres.pid, *children_of(postgres.pid)]
+            for pid in processes:
+                os.kill(pid, signal.SIGSTOP)
+            try:
+                with pytest.raises((SourceUnavailable, QueryTimeout)):
+                    await cache.query(CHARGES, north)
+                began = time.monotonic()
+                for _ in range(5):
+                    with pytest.raises(SourceUnavailable, match="source 'main'"):
+                        await cache.query(CHARGES, north)
+                assert time.monotonic() - began < 1 + SLACK
+            finally:
+                for pid in processes:
+                    os.kill(pid, signal.SIGCONT)
+            guard = cache._parts.answerer.shared.guard("main")
+            await until(lambda: not guard._breaker.is_open)
+            assert (await cache.query(CHARGES, north)).rows() == [{"count": 3 * 5 * 6}]
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(each) for each in told.split()]
 
 
 async def test_those_who_ask_the_same_share_a_read(
