@@ -17,6 +17,7 @@
     ├── TooManyAttempts            too many wrong passwords; try again later
     ├── IdentityUnavailable        the identity provider can't be asked
     ├── AccessDenied               this user may not ask for this
+    ├── QueryTimeout               a query wasn't answered by its deadline
     ├── Overloaded                 too much is asked at once; try again later
     ├── ExportBroken               an export that broke off; what went out of it isn't whole
     ├── DirectoryError             the directory can't be read or has defects
@@ -67,6 +68,7 @@ __all__ = [
     "MissingRole",
     "NotUsable",
     "Overloaded",
+    "QueryTimeout",
     "ServeError",
     "ServiceError",
     "ServiceUnavailable",
@@ -201,6 +203,23 @@ class Overloaded(WarmcubeError):
         self.retry_after = retry_after
 
 
+class QueryTimeout(WarmcubeError):
+    """A query wasn't answered by its deadline, ``[cache] query_timeout``."""
+
+    @classmethod
+    def at(cls, step: str, seconds: float) -> QueryTimeout:
+        """For a query whose time ran out.
+
+        Args:
+            step: what it was doing, as in "reading the database".
+            seconds: that it had in all.
+        """
+        return cls(
+            f"the query wasn't answered in {seconds:.3g} s ([cache] query_timeout): its time ran "
+            f"out while {step}; ask again, or for less at a time"
+        )
+
+
 class ExportBroken(WarmcubeError):
     """A streamed export that broke off: what went out isn't all, and has to be thrown away."""
 
@@ -249,7 +268,16 @@ class StoreError(WarmcubeError):
 
 
 class StoreUnavailable(StoreError):
-    """The store can't be reached, or didn't answer in time."""
+    """The store can't be reached, or didn't answer in time.
+
+    Args:
+        message: for whoever looks after it.
+        is_unsent: whether for certain nothing was sent to it.
+    """
+
+    def __init__(self, message: str, *, is_unsent: bool = False) -> None:
+        super().__init__(message)
+        self.is_unsent = is_unsent
 
 
 class StoreRefused(StoreError):

@@ -181,6 +181,7 @@ def answer_settings(
         seconds=cache.query_timeout / 1000,
         resident_bytes=cache.resident_bytes,
         running_per_user=limits.running_per_user,
+        fallback_rows=limits.fallback_rows,
         fallback_slots=cache.fallback_slots,
         processes=processes,
         batch=limits.batch,

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from warmcube.audit.directory import audit_directory, audit_no_directory
 from warmcube.audit.trail import Trail
@@ -39,11 +40,17 @@ from warmcube.query.sums_reader import SumsReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.store.api import Store
+from warmcube.store.paced import PatientStore, ServingStore
 from warmcube.store.readonly import ReadOnlyStore
 from warmcube.upkeep import Upkeep
 from warmcube.warm.warmer import Warmer
 
 __all__ = ["Parts", "Wiring"]
+
+WARM_PATIENCE: Final = 5.0
+"""How many seconds the store may be out of reach without a warm failing of it."""
+LEDGER_PATIENCE: Final = 1.0
+"""The same for what is noted of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,11 +150,12 @@ class Wiring:
         trail.denied = observer.denied
         authoriser = self._open_authoriser(trail, stack)
         ages = Ages(pointer=cache.max_pointer_age, unchecked=cache.max_unchecked_age)
-        snapshots = Snapshots(store, namespace, seal, ages=ages)
+        serving = ServingStore(store)
+        snapshots = Snapshots(serving, namespace, seal, ages=ages)
         stack.push_async_callback(snapshots.close)
         usage = Usage(store, partial(Keys, namespace), is_kept=not self._is_probe)
         stack.push_async_callback(usage.close)
-        jobs = Ledger(store, namespace)
+        jobs = Ledger(PatientStore(store, LEDGER_PATIENCE), namespace)
         damage = DamageReports(store, namespace)
         stack.push_async_callback(damage.close)
         is_told = settings.worker.repair != "off" and not self._is_probe
@@ -157,7 +165,7 @@ class Wiring:
             sources,
             authoriser,
             snapshots,
-            SumsReader(store, snapshots, seal, known, with_sums=cache.practice_sums),
+            SumsReader(serving, snapshots, seal, known, with_sums=cache.practice_sums),
             usage,
             trail,
             answer_settings(
@@ -169,6 +177,7 @@ class Wiring:
         )
 
         stack.push_async_callback(answerer.partitions.close)
+        stack.push_async_callback(answerer.shared.close)
 
         def forget(datasource: int) -> None:
             snapshots.forget(datasource)
@@ -188,7 +197,9 @@ class Wiring:
             damage=damage,
             answerer=answerer,
             upkeep=Upkeep(
-                warmer=Warmer(store, namespace, seal, warm_settings(settings)),
+                warmer=Warmer(
+                    PatientStore(store, WARM_PATIENCE), namespace, seal, warm_settings(settings)
+                ),
                 sources=sources,
                 store=store,
                 namespace=namespace,

@@ -314,6 +314,11 @@ class LimitsSection(Section):
     )
     depth: int = Field(default=16, gt=0, le=500, description="how deep JSON may be nested")
     batch: int = Field(default=100, gt=0, description="queries of one batch")
+    fallback_rows: int = Field(
+        default=2_000_000,
+        gt=0,
+        description="rows that the database gives in place of the cache for one query or batch",
+    )
     answer: int = Field(
         default=256_000_000,
         gt=0,

@@ -53,12 +53,16 @@ def ignore_damage(_datasource: int, _version: str | None, _damage: Damage) -> No
 
 
 class ReadRequest(NamedTuple):
-    """One read on its way: what is asked, by whom, of what, and since when."""
+    """One read on its way: what is asked, by whom, of what, since when, and until when.
+
+    Since when it is read is told by the performance counter, its deadline by the monotonic clock.
+    """
 
     asked: Asked
     grant: Grant
     datasource: Datasource
     started: float
+    until: float
 
     @property
     def sees_figures(self) -> bool:
@@ -130,6 +134,7 @@ class AnswerSettings:
         limits: of one query.
         enabled: whether the cache answers at all.
         seconds: the deadline of a read; as long may the database take for a statement.
+        fallback_rows: how many rows the database may give for one read.
         resident_bytes: of the answers that are kept.
         running_per_user: how many reads of one user go on at a time; the others wait.
         fallback_slots: how many reads of the database go on at a time, in all processes.
@@ -142,6 +147,7 @@ class AnswerSettings:
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
+    fallback_rows: int = 2_000_000
     resident_bytes: int = 0
     running_per_user: int = 8
     fallback_slots: int = 8

@@ -254,8 +254,11 @@ async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         connection.is_broken = True
-        await asyncio.to_thread(connection.cancel)
+        # Bounded both: a server that doesn't answer doesn't answer this either.
+        stop = asyncio.ensure_future(asyncio.to_thread(connection.cancel))
+        await asyncio.wait([stop], timeout=_CANCEL_SECONDS)
         await asyncio.wait([task], timeout=_CANCEL_SECONDS)
+        stop.add_done_callback(_seen)
         task.add_done_callback(_seen)
         raise
 

@@ -72,6 +72,7 @@ def test_defaults(folder: Path) -> None:
         "body": 1_000_000,
         "depth": 16,
         "batch": 100,
+        "fallback_rows": 2_000_000,
         "answer": 256_000_000,
     }
     assert settings.directory_path == folder / "access.toml"
@@ -124,7 +125,8 @@ def test_everything_can_be_said(folder: Path) -> None:
         body = 6
         depth = 7
         batch = 8
-        answer = 9
+        fallback_rows = 9
+        answer = 10
         [sources.main]
         url = "embedded"
         [sources.lake]
@@ -184,7 +186,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         3,
         4,
     ]
-    assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     assert list(settings.worker.model_dump().values()) == [
         *(1, 0.25, "changed", 0, 2, 3, "off", 4, 5)
     ]
