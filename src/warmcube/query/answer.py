@@ -374,10 +374,12 @@ class Answerer:
             names, reading = await self._reader.read_partitions(datasource, live, scope)
             reading.table = partitions_table(names, prepared, datasource)
             return reading
-        if prepared.extent is Extent.IDS:
-            (column,) = prepared.columns
-            return await self._reader.read_ids(datasource, live, judged.partition, scope, column)
         try:
+            if prepared.extent is Extent.IDS:
+                (column,) = prepared.columns
+                return await self._reader.read_ids(
+                    datasource, live, judged.partition, scope, column
+                )
             return await self._reader.read_query(
                 datasource, live, judged.partition, scope, prepared
             )
