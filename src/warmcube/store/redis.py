@@ -11,6 +11,8 @@ shift the replies of those behind it, and a half-read connection is never used a
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Any, Final, TypeAlias
@@ -45,6 +47,9 @@ PORTIONS_AHEAD: Final = 2
 has been read. Replies that wait in the server and in the socket fall out of the processor's caches
 before they are read: three of 1.5 MB take half as long again."""
 
+_LOG: Final = logging.getLogger("warmcube")
+TELL_EVERY: Final = 60.0
+"""Once in so many seconds the log has what isn't right with a configuration."""
 IMPATIENT: Final = 1.0
 """A call that may take less than so many seconds is one that somebody waits for: that it has no
 answer in time is reason enough to open the breaker. Others may have been long."""
@@ -82,7 +87,8 @@ class RedisStore:
         self._connections = Connections(self._pool.make_connection, CONNECTIONS)
         self._scripts: dict[str, bytes] = {}
         self._breaker = Breaker()
-        self._probe = Probe(self._pool.make_connection, self._breaker)
+        self._probe = Probe(self._pool.make_connection, self._breaker, place)
+        self._refusal_told = -math.inf
 
     def __repr__(self) -> str:
         return f"RedisStore({self.place!r})"
@@ -268,6 +274,7 @@ class RedisStore:
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
         if isinstance(error, failure.AuthenticationError | failure.AuthorizationError):
             todo = "check the user and the password in [store] url"
+            self._tell_refusal()
         elif isinstance(error, failure.BusyLoadingError):
             todo = "it answers when that is done"
         elif isinstance(error, failure.ResponseError):
@@ -275,6 +282,15 @@ class RedisStore:
         else:
             todo = "check that it runs and that [store] url is right"
         return StoreUnavailable(f"can't reach the store at {self.place}: {_why(error)}; {todo}")
+
+    def _tell_refusal(self) -> None:
+        """Have it in the log, since queries are answered by the database meanwhile."""
+        now = asyncio.get_running_loop().time()
+        if now - self._refusal_told >= TELL_EVERY:
+            self._refusal_told = now
+            _LOG.warning(
+                "the store at %s refuses the user or the password of [store] url", self.place
+            )
 
     def _down(self) -> StoreUnavailable:
         """For calls that aren't even tried."""
