@@ -28,11 +28,9 @@ Ids: TypeAlias = frozenset[str] | All
 
 def intersect_ids(left: Ids, right: Ids) -> Ids:
     """The ids that are among both."""
-    if isinstance(left, All):
+    if left is ALL:
         return right
-    if isinstance(right, All):
-        return left
-    return left & right
+    return left if right is ALL else left & right
 
 
 @dataclass(frozen=True, slots=True)
