@@ -86,7 +86,7 @@ class LazyColumns(Mapping[str, ColumnData]):
     Most answers have more columns than their asker looks at.
 
     Args:
-        names: of the columns, in order.
+        names: of the columns, in order, each once.
         make: makes one; it can't fail, since whoever asks has the answer by then. May be called
             twice for one column where two threads ask at once.
     """
@@ -94,7 +94,7 @@ class LazyColumns(Mapping[str, ColumnData]):
     __slots__ = ("_made", "_make", "_names")
 
     def __init__(self, names: Iterable[str], make: Callable[[str], ColumnData]) -> None:
-        self._names = dict.fromkeys(names)
+        self._names = names if type(names) is tuple else tuple(names)
         self._make = make
         self._made: dict[str, ColumnData] = {}
 

@@ -184,8 +184,9 @@ class Answerer:
             judged, meta = answer.judged, answer.result.meta
             counts, decided_by = self._authoriser.counts, judged.narrowed.grant
             if counts(decided_by) or await self._is_still_due(answer):
-                if not audit_at_once(self._trail, judged, meta):
-                    await audit_answer(self._trail, judged, meta)
+                if audit_at_once(self._trail, judged, meta):
+                    return answer.result
+                await audit_answer(self._trail, judged, meta)
                 # The audit may have taken its time.
                 if counts(decided_by) or await self._is_still_due(answer):
                     return answer.result
@@ -216,7 +217,7 @@ class Answerer:
         request = ReadRequest(asked=asked, grant=grant, datasource=datasource, started=started)
         held = self._held(request)
         if held is not None:
-            return await self._hit(request, *held)
+            return self._hit_at_once(request, *held) or await self._hit(request, *held)
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
@@ -256,6 +257,21 @@ class Answerer:
             return None
         kept = self.residents.get(resident_key(judged, live))
         return self.partitions.read(judged, datasource, live) if kept is None else kept
+
+    def _hit_at_once(
+        self, request: ReadRequest, judged: Judged, found: Reading | Resident, live: LiveSnapshot
+    ) -> Answered | None:
+        """What the cache answers; None where evaluation leaves the event loop."""
+        if isinstance(found, Resident):
+            self._count(request.datasource, live, b"hit")
+            return self._from_resident(request, judged, found, live)
+        if is_much(found.table, judged.prepared):
+            return None
+        self._count(request.datasource, live, b"hit")
+        began = time.perf_counter()
+        table = evaluate(found.table, judged.prepared, found.counts)
+        found.timings["evaluate"] = (time.perf_counter() - began) * 1000
+        return self._from_rows(request, judged, found, table, live)
 
     async def _hit(
         self, request: ReadRequest, judged: Judged, found: Reading | Resident, live: LiveSnapshot
@@ -386,8 +402,22 @@ class Answerer:
     async def _from_store(
         self, request: ReadRequest, judged: Judged, reading: Reading, live: LiveSnapshot
     ) -> Answered:
+        """The same, evaluated where it belongs."""
+        table = await self._evaluate(
+            reading.table, judged.prepared, reading.timings, reading.counts
+        )
+        return self._from_rows(request, judged, reading, table, live)
+
+    def _from_rows(
+        self,
+        request: ReadRequest,
+        judged: Judged,
+        reading: Reading,
+        table: Table,
+        live: LiveSnapshot,
+    ) -> Answered:
+        """The answer that some rows of the cache give."""
         timings, manifest = reading.timings, live.manifest
-        table = await self._evaluate(reading.table, judged.prepared, timings, reading.counts)
         resident = self._keep(judged, table, reading, live) if self._keeps else None
         timings["total"] = (time.perf_counter() - request.started) * 1000
         meta = Meta(
@@ -480,7 +510,7 @@ class Answerer:
         counts: Array | None = None,
     ) -> Table:
         started = time.perf_counter()
-        if table.rows > LARGE and work_of(table, prepared) > LARGE:
+        if is_much(table, prepared):
             answer = await asyncio.to_thread(evaluate, table, prepared, counts)
         else:
             answer = evaluate(table, prepared, counts)
@@ -490,6 +520,11 @@ class Answerer:
     def _count(self, datasource: Datasource, live: LiveSnapshot, what: bytes) -> None:
         manifest = live.manifest
         self._usage.count(datasource.id, manifest.version, manifest.serve_until_ms, what)
+
+
+def is_much(table: Table, prepared: PreparedQuery) -> bool:
+    """Whether evaluation leaves the event loop."""
+    return table.rows > LARGE and work_of(table, prepared) > LARGE
 
 
 async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> Table:

@@ -40,6 +40,10 @@ def evaluate(table: Table, prepared: PreparedQuery, counts: Array | None = None)
     """
     mask = matching_rows(table, prepared.conditions)
     if prepared.aggregate is None:
+        if mask is None and not prepared.order and _is_within(table.rows, prepared):
+            # Most questions, whose rows are handed on as they are.
+            columns = LazyColumns(prepared.columns, partial(_own, table.columns))
+            return Table(columns, table.rows)
         answer = _selected(table.select(prepared.output.names), mask)
     else:
         own = counts if counts is None or mask is None else counts[mask]
@@ -49,10 +53,9 @@ def evaluate(table: Table, prepared: PreparedQuery, counts: Array | None = None)
         answer = answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
     elif prepared.limit is not None and prepared.limit < answer.rows:
         answer = _first(answer, prepared.limit)
-    columns = answer.columns
     if prepared.aggregate is None:
-        return Table(LazyColumns(columns, partial(_own, columns)), answer.rows)
-    return Table({name: _own(columns, name) for name in columns}, answer.rows)
+        return Table(LazyColumns(answer.columns, partial(_own, answer.columns)), answer.rows)
+    return Table({name: _own(answer.columns, name) for name in answer.columns}, answer.rows)
 
 
 def work_of(table: Table, prepared: PreparedQuery) -> int:
@@ -108,6 +111,12 @@ def _one_zero(column: ColumnData) -> ColumnData:
     if not column.type.kind.is_float:
         return column
     return dataclasses.replace(column, values=column.values + column.values.dtype.type(0))
+
+
+def _is_within(rows: int, prepared: PreparedQuery) -> bool:
+    """Whether an answer may have so many rows, and isn't cut."""
+    limit = prepared.limit
+    return rows <= prepared.limits.rows and (limit is None or rows <= limit)
 
 
 def _least(rows: int, limit: int | None) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 from warmcube.entry.keys import Member
 from warmcube.model.columns import Array, ColumnData, Factor, LazyColumns, Table
 from warmcube.model.schema import Kind
-from warmcube.model.scope import All, Box, Scope
+from warmcube.model.scope import ALL, All, Box, Scope
 from warmcube.query.factors import dense_factor
 
 __all__ = ["Pick", "ResidentPartition"]
@@ -54,7 +54,7 @@ class Pick:
     def of(self, values: Array) -> Array:
         """The picked ones of a value per row; a view where they are one slice."""
         if isinstance(self.pieces, slice):
-            return values[self.pieces]
+            return values if self.rows == len(values) else values[self.pieces]
         if self.unit == 1:
             found: Array = values.take(self.pieces)
             return found
@@ -218,6 +218,8 @@ class _Offsets:
         self._ends = self._starts[self._firsts + counts]
         self._row_firsts = self._starts[self._firsts]
         self._rows = self._ends - self._row_firsts
+        rows = int(self._starts[-1])
+        self._everything = Pick(len(lengths), rows, 1, slice(0, rows))
         self._unit = _common(lengths)
         self._practice_unit = _common(self._rows)
         self._practice_members = _common(counts)
@@ -228,13 +230,12 @@ class _Offsets:
 
     def pick(self, scope: Scope) -> Pick | None:
         """The rows of a scope."""
-        if scope.is_everything:
-            rows = int(self._starts[-1])
-            return Pick(len(self._lengths), rows, 1, slice(0, rows))
         if len(scope.boxes) == 1:
             (box,) = scope.boxes
-            if isinstance(box.providers, All) and not isinstance(box.practices, All):
+            if box.providers is ALL and box.practices is not ALL:
                 return self._of_practices(self._known_practices(box.practices))
+        if scope.is_everything:
+            return self._everything
         return self._of_members(self._places(scope))
 
     def ids(self, scope: Scope, *, of_practices: bool) -> frozenset[str | None]:
@@ -254,7 +255,10 @@ class _Offsets:
         """Where some practices lie, in order."""
         places = self._practices
         if len(practices) <= len(places):
-            return sorted([places[each] for each in practices if each in places])
+            try:
+                return sorted(map(places.__getitem__, practices))
+            except KeyError:  # most ask for practices that are there
+                return sorted([places[each] for each in practices if each in places])
         return [place for name, place in places.items() if name in practices]
 
     def _of_practices(self, places: list[int]) -> Pick | None:
