@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from warmcube.entry.keys import Member
-from warmcube.model.columns import Array, ColumnData, Factor, LazyColumns, Table
+from warmcube.model.columns import Array, Bounds, ColumnData, Factor, LazyColumns, Table
 from warmcube.model.schema import Kind
 from warmcube.model.scope import ALL, All, Box, Scope
 from warmcube.query.factors import dense_factor
@@ -96,6 +96,7 @@ class ResidentPartition:
         }
         self._once = once
         self._factors: dict[str, Factor] = {}
+        self._bounds: dict[str, Bounds | None] = {}
         self._lock = Lock()
         known = set(map(id, shared))
         self.size = (
@@ -118,6 +119,7 @@ class ResidentPartition:
             pick.rows,
             partial(self._picked_factor, pick),
             self._factors,
+            self._bounds_of,
         )
 
     def ids(self, scope: Scope, *, of_practices: bool) -> frozenset[str | None]:
@@ -144,7 +146,19 @@ class ResidentPartition:
             if name in self._once or not is_worth:
                 return None
             factor = self._factor_of(name)
-        return Factor(pick.of(factor.codes), factor.size, factor.at, factor.is_repeating)
+        # Of whole entries, that have them again and again, all codes are the first ones.
+        codes = factor.codes[: pick.rows] if factor.is_repeating else pick.of(factor.codes)
+        return Factor(codes, factor.size, factor.at, factor.is_repeating, distinct=factor.distinct)
+
+    def _bounds_of(self, name: str) -> Bounds | None:
+        """What no value of a column lies beyond, so that sums of it needn't look at each."""
+        if name in self._bounds:
+            return self._bounds[name]
+        column, found = self._columns[name], None
+        if column.valid is None and column.values.dtype.kind == "i" and len(column):
+            found = (int(column.values.min()), int(column.values.max()))
+        self._bounds[name] = found
+        return found
 
     def _factor_of(self, name: str) -> Factor:
         column = self._columns[name]
