@@ -30,7 +30,7 @@ from warmcube.query.answering import (
     explain_database,
     explain_resident,
     explain_store,
-    held_by,
+    kept_as,
     notes_of,
     resident_key,
     unreachable,
@@ -46,7 +46,7 @@ from warmcube.query.lookup import PointerMoved
 from warmcube.query.partitions import Partitions
 from warmcube.query.prepared import Extent, PreparedQuery
 from warmcube.query.read import Reading
-from warmcube.query.resident import Deferred, Origins, Resident, Residents
+from warmcube.query.resident import Deferred, Resident, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -446,17 +446,12 @@ class Answerer:
         What is evaluated from a held partition is as fast as that: only groups are kept, and if
         they are asked for again.
         """
-        key, shared = resident_key(judged, live), live.dictionaries.values()
-        origins = Origins(
-            members=reading.members,
-            entries=reading.entries,
-            rows=reading.rows,
-            sums=reading.sums,
-            held=held_by(judged, reading),
-        )
-        residents, is_held = self.residents, reading.origin == "resident"
-        if is_held and not (judged.prepared.aggregate and residents.is_repeated(key)):
-            return Deferred(residents, key, table, origins, shared)
+        residents, shared = self.residents, live.dictionaries.values()
+        if reading.origin == "resident" and not (
+            judged.prepared.aggregate and residents.is_repeated(resident_key(judged, live))
+        ):
+            return Deferred(residents, table, partial(kept_as, judged, reading, live), shared)
+        key, origins = kept_as(judged, reading, live)
         return residents.put(key, table, origins, shared)
 
     async def _from_database(

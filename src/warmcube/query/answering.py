@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from warmcube.access.grant import Grant
@@ -32,7 +33,7 @@ __all__ = [
     "explain_database",
     "explain_resident",
     "explain_store",
-    "held_by",
+    "kept_as",
     "notes_of",
     "resident_key",
     "unreachable",
@@ -143,7 +144,19 @@ def resident_key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
     return ResidentKey(prepared.datasource, live.manifest.version, judged.narrowed.scope, prepared)
 
 
-def held_by(judged: Judged, reading: Reading) -> int:
+def kept_as(judged: Judged, reading: Reading, live: LiveSnapshot) -> tuple[ResidentKey, Origins]:
+    """Under what an answer is kept, and what is told of where it came from."""
+    origins = Origins(
+        members=reading.members,
+        entries=reading.entries,
+        rows=reading.rows,
+        sums=reading.sums,
+        held=_held_by(judged, reading),
+    )
+    return resident_key(judged, live), origins
+
+
+def _held_by(judged: Judged, reading: Reading) -> int:
     """Bytes that an answer holds on to until its columns are made: those of all rows read."""
     prepared = judged.prepared
     if prepared.aggregate is not None:
@@ -157,7 +170,12 @@ def as_of_answer(judged: Judged, members: int, live: LiveSnapshot) -> datetime:
     manifest = live.manifest
     partition = manifest.partitions.get(judged.partition) if members else None
     as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
-    return datetime.fromtimestamp(as_of_ms / 1000, UTC)
+    return _moment(as_of_ms)
+
+
+@lru_cache(maxsize=256)
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def whose_turn(grant: object) -> str:

@@ -21,6 +21,7 @@ from warmcube.model.columns import Array, Bounds, ColumnData, Factor, LazyColumn
 from warmcube.model.schema import Kind
 from warmcube.model.scope import ALL, All, Box, Scope
 from warmcube.query.factors import dense_factor
+from warmcube.query.held_sums import HeldSums, make_sums
 
 __all__ = ["Pick", "ResidentPartition"]
 
@@ -44,12 +45,15 @@ class Pick:
         rows: how many.
         unit: rows of each piece.
         pieces: which pieces of so many rows each; or which rows, if they are one slice.
+        practices: the places of the practices, where they are all rows of some, and all have alike
+            many; else None.
     """
 
     members: int
     rows: int
     unit: int
     pieces: Array | slice
+    practices: Array | slice | None = None
 
     def of(self, values: Array) -> Array:
         """The picked ones of a value per row; a view where they are one slice."""
@@ -73,7 +77,8 @@ class ResidentPartition:
         table: all its columns, of all rows in the order of the entries.
         shared: dictionaries that are there anyway, and cost nothing here.
         constants: names of the columns that have one value in all rows.
-        prepared: of which columns a factor is made at once.
+        dates: the column of which a factor is made at once.
+        summed: the column whose sums by practice and date are made at once.
     """
 
     def __init__(
@@ -84,7 +89,8 @@ class ResidentPartition:
         *,
         shared: Iterable[Sequence[str]] = (),
         constants: Iterable[str] = (),
-        prepared: Iterable[str] = (),
+        dates: str | None = None,
+        summed: str | None = None,
     ) -> None:
         self.rows = table.rows
         self.members = len(members)
@@ -105,8 +111,11 @@ class ResidentPartition:
             + sum(_bytes_of(column, known) for column in self._columns.values())
         )
         """Bytes that it takes; grows as factors are made."""
-        for name in prepared:
-            self._factor_of(name)
+        self.sums: HeldSums | None = None
+        """Those of each practice by date, where they are held."""
+        self._repeated: dict[tuple[str, int], ColumnData] = {}
+        if dates is not None and self.rows:
+            self._prepare(dates, summed)
 
     def pick(self, scope: Scope) -> Pick | None:
         """The rows that a scope may have; None if it has none here."""
@@ -126,10 +135,40 @@ class ResidentPartition:
         """The practices, or else the providers, that have rows of a scope."""
         return self._offsets.ids(scope, of_practices=of_practices)
 
+    def _prepare(self, dates: str, summed: str | None) -> None:
+        factor = self._factor_of(dates)
+        if factor.is_repeating:
+            self.size += _bytes_of(self._columns[dates], set())  # of what is kept as repeated
+        if summed is not None and summed not in self._once:
+            self.sums = make_sums(
+                dates,
+                summed,
+                self._columns[summed],
+                factor,
+                self._bounds_of(summed),
+                self._offsets.practices,
+            )
+            if self.sums is not None:
+                self.size += self.sums.size
+
+    def _repeats(self, name: str, rows: int) -> ColumnData:
+        """The first rows of a column whose values come again and again, kept for who asks next."""
+        known = self._repeated.get((name, rows))
+        if known is None:
+            column = self._columns[name]
+            known = ColumnData(column.type, column.values[:rows].copy(), None, column.dictionary)
+            known.values.setflags(write=False)
+            if sum(each for _, each in tuple(self._repeated)) + rows > self.rows:
+                self._repeated.clear()
+            self._repeated[name, rows] = known
+        return known
+
     def _gather(self, pick: Pick, name: str) -> ColumnData:
         column = self._columns[name]
         if name in self._once:
             return column.take(np.zeros(pick.rows, np.intp))
+        if pick.rows < self.rows and self._is_repeated(name, column):
+            return self._repeats(name, pick.rows)
         values, valid = pick.of(column.values), column.valid
         if column.type.kind is Kind.TEXT:
             values = values.astype(np.int64)
@@ -138,6 +177,15 @@ class ResidentPartition:
             if valid.all():
                 valid = None
         return ColumnData(column.type, values, valid, column.dictionary)
+
+    def _is_repeated(self, name: str, column: ColumnData) -> bool:
+        factor = self._factors.get(name)
+        return (
+            factor is not None
+            and factor.is_repeating
+            and column.valid is None
+            and column.type.kind is not Kind.TEXT
+        )
 
     def _picked_factor(self, pick: Pick, name: str) -> Factor | None:
         factor = self._factors.get(name)
@@ -233,10 +281,16 @@ class _Offsets:
         self._row_firsts = self._starts[self._firsts]
         self._rows = self._ends - self._row_firsts
         rows = int(self._starts[-1])
-        self._everything = Pick(len(lengths), rows, 1, slice(0, rows))
         self._unit = _common(lengths)
         self._practice_unit = _common(self._rows)
         self._practice_members = _common(counts)
+        every = slice(0, len(counts)) if self._practice_unit else None
+        self._everything = Pick(len(lengths), rows, 1, slice(0, rows), every)
+
+    @property
+    def practices(self) -> tuple[int, int]:
+        """How many entries, and how many rows, each practice has; 0 where they differ."""
+        return self._practice_members, self._practice_unit
 
     def are_multiples_of(self, rows: int) -> bool:
         """Whether every entry has so many rows, or twice as many, or three times."""
@@ -282,11 +336,13 @@ class _Offsets:
         if last - first + 1 == count:
             start, end = int(self._row_firsts[first]), int(self._ends[last])
             members = int(self._counts[first : last + 1].sum())
-            return Pick(members, end - start, 1, slice(start, end))
+            own = slice(first, last + 1) if self._practice_unit else None
+            return Pick(members, end - start, 1, slice(start, end), own)
         wanted = np.array(places, np.intp)
         if self._practice_unit and self._practice_members:
             rows = self._practice_unit * count
-            return Pick(self._practice_members * count, rows, self._practice_unit, wanted)
+            members = self._practice_members * count
+            return Pick(members, rows, self._practice_unit, wanted, wanted)
         if self._unit:
             return self._pick(_ranges(self._firsts[wanted], self._counts[wanted]))
         pieces = _ranges(self._row_firsts[wanted], self._rows[wanted])

@@ -70,7 +70,7 @@ def a_partition(sizes: dict[tuple[str | None, str | None, int], int]) -> Residen
         date=ColumnData(DATE, (np.arange(rows) % 4 * 30).astype(np.int32)),
         text=ColumnData(TEXT, np.arange(rows) % 3, np.arange(rows) % 5 > 0, ["a", "b", "c", "z"]),
     )
-    return ResidentPartition(members, rows_of, table, prepared=["date"])
+    return ResidentPartition(members, rows_of, table, dates="date")
 
 
 @given(sizes=st.one_of(entries, regular), scope=scopes)
@@ -217,7 +217,7 @@ def test_dates_that_repeat_add_up_the_same(data: st.DataObject, scope: Scope) ->
     if data.draw(st.booleans()):
         values = dataclasses.replace(values, valid=None)
     table = a_table(x=values, date=ColumnData(DATE, (np.arange(24) % 3 * 30).astype(np.int32)))
-    partition = ResidentPartition(members, rows_of, table, prepared=["date"])
+    partition = ResidentPartition(members, rows_of, table, dates="date")
     pick = partition.pick(scope)
     if pick is None:
         return
