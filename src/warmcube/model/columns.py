@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -128,9 +128,8 @@ class LazyColumns(Mapping[str, ColumnData]):
         return name in self._names
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Named columns of one length.
+class Table(NamedTuple):
+    """Named columns of one length; a tuple, since every answer takes some.
 
     Attributes:
         columns: by name.
@@ -144,9 +143,9 @@ class Table:
 
     columns: Mapping[str, ColumnData]
     rows: int
-    factors: Callable[[str], Factor | None] | None = field(default=None, compare=False, repr=False)
-    ready: Collection[str] = field(default=(), compare=False, repr=False)
-    bounds: Callable[[str], Bounds | None] | None = field(default=None, compare=False, repr=False)
+    factors: Callable[[str], Factor | None] | None = None
+    ready: Collection[str] = ()
+    bounds: Callable[[str], Bounds | None] | None = None
 
     def factor(self, name: str) -> Factor | None:
         """A column's factor; None if it isn't known."""

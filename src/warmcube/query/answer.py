@@ -22,7 +22,6 @@ from warmcube.query.answering import (
     Answered,
     AnswerSettings,
     DatabaseMoment,
-    ReadingFigures,
     ReadRequest,
     Unavailable,
     as_of_answer,
@@ -30,6 +29,7 @@ from warmcube.query.answering import (
     explain_database,
     explain_resident,
     explain_store,
+    figures_of,
     kept_as,
     notes_of,
     resident_key,
@@ -180,7 +180,10 @@ class Answerer:
             AccessDenied: the right is gone, or rights change faster than can be read.
         """
         for _ in range(ATTEMPTS):
-            answer = await self._settle(asked, grant)
+            started = time.perf_counter()
+            answer = self._at_once(asked, grant, started) or await self._settle(
+                asked, grant, started
+            )
             judged, meta = answer.judged, answer.result.meta
             counts, decided_by = self._authoriser.counts, judged.narrowed.grant
             if counts(decided_by) or await self._is_still_due(answer):
@@ -209,15 +212,36 @@ class Answerer:
         again = answer.request._replace(grant=renewed)
         return self._judge(again, answer.schema).narrowed.scope == judged.narrowed.scope
 
-    async def _settle(self, asked: Asked, grant: Grant) -> Answered:
-        started = time.perf_counter()
+    def _at_once(self, asked: Asked, grant: Grant, started: float) -> Answered | None:
+        """The answer, where the process holds it and nothing has to be waited for."""
+        if not (self._keeps and self._enabled and self._authoriser.counts(grant)):
+            return None
+        datasource = self._open(asked.query.datasource, grant)
+        live = self._snapshots.known(datasource)
+        if live is None:
+            return None
+        request = ReadRequest(asked, grant, datasource, started)
+        judged = self._judge(request, live.manifest.schema)
+        found = self._found(judged, datasource, live)
+        # Known to be of the live snapshot without asking.
+        if found is None or not self._snapshots.is_live_at_once(datasource, live):
+            return None
+        if isinstance(found, Resident):
+            self._count(datasource, live, b"hit")
+            return self._from_resident(request, judged, found, live)
+        if is_much(found.table, judged.prepared):
+            return None
+        self._count(datasource, live, b"hit")
+        began = time.perf_counter()
+        table = evaluate(found.table, judged.prepared, found.counts)
+        found.timings["evaluate"] = (time.perf_counter() - began) * 1000
+        return self._from_rows(request, judged, found, table, live)
+
+    async def _settle(self, asked: Asked, grant: Grant, started: float) -> Answered:
         if not self._authoriser.counts(grant):
             grant = await self._authoriser.renew(grant)
         datasource = self._open(asked.query.datasource, grant)
         request = ReadRequest(asked=asked, grant=grant, datasource=datasource, started=started)
-        held = self._held(request)
-        if held is not None:
-            return self._hit_at_once(request, *held) or await self._hit(request, *held)
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
@@ -237,18 +261,6 @@ class Answerer:
         self.residents.forget(datasource)
         self.partitions.forget(datasource)
 
-    def _held(self, request: ReadRequest) -> tuple[Judged, Reading | Resident, LiveSnapshot] | None:
-        """What the process holds for an answer, known to be of the live snapshot without asking."""
-        datasource = request.datasource
-        live = self._snapshots.known(datasource) if self._enabled and self._keeps else None
-        if live is None:
-            return None
-        judged = self._judge(request, live.manifest.schema)
-        found = self._found(judged, datasource, live)
-        if found is None or not self._snapshots.is_live_at_once(datasource, live):
-            return None
-        return judged, found, live
-
     def _found(
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot
     ) -> Reading | Resident | None:
@@ -257,21 +269,6 @@ class Answerer:
             return None
         kept = self.residents.get(resident_key(judged, live))
         return self.partitions.read(judged, datasource, live) if kept is None else kept
-
-    def _hit_at_once(
-        self, request: ReadRequest, judged: Judged, found: Reading | Resident, live: LiveSnapshot
-    ) -> Answered | None:
-        """What the cache answers; None where evaluation leaves the event loop."""
-        if isinstance(found, Resident):
-            self._count(request.datasource, live, b"hit")
-            return self._from_resident(request, judged, found, live)
-        if is_much(found.table, judged.prepared):
-            return None
-        self._count(request.datasource, live, b"hit")
-        began = time.perf_counter()
-        table = evaluate(found.table, judged.prepared, found.counts)
-        found.timings["evaluate"] = (time.perf_counter() - began) * 1000
-        return self._from_rows(request, judged, found, table, live)
 
     async def _hit(
         self, request: ReadRequest, judged: Judged, found: Reading | Resident, live: LiveSnapshot
@@ -431,10 +428,7 @@ class Answerer:
             stale=self._snapshots.is_stale(live),
             notes=notes_of(judged),
         )
-        figures = ReadingFigures(
-            reading.members, reading.bytes, reading.sets, reading.whole, reading.trips, reading.sums
-        )
-        explain = partial(explain_store, judged, meta, figures)
+        explain = partial(explain_store, judged, meta, figures_of(reading))
         result = Result(table, meta, explain, judged, resident)
         return Answered(request, manifest.schema, judged, result)
 

@@ -26,13 +26,13 @@ __all__ = [
     "Answered",
     "DatabaseMoment",
     "ReadRequest",
-    "ReadingFigures",
     "Unavailable",
     "as_of_answer",
     "damaged",
     "explain_database",
     "explain_resident",
     "explain_store",
+    "figures_of",
     "kept_as",
     "notes_of",
     "resident_key",
@@ -205,7 +205,16 @@ def explain_resident(judged: Judged, meta: Meta, origins: Origins) -> Explanatio
     return explanation
 
 
-def explain_store(judged: Judged, meta: Meta, figures: ReadingFigures) -> Explanation:
+def figures_of(reading: Reading) -> ReadingFigures | Reading:
+    """What an explanation tells of a reading, and no rows that the answer doesn't hold anyway."""
+    if reading.origin == "resident":
+        return reading
+    return ReadingFigures(
+        reading.members, reading.bytes, reading.sets, reading.whole, reading.trips, reading.sums
+    )
+
+
+def explain_store(judged: Judged, meta: Meta, figures: ReadingFigures | Reading) -> Explanation:
     """How an answer of the store came about."""
     explanation = _explain(judged, meta)
     explanation.members = figures.members

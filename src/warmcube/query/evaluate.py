@@ -48,7 +48,8 @@ def evaluate(table: Table, prepared: PreparedQuery, counts: Array | None = None)
     else:
         own = counts if counts is None or mask is None else counts[mask]
         answer = _aggregated(table, mask, prepared, prepared.aggregate, own)
-    _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
+    if answer.rows > prepared.limits.rows:
+        _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
     if prepared.order:
         answer = answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
     elif prepared.limit is not None and prepared.limit < answer.rows:
@@ -98,12 +99,16 @@ def _aggregated(
     aggregate: Aggregation,
     counts: Array | None,
 ) -> Table:
-    rows = _selected(table, mask)
+    rows = table if mask is None else table.take(mask)
     groups = group_rows(rows, prepared.group_by)
-    _check("groups", len(groups), prepared.limits.groups)
-    answer = dict(zip(prepared.group_by, groups.keys, strict=True))
-    answer[aggregate.name] = aggregate_groups(rows, groups, aggregate, counts)
-    return Table({name: _one_zero(column) for name, column in answer.items()}, len(groups))
+    count = len(groups)
+    if count > prepared.limits.groups:
+        _check("groups", count, prepared.limits.groups)
+    answer = {
+        name: _one_zero(column) for name, column in zip(prepared.group_by, groups.keys, strict=True)
+    }
+    answer[aggregate.name] = _one_zero(aggregate_groups(rows, groups, aggregate, counts))
+    return Table(answer, count)
 
 
 def _one_zero(column: ColumnData) -> ColumnData:

@@ -152,9 +152,9 @@ class Exporter(ManyAnswerer):
         return ExportStream(meta, opened.source, writer, watch)
 
     async def _open_stream(self, asked: Asked, grant: Grant, form: Form, piece: int) -> _Opened:
-        if not can_be_portioned(asked.query):
-            return _opened_whole(await self._settle(asked, grant), form, piece)
         started = time.perf_counter()
+        if not can_be_portioned(asked.query):
+            return _opened_whole(await self._settle(asked, grant, started), form, piece)
         grant = await self._authoriser.renew(grant)
         datasource = self._open(asked.query.datasource, grant)
         request = ReadRequest(asked=asked, grant=grant, datasource=datasource, started=started)

@@ -6,6 +6,7 @@ infinity. Pure.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -38,6 +39,7 @@ class HeldSums:
         self, date: str, value: ColumnData, name: str, sums: Array, bounds: Bounds, factor: Factor
     ) -> None:
         self._names = (date, name)
+        self._dates = (date,)
         self._type = value.type
         self._sums = sums
         self._bounds = bounds
@@ -51,27 +53,29 @@ class HeldSums:
         Args:
             practices: their places.
         """
-        sums, factor = self._sums[practices], self._factor
-        rows = sums.size
-        date, name = self._names
-        codes = factor.codes[:rows]
+        if isinstance(practices, slice):
+            sums = self._sums[practices]
+        else:
+            sums = self._sums.take(practices, 0)
+        codes = self._factor.codes[: sums.size]
+        make, factor_of = partial(self._column, sums, codes), partial(self._factor_of, codes)
+        return Table(
+            LazyColumns(self._names, make), sums.size, factor_of, self._dates, self._bounds_of
+        )
 
-        def make(wanted: str) -> ColumnData:
-            if wanted == date:
-                return factor.at(codes)
-            return ColumnData(self._type, sums.reshape(-1))
+    def _column(self, sums: Array, codes: Array, name: str) -> ColumnData:
+        if name == self._names[0]:
+            return self._factor.at(codes)
+        return ColumnData(self._type, sums.reshape(-1))
 
-        def factor_of(wanted: str) -> Factor | None:
-            if wanted != date:
-                return None
-            return Factor(
-                codes, factor.size, factor.at, is_repeating=True, distinct=factor.distinct
-            )
+    def _factor_of(self, codes: Array, name: str) -> Factor | None:
+        factor = self._factor
+        if name != self._names[0]:
+            return None
+        return Factor(codes, factor.size, factor.at, is_repeating=True, distinct=factor.distinct)
 
-        def bounds_of(wanted: str) -> Bounds | None:
-            return self._bounds if wanted == name else None
-
-        return Table(LazyColumns((date, name), make), rows, factor_of, (date,), bounds_of)
+    def _bounds_of(self, name: str) -> Bounds | None:
+        return self._bounds if name == self._names[1] else None
 
 
 def are_summed(prepared: PreparedQuery, roles: Roles) -> bool:
