@@ -39,6 +39,7 @@ def a_partition(
     constants: tuple[str, ...] = (),
 ) -> ResidentPartition:
     """Each practice has all providers, and each of these has all dates."""
+    sizes: dict[tuple[str | None, str | None, int], int]
     sizes = {(each, provider, 0): DATES for each in PRACTICES for provider in providers}
     members, rows_of = held(sizes)
     days = np.arange(len(values)) % DATES * 30 if days is None else days
