@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
@@ -24,6 +25,7 @@ from warmcube.query.snapshots import LiveSnapshot
 __all__ = [
     "AnswerSettings",
     "Answered",
+    "DamageMet",
     "DatabaseMoment",
     "ReadRequest",
     "Unavailable",
@@ -33,6 +35,7 @@ __all__ = [
     "explain_resident",
     "explain_store",
     "figures_of",
+    "ignore_damage",
     "kept_as",
     "notes_of",
     "resident_key",
@@ -41,13 +44,26 @@ __all__ = [
 ]
 
 
+DamageMet: TypeAlias = Callable[[int, str | None, Damage], None]
+"""Told of a data source, the version of its snapshot (None: the pointer or the manifest is
+damaged), and what was met; never waits, never fails."""
+
+
+def ignore_damage(_datasource: int, _version: str | None, _damage: Damage) -> None:
+    """Where nobody is told of damage."""
+
+
 class ReadRequest(NamedTuple):
-    """One read on its way: what is asked, by whom, of what, and since when."""
+    """One read on its way: what is asked, by whom, of what, since when, and until when.
+
+    Since when it is read is told by the performance counter, its deadline by the monotonic clock.
+    """
 
     asked: Asked
     grant: Grant
     datasource: Datasource
     started: float
+    until: float
 
     @property
     def sees_figures(self) -> bool:
@@ -119,23 +135,27 @@ class AnswerSettings:
         limits: of one query.
         enabled: whether the cache answers at all.
         seconds: the deadline of a read; as long may the database take for a statement.
+        fallback_rows: how many rows the database may give for one read.
         resident_bytes: of the answers that are kept.
         running_per_user: how many reads of one user go on at a time; the others wait.
         fallback_slots: how many reads of the database go on at a time, in all processes.
         processes: how many processes share those.
         batch: how many queries one read may have.
         observer: told how reads went.
+        met_damage: told of damage under an unchanged pointer.
     """
 
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
+    fallback_rows: int = 2_000_000
     resident_bytes: int = 0
     running_per_user: int = 8
     fallback_slots: int = 8
     processes: int = 1
     batch: int = 100
     observer: Observer = UNOBSERVED
+    met_damage: DamageMet = ignore_damage
 
 
 def resident_key(judged: Judged, live: LiveSnapshot) -> ResidentKey:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,7 @@ JOB = Job(
     actor="root",
     process="host process 12",
     forced=True,
+    reason="damage",
     state=JobState.FAILED,
     revision=3,
     phase="writing",
@@ -66,6 +68,12 @@ def test_what_is_no_record_is_damage(stored: bytes) -> None:
         unpack_job(stored)
 
 
+def test_a_record_of_before_there_were_reasons() -> None:
+    """It was asked for."""
+    stored = pack_job(JOB).replace(b'"reason":"damage",', b"")
+    assert unpack_job(stored) == replace(JOB, reason="asked")
+
+
 @pytest.mark.parametrize(
     ("id", "datasource"),
     [
@@ -93,6 +101,8 @@ def test_people_read_instants() -> None:
         "actor": "root",
         "process": "host process 12",
         "forced": True,
+        "reason": "damage",
+        "refresh": None,
         "state": "failed",
         "revision": 3,
         "phase": "writing",
