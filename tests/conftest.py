@@ -20,6 +20,7 @@ import redis
 from adbc_driver_postgresql import dbapi
 from hypothesis import Phase, settings
 from tests.support.browser import MISSING
+from tests.support.sql import forget
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -202,6 +203,7 @@ def _database(server: EmbeddedPostgres) -> Iterator[str]:
     try:
         yield server.url_of(name)
     finally:
+        forget()
         _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

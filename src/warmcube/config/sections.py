@@ -438,7 +438,7 @@ class WorkerSection(Section):
         default=300.0,
         ge=0,
         le=86_400,
-        description="between two repairs of a data source, at least",
+        description="between two repairs of the same, at least",
         json_schema_extra={"unit": "seconds"},
     )
     shutdown: float = Field(

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -84,8 +83,7 @@ def decode_component(text: str | bytes) -> str | None:
     return value
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
+class Version(NamedTuple):
     """An opaque, never reused number of a snapshot: fencing number plus 64 random bits."""
 
     fence: int
@@ -107,9 +105,11 @@ class Version:
         return cls(int(found[1]), found[2])
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionName:
-    """A partition: canonical measure and frequency, None where NULL or where the role lacks."""
+class PartitionName(NamedTuple):
+    """A partition: canonical measure and frequency, None where NULL or where the role lacks.
+
+    A tuple, since every read looks for things by it.
+    """
 
     measure: str | None
     frequency: str | None
