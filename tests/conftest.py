@@ -118,6 +118,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="takes minutes; runs with --long"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _unhurried() -> Iterator[None]:
+    """A machine that runs many tests at once keeps a server waiting for longer than a step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warmcube.store.paced.STEP_SECONDS", 0.9)
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A folder for the data of servers, that an unprivileged Postgres can reach."""
