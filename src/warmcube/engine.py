@@ -19,7 +19,9 @@ from warmcube.audit.request import Request
 from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys
 from warmcube.entry.keys import Keys
+from warmcube.entry.seal import Seal
 from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
+from warmcube.jobs.damage import DamageReports
 from warmcube.jobs.job import Job
 from warmcube.jobs.ledger import Ledger
 from warmcube.model.request import Filter, Null, Query
@@ -157,6 +159,16 @@ class AnalyticsCache:
     def store(self) -> Store:
         """The open store, for what lives beside the snapshots."""
         return self._parts.store
+
+    @property
+    def seal(self) -> Seal:
+        """What the store's values bear, for whoever looks at snapshots from beside."""
+        return self._parts.seal
+
+    @property
+    def damage(self) -> DamageReports:
+        """What reads of this process have met that isn't whole."""
+        return self._parts.damage
 
     async def __aenter__(self) -> Self:
         """Start embedded servers where configured, and open the rest; nothing is read yet.

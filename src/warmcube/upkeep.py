@@ -11,7 +11,7 @@ from warmcube.audit.events import Invalidated, Warmed
 from warmcube.audit.trail import Trail
 from warmcube.entry.keys import Keys
 from warmcube.errors import WarmcubeError
-from warmcube.jobs.job import Job, JobState
+from warmcube.jobs.job import ASKED, Job, JobState
 from warmcube.jobs.ledger import Ledger
 from warmcube.jobs.recorder import Recorder
 from warmcube.model.schema import Datasource
@@ -90,7 +90,13 @@ class Upkeep:
         started = time.monotonic()
         actor = actor if job is None else job.actor
         refresh = refresh if job is None else job.refresh
-        warmed = partial(Warmed, actor=actor, datasource=datasource.id, forced=force)
+        warmed = partial(
+            Warmed,
+            actor=actor,
+            datasource=datasource.id,
+            forced=force,
+            why=ASKED if job is None else job.reason,
+        )
         try:
             if job is None:
                 job = await self._jobs.start(

@@ -115,6 +115,12 @@ def _facts(stats: Stats) -> Mapping[str, str | None]:
         "fresh until": stats.fresh_until,
         "serves until": stats.serve_until,
         "queries since": uses,
+        "kept warm by": None if stats.worker is None else plain(stats.worker),
+        "next warm": stats.next_warm,
+        "because": stats.held or stats.next_reason,
+        "failed in a row": number(stats.failures or None),
+        "last error": None if stats.last_error is None else plain(stats.last_error),
+        "damaged parts": number(stats.damaged or None),
     }
 
 

@@ -46,6 +46,8 @@ class WarmJob:
         id: of the job.
         datasource: which is warmed.
         actor: who asked for it.
+        reason: why it was begun: ``asked``, or a worker's ``cold``, ``aging``, ``scheduled`` or
+            ``damage``.
         state: ``queued``, ``running``, ``done``, ``failed`` or ``abandoned`` (its process is gone).
         phase: what it is doing.
         done: which share of all is done, from 0 to 1.
@@ -71,6 +73,7 @@ class WarmJob:
     eta_seconds: float | None = None
     failure: Mapping[str, str] | None = None
     report: Mapping[str, Any] | None = None
+    reason: str = "asked"
 
     @property
     def has_ended(self) -> bool:

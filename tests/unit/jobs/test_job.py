@@ -26,6 +26,7 @@ JOB = Job(
     actor="root",
     process="host process 12",
     forced=True,
+    reason="damage",
     refresh=Refresh(measures=("a", None)),
     state=JobState.FAILED,
     revision=3,
@@ -78,6 +79,12 @@ def test_what_is_no_record_is_damage(stored: bytes) -> None:
         unpack_job(stored)
 
 
+def test_a_record_of_before_there_were_reasons() -> None:
+    """It was asked for."""
+    stored = pack_job(JOB).replace(b'"reason":"damage",', b"")
+    assert unpack_job(stored) == replace(JOB, reason="asked")
+
+
 @pytest.mark.parametrize(
     ("id", "datasource"),
     [
@@ -105,6 +112,7 @@ def test_people_read_instants() -> None:
         "actor": "root",
         "process": "host process 12",
         "forced": True,
+        "reason": "damage",
         "refresh": {"measures": ["a", None], "frequencies": None, "changed": False},
         "state": "failed",
         "revision": 3,
