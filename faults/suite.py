@@ -200,7 +200,11 @@ class Suite:
             outcome.fail(f"the fault can't be let loose {moment.label}: {error!r}")
         finally:
             stage.world.heal()
-            await fault.heal(stage)
+            try:
+                await fault.heal(stage)
+            except Exception as error:  # noqa: BLE001 - likewise
+                _LOG.debug("%s", fault.name, exc_info=True)
+                outcome.fail(f"the fault can't be ended {moment.label}: {error!r}")
         self._phase = f"{fault.name}/after"
         await self._come_back(outcome, stage, probe)
         outcome.notes.update(notes)

@@ -9,6 +9,8 @@ from faults.stage import AT_REST, READING, WARMING, Fault, Stage
 __all__ = ["FAULTS"]
 
 _PASSWORD: Final = "another"
+_ROOM: Final = 32_768
+"""Bytes of a file that can still be written: a log, but no data."""
 
 
 class _Killed(Fault):
@@ -112,14 +114,15 @@ class _DiskFull(Fault):
 
     def act(self, stage: Stage) -> None:
         world = stage.world
-        world.redis.bound_files(0)
-        world.postgres.bound_files(0)
+        world.redis.bound_files(_ROOM)
+        world.postgres.bound_files(_ROOM)
         with stage.store() as client:
             client.bgsave()
 
     def undo(self, stage: Stage) -> None:
+        # Redis only couldn't save, but Postgres may have stopped itself.
         stage.world.redis.bound_files(None)
-        stage.world.postgres.bound_files(None)
+        stage.world.postgres.start()
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
