@@ -6,8 +6,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from typing import Final
 
-__all__ = ["Summary", "in_turns", "summary"]
+__all__ = ["AT_A_TURN", "Summary", "in_turns", "summary"]
+
+AT_A_TURN: Final = 10
+"""Questions that each asks before the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

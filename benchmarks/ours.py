@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.baselines.api import Answer
+from benchmarks.data import Shape
 from benchmarks.questions import LIMIT, Question
-from benchmarks.setting import USER
+from benchmarks.setting import DATASOURCE, USER
 from warmcube import AnalyticsCache
 from warmcube.access.grant import Grant
 from warmcube.model.origin import Origin
@@ -100,6 +101,26 @@ class Ours:
     def forget_counts(self) -> None:
         """Count from zero again."""
         self.asked = self.strays = 0
+
+    async def look_up_all(
+        self, shape: Shape, *, providers: bool = False, datasource: int = DATASOURCE
+    ) -> None:
+        """Ask for every set once: this process is one that has been asked for a while.
+
+        Args:
+            shape: of the data.
+            providers: whether the sets of providers are meant, not those of practices.
+            datasource: which one.
+        """
+        for measure in range(shape.measures):
+            for practice in range(100, 100 + shape.practices):
+                question = Question(measure, (practice,), datasource=datasource)
+                if not providers:
+                    await self.rows(question)
+                    continue
+                for provider in range(practice * 100, practice * 100 + shape.providers):
+                    await self.rows(replace(question, practices=None, provider=provider))
+            await self.rows(Question(measure, None, datasource=datasource))
 
     async def heat(self, asked: Sequence[Question]) -> bool:
         """Ask until the process has what is asked for.

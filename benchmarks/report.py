@@ -96,6 +96,7 @@ def grids(found: Mapping[str, Any]) -> list[Grid]:
         "everything": _everything,
         "warm": _warm,
         "memory": lambda memory: _memory(memory, found["data"]),
+        "refresh": _refresh,
         "invalidate": _invalidate,
         "scale": _scale,
         "seals": lambda seals: _times("Proving 1,000 entries of 1,100 bytes, ms", seals),
@@ -204,6 +205,16 @@ def _warm(warm: Mapping[str, Any]) -> Grid:
     return Grid(title=title, heads=("what", "seconds", "peak memory, MB"), rows=rows)
 
 
+def _refresh(refresh: Mapping[str, Any]) -> Grid:
+    rows = [[f"refresh: {name}", f"{seconds:.2f}"] for name, seconds in refresh["phases"].items()]
+    rows += [
+        ["refresh of what has changed", f"{refresh['seconds']['changed']:.2f}"],
+        ["whole warm", f"{refresh['seconds']['whole']:.2f}"],
+    ]
+    title = f"Refresh ({refresh['refreshed']} of {refresh['partitions']} partitions changed)"
+    return Grid(title=title, heads=("what", "seconds"), rows=rows)
+
+
 def _memory(memory: Mapping[str, Any], data: Mapping[str, Any]) -> Grid:
     sizes: dict[str, int | None] = {
         "entries": memory.get("entry_bytes"),
@@ -228,10 +239,11 @@ def _scale(scale: Mapping[str, Any]) -> Grid:
             f"{sorted(scale['warm_seconds'][name])[len(scale['warm_seconds'][name]) // 2]:.2f}",
             f"{scale['peak_bytes'][name] / _MEGA:.0f}",
             *_percentiles(scale["rows_100_entries"][name]),
+            f"{scale['rows_100_entries'][f'{name}_lookup']['p50']:,.3f}",
         ]
         for name in ("small", "large")
     ]
-    heads = ("", "warm, s", "peak, MB", "100 entries: p50 ms", "p95", "p99")
+    heads = ("", "warm, s", "peak, MB", "100 entries: p50 ms", "p95", "p99", "looked up: p50 ms")
     return Grid(title=f"{scale['rows']:,} rows", heads=heads, rows=rows)
 
 

@@ -67,6 +67,9 @@ VIEWERS: Final = {
 RESIDENT_BYTES: Final = 512 << 20
 """Enough for all partitions of the smaller table."""
 
+LARGE_INDEX_BYTES: Final = 256 << 20
+"""Enough for the index of one frequency of the larger table."""
+
 CHUNK: Final = 1000
 
 
@@ -115,6 +118,7 @@ class Setting:
         folder: for files, for as long as this lasts.
         config: the cache, keeping no answers, so that the store is what is measured.
         resident: the same, keeping what is hot.
+        knowing: the same with memory for the index of ten times the data.
         unknowing: the cache, keeping no index either, so that each question is looked up.
         uncached: the same with the cache disabled, so that the database answers.
     """
@@ -126,6 +130,7 @@ class Setting:
     folder: Path
     config: Path
     resident: Path
+    knowing: Path
     unknowing: Path
     uncached: Path
 
@@ -196,6 +201,7 @@ def open_setting(
             folder=folder,
             config=write("warmcube"),
             resident=write("resident", resident_bytes=RESIDENT_BYTES),
+            knowing=write("knowing", index_bytes=LARGE_INDEX_BYTES),
             unknowing=write("unknowing", index_bytes=0),
             uncached=write("uncached", enabled="false"),
         )

@@ -19,7 +19,7 @@ from benchmarks.field import (
     open_floors,
     open_tiers,
 )
-from benchmarks.measure import Summary, in_turns
+from benchmarks.measure import AT_A_TURN, Summary, in_turns
 from benchmarks.ours import MOST_STRAYS, Ours, open_ours
 from benchmarks.questions import SIZES, Question, questions
 from benchmarks.truth import WrongAnswer, open_truth
@@ -31,9 +31,6 @@ Form: TypeAlias = Literal["rows", "sums"]
 ONE_PROVIDER: Final = 1
 UNMEASURED: Final = 10
 """Rounds before the first that counts: connections, dictionaries, plans."""
-
-AT_A_TURN: Final = 10
-"""Questions that each asks before the next."""
 
 CHECKED: Final = 3
 """Questions of each size of which everybody's answer is compared with SQL."""
@@ -67,7 +64,7 @@ async def measure(bench: Bench) -> None:
             if not asked:
                 continue
             bench.tell(f"queries of {entries:,} entries")
-            await contest.begin(entries, asked[-HEATING:])
+            await contest.begin(entries, asked)
             await check(truth, contest.answering, asked[-CHECKED:])
             parts: dict[Form, list[Question]] = {
                 "rows": asked[: rounds + UNMEASURED],
@@ -151,36 +148,22 @@ class _Contest:
         """The share of the last questions to the resident tier that another one answered."""
         return self._resident.strays / max(1, self._resident.asked)
 
-    async def begin(self, entries: int, heating: Sequence[Question]) -> None:
+    async def begin(self, entries: int, asked: Sequence[Question]) -> None:
         """What is done before a size is measured.
 
         Raises:
             WrongAnswer: the floor reads something else than entries.
         """
-        await self._look_up_all(entries)
-        self._is_hot = await self._resident.heat(heating)
+        await self._store.look_up_all(self._bench.shape, providers=entries == ONE_PROVIDER)
+        self._is_hot = await self._resident.heat(asked[-HEATING:])
         for floor in self._floors:
-            values = await floor.rows(heating[0])
+            values = await floor.rows(asked[-1])
             if len(values) != entries or None in values:
                 raise WrongAnswer(f"the floor read {len(values)} entries of {entries}")
             for measure in range(self._bench.shape.measures):
-                question = next((each for each in heating if each.measure == measure), None)
+                question = next((each for each in asked if each.measure == measure), None)
                 if question is not None and entries != ONE_PROVIDER:
                     await floor.join(question)
-
-    async def _look_up_all(self, entries: int) -> None:
-        """Ask for every set once: the store's process is one that has been asked for a while."""
-        shape = self._bench.shape
-        known = range(100, 100 + shape.practices)
-        for measure in range(shape.measures):
-            for practice in known:
-                providers: Sequence[int | None] = [None]
-                if entries == ONE_PROVIDER:
-                    providers = [practice * 100 + each for each in range(shape.providers)]
-                for provider in providers:
-                    practices = (practice,) if provider is None else None
-                    await self._store.rows(Question(measure, practices, provider=provider))
-            await self._store.rows(Question(measure, None))
 
     async def of(self, form: Form, entries: int, asked: Sequence[Question]) -> dict[str, Summary]:
         """Everybody who is fast in turns; then each of the slow, in turns with the store."""

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from benchmarks.bench import Bench
 from benchmarks.data import load
-from benchmarks.measure import in_turns
+from benchmarks.field import by_round
+from benchmarks.measure import AT_A_TURN, in_turns
 from benchmarks.ours import open_ours
 from benchmarks.questions import questions
 from benchmarks.setting import LARGE_DATASOURCE
@@ -65,25 +66,34 @@ async def measure(bench: Bench) -> None:
 
 async def _ask(bench: Bench) -> dict[str, Any]:
     rounds = bench.effort.queries
+    large_shape = bench.shape.with_more_practices(TIMES)
     asked = questions(bench.shape, ENTRIES, rounds + UNMEASURED)
-    beside = questions(bench.shape.with_more_practices(TIMES), ENTRIES, rounds + UNMEASURED)
+    beside = questions(large_shape, ENTRIES, rounds + UNMEASURED)
     beside = [replace(each, datasource=LARGE_DATASOURCE) for each in beside]
     bench.tell("queries of ten times the data")
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_ours(bench.setting.config, "store"))
+        store = await stack.enter_async_context(open_ours(bench.setting.knowing, "store"))
+        unknowing = await stack.enter_async_context(open_ours(bench.setting.unknowing, "store"))
         truth = stack.enter_context(open_truth(bench.setting))
         truth.check("store", beside[0], store.pairs(await store.rows(beside[0])), sums=False)
+        await store.look_up_all(bench.shape)
+        await store.look_up_all(large_shape, datasource=LARGE_DATASOURCE)
         times = await in_turns(
             {
-                "small": lambda number: store.rows(asked[number]),
-                "large": lambda number: store.rows(beside[number]),
+                "small": by_round(store.rows, asked),
+                "large": by_round(store.rows, beside),
+                "small_lookup": by_round(unknowing.rows, asked),
+                "large_lookup": by_round(unknowing.rows, beside),
             },
             rounds,
             UNMEASURED,
+            at_a_turn=AT_A_TURN,
         )
+    looked_up = times["large_lookup"].p50 / times["small_lookup"].p50
     bench.ratios.divide(
         "scale_10x_store",
         ("p50 ms, ten times the data", times["large"].p50),
         ("p50 ms", times["small"].p50),
+        note=f"looked up: {looked_up:.3g}",
     )
     return {name: asdict(each) for name, each in times.items()}
