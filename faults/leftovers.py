@@ -22,13 +22,17 @@ _CHUNK: Final = re.compile(
 _SNAPSHOT: Final = re.compile(r"cache:meta:\{ds:\d+\}:snapshot:(?P<version>\d+-[0-9a-f]{16})")
 
 
-def leftovers(client: redis.Redis) -> list[str]:
-    """All keys of partitions, dictionaries and snapshots that ``master`` doesn't know."""
+def leftovers(client: redis.Redis) -> dict[str, bool]:
+    """All keys of partitions, dictionaries and snapshots that ``master`` doesn't know.
+
+    Returns:
+        for each, whether it expires.
+    """
     master = {_text(member) for member in client.smembers(_MASTER)}
     known = {
         member.rpartition(":")[0] if member.startswith("dict:") else member for member in master
     }
-    found = []
+    found = {}
     for raw in client.scan_iter(count=1000):
         key = _text(raw)
         if match := _VERSIONED.fullmatch(key):
@@ -40,7 +44,7 @@ def leftovers(client: redis.Redis) -> list[str]:
         else:
             continue
         if item not in known:
-            found.append(key)
+            found[key] = client.pttl(raw) != -1
     return found
 
 

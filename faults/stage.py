@@ -77,6 +77,8 @@ class Stage:
         self.random = random
         self.is_long = False
         """Whether faults may take half a minute."""
+        self.expiring: set[str] = set()
+        """Keys that nobody knows any more, and that will expire."""
         self.notes: list[str] = []
         """What is to be told of a fault."""
 
@@ -87,11 +89,14 @@ class Stage:
             return
         through: Proxy = self.world.warm_proxy if moment.is_warm else self.world.redis_proxy
         trap = Trap(moment.pattern, moment.when, act)
-        through.trap = trap
         if moment.is_warm:
-            trouble = await self.warmers.warm()
+            async with self.warmers.turn:
+                through.trap = trap
+                trouble = await self.warmers.warm()
             if trouble is not None:
                 self.notes.append(f"the warm: {trouble.partition(':')[0]}")
+        else:
+            through.trap = trap
         struck = await asyncio.to_thread(trap.sprung.wait, _WAIT)
         through.trap = None
         if not struck:
@@ -139,6 +144,8 @@ class Fault:
         moments: when it strikes; each run takes another.
         seconds: how long it lasts.
         is_quiet: whether nobody warms meanwhile.
+    loses_index: whether what names a snapshot's keys may be gone, so that nothing can remove
+        them before they expire.
     """
 
     name: str
@@ -146,6 +153,7 @@ class Fault:
     moments: tuple[Moment, ...] = (AT_REST,)
     seconds: float = 0.6
     is_quiet: bool = True
+    loses_index: bool = False
 
     async def inject(self, stage: Stage, moment: Moment) -> None:
         """Let it happen."""

@@ -206,7 +206,7 @@ class Suite:
                 _LOG.debug("%s", fault.name, exc_info=True)
                 outcome.fail(f"the fault can't be ended {moment.label}: {error!r}")
         self._phase = f"{fault.name}/after"
-        await self._come_back(outcome, stage, probe)
+        await self._come_back(fault, stage, probe)
         outcome.notes.update(notes)
         for failure in outcome.failures[failed:][:3]:
             self._tell(f"  FAILURE {failure}")
@@ -217,8 +217,9 @@ class Suite:
             f"{'' if not outcome.failed else f'; {outcome.failed} FAILURES'}"
         )
 
-    async def _come_back(self, outcome: Outcome, stage: Stage, probe: Reader) -> None:
+    async def _come_back(self, fault: Fault, stage: Stage, probe: Reader) -> None:
         """Wait until the store answers, warm, and see that nothing is lost or left over."""
+        outcome = self.outcomes[fault.name]
         healed, is_by_itself = time.monotonic(), True
         while not await self._is_back(probe):
             waited = time.monotonic() - healed
@@ -242,9 +243,13 @@ class Suite:
         if happened and shown < happened[0]:
             outcome.fail(f"lost: change {shown} is shown, {happened[0]} was warmed: {answer.error}")
         found = await asyncio.to_thread(_left, stage)
-        outcome.left += len(found)
-        if found:
-            outcome.fail(f"{len(found)} keys that nobody knows: {found[:3]}")
+        new = {key: expires for key, expires in found.items() if key not in stage.expiring}
+        outcome.left += len(new)
+        if fault.loses_index:
+            stage.expiring |= {key for key, expires in new.items() if expires}
+            new = {key: expires for key, expires in new.items() if not expires}
+        if new:
+            outcome.fail(f"{len(new)} keys that nobody knows: {list(new)[:3]}")
 
     @staticmethod
     async def _is_back(probe: Reader) -> bool:
@@ -253,7 +258,8 @@ class Suite:
     async def _warm_always(self, warmers: Warmers) -> None:
         while True:
             await self._is_warming.wait()
-            await warmers.warm()
+            async with warmers.turn:
+                await warmers.warm()
             await asyncio.sleep(self._random.uniform(*_WARM_PAUSE))
 
     async def _judge_always(self, judge: Judge) -> None:
@@ -277,7 +283,7 @@ class Suite:
             self.outcomes[name].add(each, phase)
 
 
-def _left(stage: Stage) -> list[str]:
+def _left(stage: Stage) -> dict[str, bool]:
     with stage.store() as client:
         return leftovers(client)
 

@@ -59,6 +59,8 @@ class Warmers:
         self._config = config
         self.unclear: list[str] = []
         """Errors of warms that warmcube doesn't raise on purpose."""
+        self.turn = asyncio.Lock()
+        """Whoever holds it is the only one of this process who warms."""
         self.done = 0
         """How many have published."""
 

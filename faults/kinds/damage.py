@@ -33,6 +33,7 @@ class _Deleted(Fault):
     def __init__(self, name: str, title: str, pattern: str, share: float = 0.1) -> None:
         self.name, self.title = name, title
         self._pattern, self._share = pattern, share
+        self.loses_index = pattern.startswith(("idx:", "*"))
 
     def act(self, stage: Stage) -> None:
         with stage.store() as client:
@@ -91,6 +92,7 @@ class _SwappedMembers(Fault):
     """Index sets and counts of one practice lie under another's name."""
 
     name, title = "swap-members", "swap the members of index sets"
+    loses_index = True
     moments = READING
 
     def act(self, stage: Stage) -> None:
@@ -146,6 +148,7 @@ class _Evicting(Fault):
     """The store is over its memory and evicts what it likes."""
 
     name, title = "evict-lru", "evict: maxmemory with allkeys-lru"
+    loses_index = True
     moments = (AT_REST,)
     is_quiet = False
 
