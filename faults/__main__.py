@@ -56,6 +56,7 @@ def main() -> int:
         for fault in FAULTS:
             sys.stdout.write(f"{fault.name:20} {fault.title}\n")
         return 0
+    logging.getLogger().addHandler(logging.NullHandler())  # what warmcube logs is expected here
     if asked.verbose:
         logging.basicConfig()
         logging.getLogger("faults").setLevel(logging.DEBUG)

@@ -35,6 +35,7 @@ _PATIENCE: Final = 1.5
 _BACK: Final = 20.0
 _WARM_PAUSE: Final = (0.8, 2.0)
 _JUDGED: Final = 400
+_BEAT: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Suite:
         self._phase = f"{_QUIET}/before"
         self._answers: list[Answer] = []
         self._is_warming = asyncio.Event()
+        self._held_up = 0.0
         self.outcomes = {fault.name: Outcome(fault.name, fault.title) for fault in plan.faults}
         self.outcomes[_QUIET] = Outcome(_QUIET, "no fault")
         self.seconds = 0.0
@@ -113,6 +115,7 @@ class Suite:
             tasks = [group.create_task(reader.run()) for reader in readers[:-1]]
             tasks.append(group.create_task(self._warm_always(warmers)))
             tasks.append(group.create_task(self._judge_always(judge)))
+            tasks.append(group.create_task(self._see_what_holds_up()))
             await self._all_faults(stage, readers[-1], began)
             self._phase = f"{_QUIET}/before"
             self._is_warming.set()
@@ -151,7 +154,7 @@ class Suite:
         seeds = [self._random.randrange(1 << 30) for _ in ways]
         try:
             yield [
-                Reader(way, world, seed, lambda: self._phase, self._take)
+                Reader(way, world, seed, lambda: self._phase, self._take, lambda: self._held_up)
                 for way, seed in zip(ways, seeds, strict=True)
             ]
         finally:
@@ -267,6 +270,13 @@ class Suite:
             await asyncio.sleep(0.05)
             some = self._taken(_JUDGED)
             self._count(await asyncio.to_thread(judge.judge, some))
+
+    async def _see_what_holds_up(self) -> None:
+        """Add up for how long this process couldn't do what was due."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(_BEAT)
+            self._held_up += time.monotonic() - began - _BEAT
 
     def _take(self, answers: list[Answer]) -> int:
         self._answers += answers
