@@ -30,13 +30,8 @@ from warmcube.query.answering import (
     DatabaseMoment,
     ReadRequest,
     Unavailable,
-    as_of_answer,
     damaged,
     explain_database,
-    explain_resident,
-    explain_store,
-    figures_of,
-    kept_as,
     notes_of,
     resident_key,
     unreachable,
@@ -48,13 +43,14 @@ from warmcube.query.deadline import AUDITING, DIRECTORY, READING, Within
 from warmcube.query.distinct import partitions_table
 from warmcube.query.evaluate import evaluate, work_of
 from warmcube.query.fallen import FallbackReader
+from warmcube.query.giving import Giver
 from warmcube.query.judge import Judged
 from warmcube.query.judgements import Judgements
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.partitions import Partitions
 from warmcube.query.prepared import Extent, PreparedQuery
 from warmcube.query.read import Reading
-from warmcube.query.resident import Deferred, Resident, Residents
+from warmcube.query.resident import Resident, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -109,6 +105,7 @@ class Answerer:
         self._keeps = settings.resident_bytes > 0
         self.residents = Residents(settings.resident_bytes)
         """The answers that are kept."""
+        self._giver = Giver(self.residents, snapshots, keeps=self._keeps)
         self.partitions = Partitions(
             reader.load, snapshots, settings.resident_bytes, self.residents
         )
@@ -242,14 +239,14 @@ class Answerer:
             return None
         if isinstance(found, Resident):
             self._count(datasource, live, b"hit")
-            return self._from_resident(request, judged, found, live)
+            return self._giver.kept(request, judged, found, live)
         if is_much(found.table, judged.prepared):
             return None
         self._count(datasource, live, b"hit")
         began = time.perf_counter()
         table = evaluate(found.table, judged.prepared, found.counts)
         found.timings["evaluate"] = (time.perf_counter() - began) * 1000
-        return self._from_rows(request, judged, found, table, live)
+        return self._giver.made(request, judged, found, table, live)
 
     async def _settle(self, asked: Asked, grant: Grant, until: float) -> Answered:
         started = time.perf_counter()
@@ -296,7 +293,7 @@ class Answerer:
         """What the cache answers."""
         self._count(request.datasource, live, b"hit")
         if isinstance(found, Resident):
-            return self._from_resident(request, judged, found, live)
+            return self._giver.kept(request, judged, found, live)
         return await self._from_store(request, judged, found, live)
 
     def _open(self, wanted: object, grant: Grant) -> Datasource:
@@ -409,24 +406,6 @@ class Answerer:
             now=self._authoriser.now(),
         )
 
-    def _from_resident(
-        self, request: ReadRequest, judged: Judged, resident: Resident, live: LiveSnapshot
-    ) -> Answered:
-        meta = Meta(
-            origin="resident",
-            snapshot=str(live.manifest.version),
-            as_of=as_of_answer(judged, resident.origins.members, live),
-            entries=resident.origins.entries,
-            rows_fetched=resident.origins.rows,
-            rows=resident.table.rows,
-            timings={"total": (time.perf_counter() - request.started) * 1000},
-            stale=self._snapshots.is_stale(live),
-            notes=notes_of(judged),
-        )
-        explain = partial(explain_resident, judged, meta, resident.origins)
-        result = Result(resident.table, meta, explain, judged, resident)
-        return Answered(request, live.manifest.schema, judged, result)
-
     async def _from_store(
         self, request: ReadRequest, judged: Judged, reading: Reading, live: LiveSnapshot
     ) -> Answered:
@@ -434,50 +413,7 @@ class Answerer:
         table = await self._evaluate(
             reading.table, judged.prepared, reading.timings, reading.counts
         )
-        return self._from_rows(request, judged, reading, table, live)
-
-    def _from_rows(
-        self,
-        request: ReadRequest,
-        judged: Judged,
-        reading: Reading,
-        table: Table,
-        live: LiveSnapshot,
-    ) -> Answered:
-        """The answer that some rows of the cache give."""
-        timings, manifest = reading.timings, live.manifest
-        resident = self._keep(judged, table, reading, live) if self._keeps else None
-        timings["total"] = (time.perf_counter() - request.started) * 1000
-        meta = Meta(
-            origin=reading.origin,
-            snapshot=str(manifest.version),
-            as_of=as_of_answer(judged, reading.members, live),
-            entries=reading.entries,
-            rows_fetched=reading.rows,
-            rows=table.rows,
-            timings=timings,
-            stale=self._snapshots.is_stale(live),
-            notes=notes_of(judged),
-        )
-        explain = partial(explain_store, judged, meta, figures_of(reading))
-        result = Result(table, meta, explain, judged, resident)
-        return Answered(request, manifest.schema, judged, result)
-
-    def _keep(
-        self, judged: Judged, table: Table, reading: Reading, live: LiveSnapshot
-    ) -> Resident | Deferred | None:
-        """Keep an answer, or let it be kept when something is made of it.
-
-        What is evaluated from a held partition is as fast as that: only groups are kept, and if
-        they are asked for again.
-        """
-        residents, shared = self.residents, live.dictionaries.values()
-        if reading.origin == "resident" and not (
-            judged.prepared.aggregate and residents.is_repeated(resident_key(judged, live))
-        ):
-            return Deferred(residents, table, partial(kept_as, judged, reading, live), shared)
-        key, origins = kept_as(judged, reading, live)
-        return residents.put(key, table, origins, shared)
+        return self._giver.made(request, judged, reading, table, live)
 
     async def _from_database(
         self, request: ReadRequest, known: Schema | None, unavailable: Unavailable

@@ -253,6 +253,8 @@ class RedisStore:
                 for number, portion in enumerate(portions, PORTIONS_AHEAD):
                     replies += await reply_to(connection, len(portion))
                     if number < len(portions):
+                        # Each portion has the whole time: what counts is that replies come.
+                        deadline.reschedule(asyncio.get_running_loop().time() + seconds)
                         more = pack(portions[number])
                         await connection.send_packed_command([more], check_health=False)
                 complete = True

@@ -116,6 +116,24 @@ async def test_who_waits_for_long_lets_others_not_wait(server: OwnRedis, own_sto
     assert await patient == [b"v"]
 
 
+async def test_scripts_of_a_request_are_not_waited_for_either(
+    server: OwnRedis, own_store: Store
+) -> None:
+    """A session is looked up by a script; whoever waits for that waits half a second at most."""
+    serving = ServingStore(own_store)
+    assert await serving.script("release", [b"k"], [b"x"]) == 0
+    server.freeze()
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"in 0\.5 s"):
+        await serving.script("release", [b"k"], [b"x"])
+    await until(lambda: bool(own_store.down()))
+    with pytest.raises(StoreUnavailable, match="tried again"):
+        await serving.script("release", [b"k"], [b"x"])
+    assert time.monotonic() - began < 0.5 + SLACK
+    server.thaw()
+    await until(lambda: not own_store.down())
+
+
 async def test_a_read_is_tried_again_where_connections_broke(own_store: Store) -> None:
     """Also when all of them did, while others ask; nothing is opened for that."""
     await own_store.run([(b"SET", b"k", b"v")])
