@@ -38,6 +38,7 @@ def begin_service(config: Path) -> tuple[subprocess.Popen[str], str]:
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # it tells of faults that are meant
         text=True,
     )
     assert process.stdout is not None

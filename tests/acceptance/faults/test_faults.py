@@ -1,4 +1,4 @@
-"""The fault suite, in its short form: some faults of each kind, and over 20,000 compared answers."""
+"""The fault suite, in its short form: faults of each kind, over 20,000 compared answers."""
 
 from __future__ import annotations
 

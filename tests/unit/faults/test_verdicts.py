@@ -41,7 +41,7 @@ class _Past:
 
 def judged(*answers: Answer) -> list[Verdict]:
     """The verdicts on some answers."""
-    judge = Judge(_Past())  # type: ignore[arg-type] - as far as it is asked
+    judge = Judge(_Past())  # type: ignore[arg-type]
     return [each.verdict for each in judge.judge(answers, is_last=True)]
 
 
