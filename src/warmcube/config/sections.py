@@ -49,7 +49,8 @@ def _has_scheme(*schemes: str, embeddable: bool = True) -> AfterValidator:
             return url
         try:
             parts = urlsplit(text)
-            if not parts.scheme.startswith("postgres"):  # libpq's may name several hosts
+            # libpq's may name several hosts, and so may a cluster's, which its adapter reads
+            if not parts.scheme.startswith("postgres") and "+cluster" not in parts.scheme:
                 _ = parts.port
         except ValueError:
             raise ValueError("a URL whose host and port can be read") from None
@@ -136,7 +137,8 @@ def listed(value: Any) -> Any:
 COLUMN_OR_FALSE = BeforeValidator(_column)
 Column = Annotated[str | None, COLUMN_OR_FALSE]
 Name = Annotated[str, Field(min_length=1)]
-StoreUrl = Annotated[SecretUrl, _has_scheme("redis", "rediss", "unix", "redis+cluster")]
+_STORES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+StoreUrl = Annotated[SecretUrl, _has_scheme(*_STORES)]
 SourceUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", "duckdb", "parquet")]
 PostgresUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", embeddable=False)]
 
@@ -158,8 +160,8 @@ class StoreSection(Section):
 
     url: StoreUrl = Field(
         default=SecretUrl("redis://127.0.0.1:6379/0"),
-        description='redis://, rediss://, unix:// or redis+cluster://; or "embedded" for a Redis '
-        "that warmcube starts itself",
+        description="redis://, rediss://, unix://, redis+cluster:// or rediss+cluster://; or "
+        '"embedded" for a Redis that warmcube starts itself',
     )
     integrity: Literal["checksum", "mac"] = Field(
         default="checksum",
