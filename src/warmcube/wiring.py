@@ -32,12 +32,15 @@ from warmcube.oversight import Oversight
 from warmcube.query.exporter import Exporter
 from warmcube.query.inspector import Inspector
 from warmcube.query.known import KnownIndex
+from warmcube.query.lagging import LaggingReader
 from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.sums_reader import SumsReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.store.api import Store
+from warmcube.store.cluster import ClusterStore
 from warmcube.store.readonly import ReadOnlyStore
+from warmcube.store.replicas import ReplicaReads
 from warmcube.upkeep import Upkeep
 from warmcube.warm.warmer import Warmer
 
@@ -150,7 +153,7 @@ class Wiring:
             sources,
             authoriser,
             snapshots,
-            SumsReader(store, snapshots, seal, known, with_sums=cache.practice_sums),
+            self._reader(store, snapshots, known),
             usage,
             trail,
             answer_settings(settings, processes=self._processes, observer=observer),
@@ -205,6 +208,13 @@ class Wiring:
             inspector=Inspector(store, snapshots, seal, authoriser, trail),
             oversight=Oversight(authoriser, settings.datasources, trail),
         )
+
+    def _reader(self, store: Store, snapshots: Snapshots, known: KnownIndex) -> SumsReader:
+        with_sums = self._settings.cache.practice_sums
+        if isinstance(store, ClusterStore) and self._settings.store.read_replicas:
+            replicas = ReplicaReads(store)
+            return LaggingReader(store, replicas, snapshots, self._seal, known, with_sums=with_sums)
+        return SumsReader(store, snapshots, self._seal, known, with_sums=with_sums)
 
     def _open_metrics(self, store: Store, stack: AsyncExitStack) -> Metrics | None:
         settings, seal = self._settings, self._seal

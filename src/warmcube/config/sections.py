@@ -179,6 +179,11 @@ class StoreSection(Section):
         description="put in front of every key; two deployments on one server need two",
     )
 
+    read_replicas: bool = Field(
+        default=False,
+        description="whether a cluster's replicas answer queries too; what one doesn't hold yet is "
+        "asked of its master",
+    )
     allow_eviction: bool = Field(
         default=False,
         description="accept a server whose maxmemory-policy may evict the live snapshot",
@@ -187,6 +192,10 @@ class StoreSection(Section):
     @property
     def is_embedded(self) -> bool:
         return self.url.get_secret_value() == EMBEDDED
+
+    @property
+    def is_cluster(self) -> bool:
+        return urlsplit(self.url.get_secret_value()).scheme.endswith("+cluster")
 
 
 class EmbeddedSection(Section):

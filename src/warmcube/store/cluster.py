@@ -37,8 +37,8 @@ LOOK_SECONDS: Final = 0.5
 
 T = TypeVar("T")
 _Words: TypeAlias = Command | bytes
-MayLag: TypeAlias = Callable[[bytes], bool]
-"""Whether what lies under a key may be read from a replica."""
+MayLag: TypeAlias = Callable[[Command], bool]
+"""Whether a replica may answer a command."""
 _Ask: TypeAlias = Callable[[RedisStore, Sequence[Any], float], Awaitable[list[Any]]]
 """Sends commands to a node; errors are returned where they stand among the replies."""
 
@@ -295,7 +295,8 @@ class ClusterStore:
             return _Way(topology.masters[0])
         slot = key_slot(key)
         shard = topology.shards[slot]
-        if may_lag is not None and shard is not None and may_lag(key):
+        asks_replica = may_lag is not None and isinstance(command, tuple) and may_lag(command)
+        if asks_replica and shard is not None:
             replicas = [node for node in shard.replicas if node not in self._troubled]
             if replicas:
                 return _Way(replicas[self._turn % len(replicas)], is_replica=True)

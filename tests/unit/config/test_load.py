@@ -428,6 +428,7 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("[store]\nintegrity = 'md5'", 'expected "checksum" or "mac"'),
         ("[store]\nintegrity = 'mac'", "store.mac_key: missing"),
         ("[store]\nnamespace = '{a}'", "expected printable ASCII without spaces, braces"),
+        ("[store]\nread_replicas = true", "store.read_replicas: is for a cluster; give url the"),
         ("[limits]\nrows = 0", "limits.rows = 0: expected an integer above 0"),
         ("[directory]\npath = 'a'\nurl = 'postgresql://h/d'", "directory: has both path and url"),
         (
