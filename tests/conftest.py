@@ -21,6 +21,7 @@ from adbc_driver_postgresql import dbapi
 from hypothesis import Phase, settings
 from tests.support.browser import MISSING
 from tests.support.clusters import RedisCluster, run_cluster
+from tests.support.sql import forget
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -55,6 +56,7 @@ _PURE = [
     ),
     *(f"*/warmcube/jobs/{module}.py" for module in ("job", "share")),
     "*/warmcube/observe/health.py",
+    *(f"*/warmcube/worker/{module}.py" for module in ("cron", "pauses", "schedule")),
 ]
 _COVERAGE = (("everything", 95, None), ("the pure modules", 100, _PURE))
 
@@ -223,6 +225,7 @@ def _database(server: EmbeddedPostgres) -> Iterator[str]:
     try:
         yield server.url_of(name)
     finally:
+        forget()
         _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -19,7 +19,9 @@ from warmcube.audit.request import Request
 from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys
 from warmcube.entry.keys import Keys
+from warmcube.entry.seal import Seal
 from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
+from warmcube.jobs.damage import DamageReports
 from warmcube.jobs.job import Job
 from warmcube.jobs.ledger import Ledger
 from warmcube.model.request import Filter, Null, Query
@@ -43,6 +45,7 @@ from warmcube.query.survey import read_contents
 from warmcube.readiness import Readiness
 from warmcube.store.api import Store
 from warmcube.warm.invalidate import Invalidation
+from warmcube.warm.refresh import Refresh
 from warmcube.warm.report import ProgressCallback, WarmReport
 from warmcube.wiring import Parts, Wiring
 
@@ -157,6 +160,16 @@ class AnalyticsCache:
         """The open store, for what lives beside the snapshots."""
         return self._parts.store
 
+    @property
+    def seal(self) -> Seal:
+        """What the store's values bear, for whoever looks at snapshots from beside."""
+        return self._parts.seal
+
+    @property
+    def damage(self) -> DamageReports:
+        """What reads of this process have met that isn't whole."""
+        return self._parts.damage
+
     async def __aenter__(self) -> Self:
         """Start embedded servers where configured, and open the rest; nothing is read yet.
 
@@ -187,22 +200,35 @@ class AnalyticsCache:
         self,
         datasource: int,
         *,
+        measures: Sequence[str | Null] | None = None,
+        frequencies: Sequence[str | Null] | None = None,
+        changed: bool = False,
         force: bool = False,
         progress: ProgressCallback | None = None,
         job: Job | None = None,
     ) -> WarmReport:
-        """Read a data source's whole table and publish it as the live snapshot.
+        """Read a data source's table and publish it as the live snapshot.
 
         Every warm is a job: `jobs` says in every process how far it is.
 
+        The whole table is read, unless measures or frequencies are named, or what has changed is
+        asked for. Then the rest is carried over from the live snapshot; where that can't be, all is
+        read, and the report says why.
+
         Args:
             datasource: its id.
+            measures: read only these anew; ``NULL`` for the rows without one.
+            frequencies: read only what is at these, likewise.
+            changed: read only what has changed since the last warm.
             force: publish although most rows are gone.
             progress: told as it happens.
-            job: the one that asks for it, from `jobs`; None for a new one.
+            job: the one that asks for it, from `jobs`, and says what is to be read; None for a new
+                one.
 
         Raises:
             UnknownDatasource: none has this id.
+            InvalidQuery: names and `changed` are both given, or there are no names in a list.
+            UnknownPartition: what is named is neither in the table nor in the live snapshot.
             WarmInProgress: somebody else is warming it.
             WarmError: it did not publish; the old snapshot goes on serving.
             SourceError: the database.
@@ -212,6 +238,7 @@ class AnalyticsCache:
             self.settings.datasource(datasource),
             actor=self._actor,
             force=force,
+            refresh=Refresh.of(measures, frequencies, changed=changed),
             progress=progress,
             job=job,
         )

@@ -16,7 +16,7 @@ from warmcube.entry.seal import Checksum, Mac, Seal
 from warmcube.errors import ConfigError, WarmcubeError
 from warmcube.observe.observer import Observer
 from warmcube.postgres.url import PostgresUrl
-from warmcube.query.answering import AnswerSettings
+from warmcube.query.answering import AnswerSettings, DamageMet
 from warmcube.query.prepared import Limits
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
@@ -158,13 +158,16 @@ def warm_settings(settings: Settings) -> WarmSettings:
     )
 
 
-def answer_settings(settings: Settings, *, processes: int, observer: Observer) -> AnswerSettings:
+def answer_settings(
+    settings: Settings, *, processes: int, observer: Observer, met_damage: DamageMet
+) -> AnswerSettings:
     """What answering needs of a configuration.
 
     Args:
         settings: the configuration.
         processes: how many processes like this one share the database.
         observer: told how reads went.
+        met_damage: told of damage.
     """
     cache, limits = settings.cache, settings.limits
     return AnswerSettings(
@@ -178,8 +181,10 @@ def answer_settings(settings: Settings, *, processes: int, observer: Observer) -
         seconds=cache.query_timeout / 1000,
         resident_bytes=cache.resident_bytes,
         running_per_user=limits.running_per_user,
+        fallback_rows=limits.fallback_rows,
         fallback_slots=cache.fallback_slots,
         processes=processes,
         batch=limits.batch,
         observer=observer,
+        met_damage=met_damage,
     )

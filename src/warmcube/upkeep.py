@@ -11,7 +11,7 @@ from warmcube.audit.events import Invalidated, Warmed
 from warmcube.audit.trail import Trail
 from warmcube.entry.keys import Keys
 from warmcube.errors import WarmcubeError
-from warmcube.jobs.job import Job, JobState
+from warmcube.jobs.job import ASKED, Job, JobState
 from warmcube.jobs.ledger import Ledger
 from warmcube.jobs.recorder import Recorder
 from warmcube.model.schema import Datasource
@@ -19,6 +19,7 @@ from warmcube.observe.observer import Observer
 from warmcube.source.api import Source
 from warmcube.store.api import Store
 from warmcube.warm.invalidate import Invalidation, invalidate
+from warmcube.warm.refresh import Refresh
 from warmcube.warm.report import ProgressCallback, WarmReport
 from warmcube.warm.warmer import Warmer
 
@@ -66,15 +67,17 @@ class Upkeep:
         *,
         actor: str,
         force: bool = False,
+        refresh: Refresh | None = None,
         progress: ProgressCallback | None = None,
         job: Job | None = None,
     ) -> WarmReport:
-        """Read a data source's whole table and publish it as the live snapshot.
+        """Read a data source's table and publish it as the live snapshot.
 
         Args:
             datasource: which one.
             actor: who asks for it, where no job says so.
             force: publish although most rows are gone.
+            refresh: what to read anew; None for everything. A job says for itself.
             progress: told as it happens.
             job: the one that asks for it; None for a new one.
 
@@ -86,16 +89,27 @@ class Upkeep:
         """
         started = time.monotonic()
         actor = actor if job is None else job.actor
-        warmed = partial(Warmed, actor=actor, datasource=datasource.id, forced=force)
+        refresh = refresh if job is None else job.refresh
+        warmed = partial(
+            Warmed,
+            actor=actor,
+            datasource=datasource.id,
+            forced=force,
+            why=ASKED if job is None else job.reason,
+        )
         try:
             if job is None:
                 job = await self._jobs.start(
-                    datasource.id, actor=actor, forced=force, state=JobState.RUNNING
+                    datasource.id,
+                    actor=actor,
+                    forced=force,
+                    refresh=refresh,
+                    state=JobState.RUNNING,
                 )
             async with Recorder(self._jobs, job, progress) as recorder:
                 source = self._sources[datasource.source]
                 report = await self._warmer.warm(
-                    datasource, source, force=force, progress=recorder.tell
+                    datasource, source, force=force, refresh=refresh, progress=recorder.tell
                 )
                 recorder.finish(report)
         except (WarmcubeError, asyncio.CancelledError) as error:

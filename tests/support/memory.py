@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -60,6 +61,9 @@ class MemorySource:
         del datasource, time_limit, known
         yield MemorySnapshot(self, tuple(self.rows))
 
+    async def ping(self) -> None:
+        """It is there."""
+
     async def close(self) -> None:
         """Nothing to close."""
 
@@ -73,20 +77,44 @@ class MemorySnapshot:
         self._source = source
         self._rows = rows
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All rows."""
-        for at in range(0, len(self._rows), 1000):
+    def batches(self, only: Collection[PartitionName] | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows, or those of some partitions."""
+        rows = [row for row in self._rows if only is None or PartitionName(row[0], row[3]) in only]
+        for at in range(0, len(rows), 1000):
             self._source.before_batch()
-            columns = list(zip(*self._rows[at : at + 1000], strict=True))
+            columns = list(zip(*rows[at : at + 1000], strict=True))
             types = [pa.string(), pa.int32(), pa.int32(), pa.string(), pa.int64()]
             yield pa.RecordBatch.from_arrays(
                 [pa.array(c, t) for c, t in zip(columns, types, strict=True)], SCHEMA.names
             )
 
-    async def count_by_partition(self) -> list[PartitionCount]:
+    async def count_by_partition(
+        self, only: Collection[PartitionName] | None = None
+    ) -> list[PartitionCount]:
         """As a database would count."""
         counts = Counter(PartitionName(row[0], row[3]) for row in self._rows)
-        return [PartitionCount(name, rows + self._source.miscount) for name, rows in counts.items()]
+        return [
+            PartitionCount(name, rows + self._source.miscount)
+            for name, rows in counts.items()
+            if only is None or name in only
+        ]
+
+    async def fingerprint_by_partition(self) -> list[PartitionCount]:
+        """The rows themselves, sorted, as text."""
+        return [
+            replace(
+                counted,
+                fingerprint=str(
+                    sorted(
+                        map(
+                            str,
+                            (r for r in self._rows if PartitionName(r[0], r[3]) == counted.name),
+                        )
+                    )
+                ),
+            )
+            for counted in await self.count_by_partition()
+        ]
 
     async def fetch_slice(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from warmcube.store.api import Command, Memory, Reply, Store
+from warmcube.store.api import Command, Down, Memory, Reply, Store
 
 __all__ = ["RecordingStore"]
 
@@ -37,6 +37,9 @@ class RecordingStore:
     ) -> Reply:
         self.writes.append(name)
         return await self._store.script(name, keys, arguments)
+
+    def down(self) -> list[Down]:
+        return self._store.down()
 
     async def now_ms(self) -> int:
         return await self._store.now_ms()

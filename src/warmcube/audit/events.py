@@ -192,6 +192,7 @@ class Warmed:
     outcome: Annotated[Literal["done", "failed"], "what came of it"]
     actor: Annotated[str, "who asked"]
     datasource: Annotated[int, "the id of the data source"]
+    why: Annotated[str | None, "why: asked for, cold, aging, scheduled, or damage"] = None
     forced: Annotated[bool, "whether to publish although most rows are gone"] = False
     snapshot: Annotated[str | None, "the snapshot that is live now"] = None
     rows: Annotated[int | None, "how many rows it holds"] = None

@@ -165,6 +165,9 @@ class AnalyticsCache:
         self,
         datasource: int,
         *,
+        measures: Sequence[str | Null] | None = None,
+        frequencies: Sequence[str | Null] | None = None,
+        changed: bool = False,
         force: bool = False,
         progress: ProgressCallback | None = None,
         job: Job | None = None,
@@ -173,7 +176,17 @@ class AnalyticsCache:
         thread, cache = self._parts()
         inbox: Inbox[Progress] = Inbox(progress)
         return thread.run(
-            partial(cache.warm, datasource, force=force, progress=inbox.tell, job=job), inbox
+            partial(
+                cache.warm,
+                datasource,
+                measures=measures,
+                frequencies=frequencies,
+                changed=changed,
+                force=force,
+                progress=inbox.tell,
+                job=job,
+            ),
+            inbox,
         )
 
     def authorize(self, user: str, *, actor: str | None = None, anew: bool = True) -> Grant:

@@ -28,6 +28,7 @@ from warmcube.cli.token import token
 from warmcube.cli.values import measures, values
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
+from warmcube.cli.worker import worker
 
 __all__ = ["commands", "root_command"]
 
@@ -45,6 +46,7 @@ app.command(cls=WhereCommand)(values)
 app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
+app.command(cls=WhereCommand)(worker)
 app.command(cls=WhereCommand)(serve)
 app.command(cls=WhereCommand)(prove)
 app.command(cls=WhereCommand)(password)

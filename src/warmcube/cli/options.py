@@ -27,6 +27,7 @@ __all__ = [
     "Where",
     "ids",
     "key",
+    "names",
 ]
 
 _WHERE_HELP: Final = (
@@ -104,6 +105,12 @@ def key(option: str, name: str | None, *, is_null: bool) -> str | Null | None:
     if is_null and name is not None:
         raise typer.BadParameter(f"--{option} and --null-{option} exclude each other")
     return NULL if is_null else name
+
+
+def names(given: list[str] | None, *, is_null: bool) -> list[str | Null] | None:
+    """Measures or frequencies to be warmed; None for all."""
+    found: list[str | Null] = [*(given or []), *([NULL] if is_null else [])]
+    return found or None
 
 
 def ids(option: str, given: list[str] | None, *, is_none: bool) -> list[str] | None:

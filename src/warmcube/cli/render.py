@@ -53,11 +53,17 @@ def result_line(result: Result) -> str:
 
 def warm_line(report: WarmReport, name: str) -> str:
     """What a warm did, in one line."""
+    how = ""
+    if report.because:
+        how = f", all of it since {report.because}"
+    elif report.carried or report.dropped:
+        how = f", {report.refreshed:,} of them read, {report.carried:,} carried over"
+    gone = f", {report.dropped:,} gone" if report.dropped else ""
     return (
         f"{name}: {_some(report.rows, 'row')} in {_some(report.entries, 'entry', 'entries')} and "
         f"{_some(report.partitions, 'partition')} ({byte_count(report.bytes)}, index "
         f"{byte_count(report.index_bytes)}, sums {byte_count(report.sums_bytes)}) "
-        f"warm in {report.seconds:.2f} s; "
+        f"warm in {report.seconds:.2f} s{how}{gone}; "
         f"snapshot {report.snapshot}"
     )
 
@@ -109,6 +115,12 @@ def _facts(stats: Stats) -> Mapping[str, str | None]:
         "fresh until": stats.fresh_until,
         "serves until": stats.serve_until,
         "queries since": uses,
+        "kept warm by": None if stats.worker is None else plain(stats.worker),
+        "next warm": stats.next_warm,
+        "because": stats.held or stats.next_reason,
+        "failed in a row": number(stats.failures or None),
+        "last error": None if stats.last_error is None else plain(stats.last_error),
+        "damaged parts": number(stats.damaged or None),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -11,12 +11,14 @@ from warmcube.client.calls import of_form
 from warmcube.client.exchange import Call, Reach, Steps, Wait
 from warmcube.client.wire import packed, read_plain_json
 from warmcube.errors import ServiceUnavailable, WarmError
+from warmcube.model.request import Null
 from warmcube.observe.stats import Stats
 from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.report import WarmReport
 
 __all__ = [
     "JobWatcher",
+    "Names",
     "WarmJob",
     "Which",
     "find_job",
@@ -44,6 +46,8 @@ class WarmJob:
         id: of the job.
         datasource: which is warmed.
         actor: who asked for it.
+        reason: why it was begun: ``asked``, or a worker's ``cold``, ``aging``, ``scheduled`` or
+            ``damage``.
         state: ``queued``, ``running``, ``done``, ``failed`` or ``abandoned`` (its process is gone).
         phase: what it is doing.
         done: which share of all is done, from 0 to 1.
@@ -69,12 +73,14 @@ class WarmJob:
     eta_seconds: float | None = None
     failure: Mapping[str, str] | None = None
     report: Mapping[str, Any] | None = None
+    reason: str = "asked"
 
     @property
     def has_ended(self) -> bool:
         return self.state not in ("queued", "running")
 
 
+Names: TypeAlias = Sequence[str | Null] | None
 JobWatcher: TypeAlias = Callable[[WarmJob], None]
 
 
@@ -105,11 +111,29 @@ def find_job(id: str) -> Call[WarmJob]:
     )
 
 
-def start_warm(which: Which, *, force: bool) -> Call[tuple[WarmJob, ...]]:
+def start_warm(
+    which: Which,
+    *,
+    measures: Names,
+    frequencies: Names,
+    changed: bool,
+    force: bool,
+) -> Call[tuple[WarmJob, ...]]:
     """Ask for warms."""
+    body: dict[str, Any] = {"datasource": which, "force": force}
+    # What isn't asked for isn't sent: older services don't know it.
+    body |= {
+        name: value
+        for name, value in (
+            ("measures", measures),
+            ("frequencies", frequencies),
+            ("changed", changed or None),
+        )
+        if value is not None
+    }
     return _post(
         "warm",
-        {"datasource": which, "force": force},
+        body,
         lambda told: tuple(_known(WarmJob, each) for each in told["jobs"]),
     )
 

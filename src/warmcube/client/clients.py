@@ -14,7 +14,7 @@ import httpx
 from warmcube.access.listing import OrganizationName
 from warmcube.client import admin, calls
 from warmcube.client.address import Token, is_loopback, service_url, token_source
-from warmcube.client.admin import JobWatcher, WarmJob, Which
+from warmcube.client.admin import JobWatcher, Names, WarmJob, Which
 from warmcube.client.calls import ExportFormat, OpenDatasource
 from warmcube.client.driving import drive, drive_async
 from warmcube.client.exchange import Call, Reach, Steps
@@ -199,13 +199,31 @@ class Client(_Base[httpx.Client]):
         name = job if isinstance(job, str) else job.id
         return self._drive(admin.follow(self._reach, name, progress, seconds))
 
-    def warm(self, datasource: Which, *, force: bool = False) -> tuple[WarmJob, ...]:
+    def warm(
+        self,
+        datasource: Which,
+        *,
+        measures: Names = None,
+        frequencies: Names = None,
+        changed: bool = False,
+        force: bool = False,
+    ) -> tuple[WarmJob, ...]:
         """Have a data source warmed, or ``"all"``; returns at once. Needs ``cache:manage``.
+
+        Args:
+            datasource: which.
+            measures: read only these anew; ``NULL`` for the rows without one; None for all.
+            frequencies: read only what is at these, likewise.
+            changed: read only what has changed since the last warm.
+            force: publish although far fewer rows are there than before.
 
         Raises:
             WarmInProgress: somebody is warming it: `by` says who, `job` with which job.
         """
-        return self._perform(admin.start_warm(datasource, force=force))
+        call = admin.start_warm(
+            datasource, measures=measures, frequencies=frequencies, changed=changed, force=force
+        )
+        return self._perform(call)
 
     def invalidate(self, datasource: Which) -> tuple[Invalidation, ...]:
         """Take the snapshot of a data source away, or of ``"all"``. Needs ``cache:manage``."""
@@ -336,13 +354,31 @@ class AsyncClient(_Base[httpx.AsyncClient]):
         name = job if isinstance(job, str) else job.id
         return await self._drive(admin.follow(self._reach, name, progress, seconds))
 
-    async def warm(self, datasource: Which, *, force: bool = False) -> tuple[WarmJob, ...]:
+    async def warm(
+        self,
+        datasource: Which,
+        *,
+        measures: Names = None,
+        frequencies: Names = None,
+        changed: bool = False,
+        force: bool = False,
+    ) -> tuple[WarmJob, ...]:
         """Have a data source warmed, or ``"all"``; returns at once. Needs ``cache:manage``.
+
+        Args:
+            datasource: which.
+            measures: read only these anew; ``NULL`` for the rows without one; None for all.
+            frequencies: read only what is at these, likewise.
+            changed: read only what has changed since the last warm.
+            force: publish although far fewer rows are there than before.
 
         Raises:
             WarmInProgress: somebody is warming it: `by` says who, `job` with which job.
         """
-        return await self._perform(admin.start_warm(datasource, force=force))
+        call = admin.start_warm(
+            datasource, measures=measures, frequencies=frequencies, changed=changed, force=force
+        )
+        return await self._perform(call)
 
     async def invalidate(self, datasource: Which) -> tuple[Invalidation, ...]:
         """Take the snapshot of a data source away, or of ``"all"``. Needs ``cache:manage``."""

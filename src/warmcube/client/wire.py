@@ -24,6 +24,7 @@ from warmcube.errors import (
     LimitExceeded,
     MissingRole,
     Overloaded,
+    QueryTimeout,
     ServiceError,
     SourceUnavailable,
     StoreUnavailable,
@@ -281,4 +282,5 @@ _BY_SLUG: Final[Mapping[str, type[WarmcubeError]]] = {
     "identity-unavailable": IdentityUnavailable,
     "store-unavailable": StoreUnavailable,
     "unanswerable": SourceUnavailable,
+    "query-timeout": QueryTimeout,
 }

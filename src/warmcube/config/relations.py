@@ -19,6 +19,7 @@ from warmcube.config.sections import (
     DirectorySection,
     ServiceSection,
     StoreSection,
+    WorkerSection,
 )
 
 __all__ = ["check_relations"]
@@ -45,6 +46,13 @@ def check_relations(
             ("cache", "max_unchecked_age"),
             f"expected at least max_pointer_age, which is {cache.max_pointer_age:g}",
             value=f"{cache.max_unchecked_age:g}",
+        )
+    worker = valid.get("worker")
+    if isinstance(worker, WorkerSection) and worker.longest_pause < worker.pause:
+        problems.add(
+            ("worker", "longest_pause"),
+            f"expected at least pause, which is {worker.pause:g}",
+            value=f"{worker.longest_pause:g}",
         )
     if isinstance(store, StoreSection) and store.integrity == "mac" and store.mac_key is None:
         problems.add(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -35,6 +36,7 @@ __all__ = [
     "ServiceSection",
     "SourceSection",
     "StoreSection",
+    "WorkerSection",
     "listed",
 ]
 
@@ -106,6 +108,20 @@ def _zone(name: str) -> str:
     except (ValueError, OSError, KeyError):  # "" is a folder, "../x" no key, "Mars" not found
         raise ValueError("the IANA name of a time zone, like UTC or Europe/Berlin") from None
     return name
+
+
+def _cron(text: str) -> str:
+    """Five fields, as cron reads them, that fit some moment."""
+    wrong = 'five fields as in a crontab, like "0 */2 * * *"'
+    if len(text.split()) != 5:
+        raise ValueError(wrong)
+    try:
+        next(CronSim(text, datetime(2000, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        raise ValueError(f"{wrong} ({error})") from None
+    except StopIteration:
+        raise ValueError(f"{wrong}; there is no such day") from None
+    return text
 
 
 def _column(value: Any) -> Any:
@@ -309,6 +325,11 @@ class LimitsSection(Section):
     )
     depth: int = Field(default=16, gt=0, le=500, description="how deep JSON may be nested")
     batch: int = Field(default=100, gt=0, description="queries of one batch")
+    fallback_rows: int = Field(
+        default=2_000_000,
+        gt=0,
+        description="rows that the database gives in place of the cache for one query or batch",
+    )
     answer: int = Field(
         default=256_000_000,
         gt=0,
@@ -382,6 +403,64 @@ class ServiceSection(Section):
     )
 
 
+class WorkerSection(Section):
+    """``[worker]``: how ``warmcube worker`` keeps data sources warm."""
+
+    concurrency: int = Field(
+        default=2, gt=0, le=64, description="data sources that one worker warms at a time"
+    )
+    warm_after: float = Field(
+        default=0.5,
+        gt=0,
+        le=0.9,
+        description="of a snapshot's life, the share after which it is warmed anew",
+    )
+    refresh: Literal["whole", "changed"] = Field(
+        default="whole",
+        description="what is read anew of an old snapshot: the whole table, or the partitions that "
+        "have changed",
+    )
+    jitter: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="by which share of that the moment varies, so that not all fall due at once",
+    )
+    pause: float = Field(
+        default=5.0,
+        gt=0,
+        le=86_400,
+        description="after a warm that failed, before the next try; doubled by each further one",
+        json_schema_extra={"unit": "seconds"},
+    )
+    longest_pause: float = Field(
+        default=900.0,
+        gt=0,
+        le=86_400,
+        description="the longest of these pauses; at least pause",
+        json_schema_extra={"unit": "seconds"},
+    )
+    repair: Literal["auto", "worker", "off"] = Field(
+        default="auto",
+        description='who warms anew what was found damaged: a worker, with "auto" a process of the '
+        'service\'s where no worker is alive; "off" leaves it to the next warm',
+    )
+    repair_pause: float = Field(
+        default=300.0,
+        ge=0,
+        le=86_400,
+        description="between two repairs of the same, at least",
+        json_schema_extra={"unit": "seconds"},
+    )
+    shutdown: float = Field(
+        default=30.0,
+        ge=0,
+        le=86_400,
+        description="how long warms may go on after a SIGTERM, before they are given up",
+        json_schema_extra={"unit": "seconds"},
+    )
+
+
 class SourceSection(Section):
     """``[sources.NAME]``: a database that holds tables of measures."""
 
@@ -417,10 +496,24 @@ class DatasourceSection(Section):
         description="in whose days dates given for a timestamp column are meant",
     )
     table: Name = Field(description="the table or view, as schema.table")
+    warm_at: Annotated[str, AfterValidator(_cron)] | None = Field(
+        default=None,
+        description='when a worker warms it, as in a crontab, in its time zone: "0 */2 * * *"; '
+        "when absent, by [worker] warm_after",
+    )
+    refresh: Literal["whole", "changed"] | None = Field(
+        default=None,
+        description="what a worker then reads anew; when absent, as [worker] refresh says",
+    )
     roles: Annotated[tuple[Name, ...], BeforeValidator(listed)] | None = Field(
         default=None,
         min_length=1,
         description="the roles for which it exists; when absent, for everybody",
+    )
+    change_column: Name | None = Field(
+        default=None,
+        description="a column whose greatest value grows with every change, such as updated_at; "
+        "warm --changed then compares it, and the number of rows, instead of hashing all rows",
     )
     columns: ColumnsSection = Field(
         default=ColumnsSection(), description="which column plays which role"

@@ -31,7 +31,7 @@ __all__ = [
     "unpack_manifest",
 ]
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Raised whenever entries, counts, dictionaries or this file can't be read as before."""
 
 
@@ -58,7 +58,10 @@ class Partition:
         latest: greatest, likewise.
         largest: per integer or narrow numeric column the largest absolute value, reserved values
             left out: sums of so many rows fit 64 bits if largest x rows < 2**63.
-        as_of_ms: when the source was read, Unix milliseconds by the database's clock.
+        as_of_ms: when the source was read, or was last found to hold what had been read, Unix
+            milliseconds by the database's clock.
+        fingerprint: of the source's rows, by which a refresh tells whether they have changed; None
+            if none was taken.
     """
 
     version: Version
@@ -78,6 +81,7 @@ class Partition:
     latest: int | None
     largest: Mapping[str, int]
     as_of_ms: int
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,14 @@ class Manifest:
     serve_until_ms: int
     practices: int | None
     providers: int | None
+    has_fingerprints: bool = field(init=False)  # of any partition
     rows: int = field(init=False)
     entries: int = field(init=False)
     as_of_ms: int = field(init=False)  # of the partition that was read longest ago
 
     def __post_init__(self) -> None:
+        has_fingerprints = any(p.fingerprint is not None for p in self.partitions.values())
+        object.__setattr__(self, "has_fingerprints", has_fingerprints)
         object.__setattr__(self, "rows", sum(p.rows for p in self.partitions.values()))
         object.__setattr__(self, "entries", sum(p.entries for p in self.partitions.values()))
         read = (p.as_of_ms for p in self.partitions.values())
@@ -299,6 +306,7 @@ _PARTITION_FIELDS: Final = (
     "earliest",
     "latest",
     "as_of_ms",
+    "fingerprint",
 )
 
 

@@ -10,6 +10,7 @@ __all__ = ["remaining_seconds", "share_of"]
 
 _SHARES: Final = {
     Phase.COUNTING: (0.0, 0.05),
+    Phase.CARRYING: (0.05, 0.05),
     Phase.READING: (0.05, 0.5),
     Phase.WRITING: (0.5, 0.9),
     Phase.VERIFYING: (0.9, 0.97),

@@ -153,3 +153,4 @@ class Datasource:
     roles: Roles = Roles()
     time_zone: str = "UTC"  # IANA name; whole days of timestamp columns are days of this zone
     door: frozenset[str] | None = None  # roles for which it exists; None: for everybody
+    change_column: str | None = None  # its greatest value grows with every change; None: hash rows

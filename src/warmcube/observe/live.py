@@ -39,6 +39,7 @@ class Live:
         published_ms: when it was published; None if that is lost.
         hits: answers from it, as far as processes have reported them.
         misses: answers that the database had to give meanwhile.
+        outlook: what a worker has written of what comes next.
     """
 
     why_cold: WhyCold | None
@@ -48,6 +49,7 @@ class Live:
     published_ms: int | None = None
     hits: int = 0
     misses: int = 0
+    outlook: bytes | None = None
 
 
 async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Seal) -> Live:
@@ -56,11 +58,12 @@ async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Sea
     Raises:
         StoreError: the store.
     """
-    current, lock, last_warm, events = await store.run(
+    current, lock, last_warm, outlook, events = await store.run(
         [
             (b"GET", keys.current),
             (b"GET", keys.lock),
             (b"GET", keys.last_warm),
+            (b"GET", keys.outlook),
             (b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", _HISTORY),
         ]
     )
@@ -68,7 +71,7 @@ async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Sea
     if current is None:
         was_warm = any(b"publish" in pairs for _, pairs in events)
         why = WhyCold.GONE if was_warm else WhyCold.NEVER_WARMED
-        return Live(why_cold=why, lock=lock, now_ms=now)
+        return Live(why_cold=why, lock=lock, now_ms=now, outlook=outlook)
     try:
         version = Version.parse(current)
         key = keys.manifest(str(version))
@@ -77,9 +80,9 @@ async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Sea
         )
         manifest = unpack_manifest(unseal(using, key, value, "the manifest"))
     except Damage:
-        return Live(why_cold=WhyCold.DAMAGED, lock=lock, now_ms=now)
+        return Live(why_cold=WhyCold.DAMAGED, lock=lock, now_ms=now, outlook=outlook)
     if manifest is None or not answers_for(manifest, datasource):
-        return Live(why_cold=WhyCold.OUTDATED, lock=lock, now_ms=now)
+        return Live(why_cold=WhyCold.OUTDATED, lock=lock, now_ms=now, outlook=outlook)
     hits, misses = (int(count or 0) for count in uses)
     return Live(
         why_cold=None,
@@ -89,4 +92,5 @@ async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Sea
         published_ms=int(last_warm) if last_warm else None,
         hits=hits,
         misses=misses,
+        outlook=outlook,
     )

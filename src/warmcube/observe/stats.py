@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,6 +12,7 @@ from warmcube.entry.manifest import Manifest
 from warmcube.entry.seal import Seal
 from warmcube.model.schema import Datasource, Kind
 from warmcube.observe.live import Live, WhyCold, read_live
+from warmcube.observe.outlook import Outlook, unpack_outlook
 from warmcube.store.api import Store
 
 __all__ = ["Stats", "read_stats"]
@@ -57,6 +58,13 @@ class Stats:
         hits: answers from the store since the warm, as far as processes have reported them.
         misses: answers that the database had to give meanwhile.
         hit_rate: hits / (hits + misses); None before the first query.
+        worker: which worker looked last; None where none is alive.
+        next_warm: when a worker will warm it, ISO 8601 in UTC.
+        next_reason: why then: ``cold``, ``aging``, ``scheduled`` or ``damage``.
+        held: why no worker warms it without anybody's asking.
+        failures: how many warms have failed in a row, as a worker has seen.
+        last_error: of the last of them.
+        damaged: how many parts readers have found damaged, as a worker has seen.
     """
 
     datasource: int
@@ -85,6 +93,13 @@ class Stats:
     hits: int | None = None
     misses: int | None = None
     hit_rate: float | None = None
+    worker: str | None = None
+    next_warm: str | None = None
+    next_reason: str | None = None
+    held: str | None = None
+    failures: int | None = None
+    last_error: str | None = None
+    damaged: int | None = None
 
 
 async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Seal) -> Stats:
@@ -97,8 +112,24 @@ async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Se
     warming = None if live.lock is None else _holder(live.lock)
     if live.manifest is None:
         state = _STATES[live.why_cold]
-        return Stats(datasource=datasource.id, name=datasource.name, state=state, warming=warming)
-    return _describe(datasource, live.manifest, warming, live)
+        found = Stats(datasource=datasource.id, name=datasource.name, state=state, warming=warming)
+    else:
+        found = _describe(datasource, live.manifest, warming, live)
+    outlook = unpack_outlook(live.outlook)
+    return found if outlook is None else _with_outlook(found, outlook)
+
+
+def _with_outlook(stats: Stats, outlook: Outlook) -> Stats:
+    return replace(
+        stats,
+        worker=outlook.by,
+        next_warm=None if outlook.next_ms is None else _instant(outlook.next_ms),
+        next_reason=outlook.reason,
+        held=outlook.held,
+        failures=outlook.failures,
+        last_error=outlook.error,
+        damaged=outlook.damaged,
+    )
 
 
 def _holder(lock: bytes) -> str:

@@ -300,4 +300,8 @@ class Snapshots:
                 and column.name in columns
                 and column.name not in live.dictionaries
             ):
-                await self.dictionary(datasource, live, column.name)
+                try:
+                    await self.dictionary(datasource, live, column.name)
+                except Damage as damage:
+                    damage.is_whole = True
+                    raise

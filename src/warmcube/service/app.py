@@ -34,6 +34,7 @@ from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.origins import ApiOrigins
 from warmcube.service.pages import Site
 from warmcube.service.problems import Problem, error_response, problem_of, problem_response
+from warmcube.service.repairing import keep_repaired
 from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.assets import asset_routes
 from warmcube.service.routes.dashboards import dashboard_routes
@@ -110,6 +111,7 @@ def create_app(
             await stack.enter_async_context(serve_metrics(cache))
             await stack.enter_async_context(keep_figures(cache.sampler))
             stack.push_async_callback(service.close)
+            await stack.enter_async_context(keep_repaired(cache, service.warming))
             yield
 
     app = FastAPI(

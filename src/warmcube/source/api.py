@@ -10,7 +10,7 @@ an instant int64; text is string. NULL is Arrow's null.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,10 +33,18 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PartitionCount:
-    """How many rows the source holds of one partition."""
+    """How many rows the source holds of one partition, and which, as far as is asked for.
+
+    Attributes:
+        name: of the partition.
+        rows: how many.
+        fingerprint: equal to an earlier one only if the rows are the same; opaque. None where it
+            wasn't asked for.
+    """
 
     name: PartitionName
     rows: int
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +84,37 @@ class SourceSnapshot(Protocol):
     def as_of(self) -> datetime:
         """When the table was in this state, by the database's clock, in UTC."""
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, only: Collection[PartitionName] | None = None) -> Iterator[pa.RecordBatch]:
         """Every row and column, in storage form, in no order, in batches of a few megabytes.
 
         Blocks: call and iterate it in a worker thread.
+
+        Args:
+            only: of these partitions; None for the whole table.
 
         Raises:
             UnsupportedValue: a value can't be kept exactly; names the column.
             SourceUnavailable: the connection broke off.
         """
 
-    async def count_by_partition(self) -> list[PartitionCount]:
-        """How many rows each partition has; partitions without rows aren't listed."""
+    async def count_by_partition(
+        self, only: Collection[PartitionName] | None = None
+    ) -> list[PartitionCount]:
+        """How many rows each partition has; partitions without rows aren't listed.
+
+        Args:
+            only: of these partitions; None for all.
+        """
+
+    async def fingerprint_by_partition(self) -> list[PartitionCount]:
+        """The same of all, with fingerprints.
+
+        They are of all that a warm reads of the rows; where the data source names a change column,
+        of their number and of that column's greatest value.
+
+        Raises:
+            TableMismatch: the table lacks the change column.
+        """
 
     async def fetch_slice(
         self,
@@ -166,6 +193,13 @@ class Source(Protocol):
             TableMismatch: no such table or role column, or one of a type that can't play the role.
             UnsupportedValue: a numeric column needs more than 38 digits.
             SourceUnavailable: the database can't be reached, or took too long.
+        """
+
+    async def ping(self) -> None:
+        """Open a connection of its own, and close it.
+
+        Raises:
+            SourceUnavailable: the database can't be reached.
         """
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -19,8 +19,16 @@ from warmcube.source.api import DateRange, PartitionCount
 from warmcube.source.duckdb_column import DuckdbColumn
 from warmcube.source.duckdb_files import Files
 from warmcube.source.duckdb_form import duckdb_batch
+from warmcube.source.fingerprint import (
+    change_column_of,
+    changes_statement,
+    duckdb_hash,
+    fingerprints,
+    hashes_statement,
+)
 from warmcube.source.select import Parameter, count_statement, table_statement
 from warmcube.source.slice import owners_statement, partitions_statement, slice_statement
+from warmcube.source.some import bound_to, partitions_condition
 from warmcube.source.storage_form import storage_schema
 
 __all__ = ["DuckdbConnection", "DuckdbSnapshot", "translate"]
@@ -168,21 +176,49 @@ class DuckdbSnapshot:
         self._datasource = datasource
         self._columns = {column.name: column for column in columns}
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, only: Collection[PartitionName] | None = None) -> Iterator[pa.RecordBatch]:
+        condition, parameters = self._condition(only)
         statement = table_statement(
-            self._relation, [column.selected for column in self._columns.values()]
+            self._relation, [column.selected for column in self._columns.values()], condition
         )
-        for batch in _joined(self._connection.stream(statement.sql)):
+        for batch in _joined(self._connection.stream(statement.sql, parameters)):
             yield duckdb_batch(batch.columns, self.schema)
 
-    async def count_by_partition(self) -> list[PartitionCount]:
-        roles = self._datasource.roles
-        measure, frequency = (
-            self._columns.get(name or "") for name in (roles.measure, roles.frequency)
+    async def count_by_partition(
+        self, only: Collection[PartitionName] | None = None
+    ) -> list[PartitionCount]:
+        counted = count_statement(self._relation, *self._keys, *self._condition(only))
+        found = await self._connection.in_thread(
+            lambda: self._connection.fetch(counted.sql, counted.parameters)
         )
-        sql = count_statement(self._relation, measure, frequency).sql
-        counted = await self._connection.in_thread(lambda: self._connection.fetch(sql))
-        return [PartitionCount(PartitionName(m, f), rows) for m, f, rows in counted if rows]
+        return [PartitionCount(PartitionName(m, f), rows) for m, f, rows in found if rows]
+
+    async def fingerprint_by_partition(self) -> list[PartitionCount]:
+        change = change_column_of(self._columns, self._datasource, self._relation)
+        if change is not None:
+            sql = changes_statement(self._relation, self._keys, change)
+            method = f"max {change.name}"
+        else:
+            hashed = duckdb_hash([c for c in self._columns.values() if c not in self._keys])
+            sql = hashes_statement(self._relation, self._keys, hashed)
+            method = f"{duckdb.__version__} {hashed}"
+        found = await self._connection.in_thread(lambda: self._connection.fetch(sql))
+        return fingerprints(found, method)
+
+    @property
+    def _keys(self) -> tuple[DuckdbColumn | None, DuckdbColumn | None]:
+        """The columns of measure and frequency."""
+        roles = self._datasource.roles
+        return self._columns.get(roles.measure or ""), self._columns.get(roles.frequency or "")
+
+    def _condition(
+        self, only: Collection[PartitionName] | None
+    ) -> tuple[str, tuple[Parameter, ...]]:
+        if only is None:
+            return "", ()
+        values: list[Parameter] = []
+        condition = partitions_condition(self._columns, self._datasource, only, bound_to(values))
+        return condition, tuple(values)
 
     async def fetch_slice(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -13,11 +14,19 @@ from warmcube.errors import UnsupportedValue
 from warmcube.model.schema import Column, Datasource, Schema
 from warmcube.model.scope import Scope
 from warmcube.source.api import DateRange, PartitionCount
+from warmcube.source.fingerprint import (
+    change_column_of,
+    changes_statement,
+    fingerprints,
+    hashes_statement,
+    postgres_hash,
+)
 from warmcube.source.halves import Beside, in_threads, open_halves
 from warmcube.source.names import TableName
 from warmcube.source.postgres_catalog import Described
 from warmcube.source.postgres_column import (
     NumericFacts,
+    PostgresColumn,
     facts_statement,
     known_type,
     resolve,
@@ -27,13 +36,17 @@ from warmcube.source.postgres_form import postgres_batch
 from warmcube.source.postgres_packed import PackedTable
 from warmcube.source.select import count_statement, table_statement
 from warmcube.source.slice import owners_statement, partitions_statement, slice_statement
+from warmcube.source.some import literal, partitions_condition
 from warmcube.source.storage_form import storage_schema
 
-__all__ = ["PostgresSnapshot", "in_thread"]
+__all__ = ["THREADS", "PostgresSnapshot", "in_thread"]
 
 _CANCEL_SECONDS: Final = 1.0
+THREADS: Final = ThreadPoolExecutor(32, "warmcube-postgres")
+"""Of their own, since those that wait for a database that is silent are lost to everybody else."""
 _CURSOR: Final = "warmcube_slice"
 _FETCHED_ROWS: Final = 20_000
+_VERSION: Final = "SELECT pg_catalog.current_setting('server_version_num')"
 
 T = TypeVar("T")
 
@@ -58,7 +71,16 @@ class PostgresSnapshot:
         self._is_plain = described.is_plain
         self._beside = beside
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self, only: Collection[PartitionName] | None = None) -> Iterator[pa.RecordBatch]:
+        if only is not None:
+            yield from self._stream(self._connection, self._condition(only))
+            return
+        yield from self._by_halves(self._stream)
+
+    def _by_halves(
+        self, read: Callable[[PostgresConnection, str], Generator[T, None, None]]
+    ) -> Iterator[T]:
+        """What is read of a whole table under conditions, over two connections if it is large."""
         readers = open_halves(self._connection, self._table, self._beside)
         others = [connection for connection, _ in readers if connection is not self._connection]
 
@@ -67,7 +89,7 @@ class PostgresSnapshot:
                 connection.cancel()
 
         try:
-            streams = [self._stream(connection, condition) for connection, condition in readers]
+            streams = [read(connection, condition) for connection, condition in readers]
             yield from in_threads(streams, interrupt)
         finally:
             for connection in others:
@@ -81,15 +103,44 @@ class PostgresSnapshot:
         for batch in connection.stream(statement.sql, self._doing):
             yield packed.batch(batch.columns, self.schema)
 
-    async def count_by_partition(self) -> list[PartitionCount]:
-        roles = self._datasource.roles
-        measure, frequency = (
-            self._columns.get(name or "") for name in (roles.measure, roles.frequency)
-        )
-        statement = count_statement(self._table.sql, measure, frequency)
+    async def count_by_partition(
+        self, only: Collection[PartitionName] | None = None
+    ) -> list[PartitionCount]:
+        condition = "" if only is None else self._condition(only)
+        statement = count_statement(self._table.sql, *self._keys, condition)
         counted = await self._query(lambda c: c.query(statement.sql, self._doing))
         names = zip(*(counted.column(n).to_pylist() for n in range(3)), strict=True)
         return [PartitionCount(PartitionName(m, f), rows) for m, f, rows in names if rows]
+
+    async def fingerprint_by_partition(self) -> list[PartitionCount]:
+        change = change_column_of(self._columns, self._datasource, str(self._table))
+        if change is not None:
+            sql = changes_statement(self._table.sql, self._keys, change)
+            found = await self._query(lambda c: c.query(sql, self._doing))
+            return fingerprints(_rows(found), f"max {change.name}")
+        return await self._query(self._hashes)
+
+    def _hashes(self, connection: PostgresConnection) -> list[PartitionCount]:
+        version = connection.query(_VERSION, self._doing).column(0)[0].as_py()
+        hashed = postgres_hash(
+            [c for c in self._columns.values() if c not in self._keys], int(version)
+        )
+
+        def read(half: PostgresConnection, condition: str) -> Generator[pa.Table, None, None]:
+            sql = hashes_statement(self._table.sql, self._keys, hashed, condition)
+            yield half.query(sql, self._doing)
+
+        found = [row for part in self._by_halves(read) for row in _rows(part)]
+        return fingerprints(found, f"{version} {hashed}")
+
+    @property
+    def _keys(self) -> tuple[PostgresColumn | None, PostgresColumn | None]:
+        """The columns of measure and frequency."""
+        roles = self._datasource.roles
+        return self._columns.get(roles.measure or ""), self._columns.get(roles.frequency or "")
+
+    def _condition(self, only: Collection[PartitionName]) -> str:
+        return partitions_condition(self._columns, self._datasource, only, literal)
 
     async def fetch_slice(
         self,
@@ -201,14 +252,20 @@ class PostgresSnapshot:
 
 async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
     """Run blocking work on a connection in a thread; if cancelled, stop it in the server too."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    loop = asyncio.get_running_loop()
+    task = loop.run_in_executor(THREADS, work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         connection.is_broken = True
-        await asyncio.to_thread(connection.cancel)
+        # Bounded both: a server that doesn't answer doesn't answer this either.
+        stop = loop.run_in_executor(THREADS, connection.cancel)
+        await asyncio.wait([stop], timeout=_CANCEL_SECONDS)
         await asyncio.wait([task], timeout=_CANCEL_SECONDS)
+        stop.add_done_callback(_seen)
         task.add_done_callback(_seen)
+        if not task.done():  # its statement keeps the connection from being closed until then
+            task.add_done_callback(lambda _: connection.close())
         raise
 
 
@@ -216,6 +273,10 @@ def _seen(task: asyncio.Future[Any]) -> None:
     """Nobody waits for this anymore, so its error isn't lost by mistake."""
     if not task.cancelled():
         task.exception()
+
+
+def _rows(found: pa.Table) -> Iterator[tuple[str | int | None, ...]]:
+    return zip(*(column.to_pylist() for column in found.columns), strict=True)
 
 
 def _integer(text: str | None) -> int | None:

@@ -62,10 +62,24 @@ def table_statement(table: str, selected: Sequence[str], condition: str = "") ->
 
 
 def count_statement(
-    table: str, measure: SelectColumn | None, frequency: SelectColumn | None
+    table: str,
+    measure: SelectColumn | None,
+    frequency: SelectColumn | None,
+    condition: str = "",
+    parameters: Sequence[Parameter] = (),
 ) -> Statement:
-    """Rows per measure and frequency; a role that the table lacks is NULL."""
+    """Rows per measure and frequency; a role that the table lacks is NULL.
+
+    Args:
+        table: quoted.
+        measure: its column.
+        frequency: likewise.
+        condition: on the rows that are counted.
+        parameters: of the condition.
+    """
     keys = [column.text if column else "NULL::text" for column in (measure, frequency)]
     grouping = [column.text for column in (measure, frequency) if column]
     group_by = f" GROUP BY {', '.join(grouping)}" if grouping else ""
-    return Statement(f"SELECT {', '.join(keys)}, count(*) FROM {table}{group_by}")  # noqa: S608
+    where = f" WHERE {condition}" if condition else ""
+    sql = f"SELECT {', '.join(keys)}, count(*) FROM {table}{where}{group_by}"  # noqa: S608
+    return Statement(sql, tuple(parameters))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Command", "Memory", "Reply", "Store"]
+__all__ = ["Command", "Down", "Memory", "Reply", "Store"]
 
 Command: TypeAlias = tuple[bytes | int, ...]
 """A command's words; the second one is the key that says where it goes. All keys of a command lie
@@ -24,6 +24,14 @@ class Memory:
     used: int
     limit: int
     policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A server whose breaker is open, and why."""
+
+    node: str
+    why: str
 
 
 class Store(Protocol):
@@ -71,6 +79,10 @@ class Store(Protocol):
             StoreUnavailable: no connection, or no answer in time; it may or may not have run.
             StoreRefused: it was answered with an error.
         """
+        ...
+
+    def down(self) -> list[Down]:
+        """The servers that are given up until a probe finds them well; asks nobody."""
         ...
 
     async def now_ms(self) -> int:

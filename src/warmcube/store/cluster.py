@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 from redis import exceptions as failure
 
 from warmcube.errors import StoreError, StoreUnavailable
-from warmcube.store.api import Command, Memory, Reply
+from warmcube.store.api import Command, Down, Memory, Reply
 from warmcube.store.cluster_url import ClusterUrl
 from warmcube.store.redis import RedisStore, script_command
 from warmcube.store.slots import cut, key_of, key_slot, tag_in
@@ -119,6 +119,12 @@ class ClusterStore:
         (reply,) = await self._run([command], _ask_once, self._timeout)
         return reply
 
+    def down(self) -> list[Down]:
+        topology = self._topology
+        serving = set() if topology is None else topology.nodes
+        found = [node.down() for address, node in self._nodes.items() if address in serving]
+        return [down for each in found for down in each]
+
     async def now_ms(self) -> int:
         first, *others = (await self._known()).masters
         try:
@@ -181,7 +187,10 @@ class ClusterStore:
         replies: list[Any] = [None] * len(commands)
         ways = {n: self._way(topology, c, may_lag) for n, c in enumerate(commands)}
         for attempt in range(ROUNDS):
-            answers = await self._round(commands, ways, ask, until - clock())
+            left = until - clock()
+            if any(way.is_replica for way in ways.values()):
+                left /= 2  # so that there is time left to ask the masters
+            answers = await self._round(commands, ways, ask, left)
             again: dict[int, _Way] = {}
             for number, answer in answers.items():
                 way = self._next(topology, commands[number], ways[number], answer)
@@ -224,6 +233,7 @@ class ClusterStore:
         trips: dict[Address, list[int]] = {}
         for number, way in ways.items():
             trips.setdefault(way.node, []).append(number)
+        self._require_up(trips, ways, is_unsent=len(ways) == len(commands))
         sent = [
             self._send(node, [(commands[n], ways[n]) for n in numbers], ask, seconds)
             for node, numbers in trips.items()
@@ -234,10 +244,26 @@ class ClusterStore:
             answers = await asyncio.gather(*sent, return_exceptions=True)
         found: dict[int, Any] = {}
         for numbers, answer in zip(trips.values(), answers, strict=True):
+            if isinstance(answer, StoreUnavailable):
+                raise StoreUnavailable(str(answer)) from answer  # others may have been sent to
             if isinstance(answer, BaseException):
                 raise answer
             found.update(zip(numbers, answer, strict=True))
         return found
+
+    def _require_up(
+        self, trips: Mapping[Address, Sequence[int]], ways: Mapping[int, _Way], *, is_unsent: bool
+    ) -> None:
+        """Send nothing to any master if one of them is given up."""
+        for address, numbers in trips.items():
+            for down in self._node(address).down():
+                self._note(address)
+                if not ways[numbers[0]].is_replica:
+                    raise StoreUnavailable(
+                        f"can't reach {down.node} of the cluster {self.place}: {down.why}; it is "
+                        "tried again all the time, and so is who takes over: check that it runs",
+                        is_unsent=is_unsent,
+                    )
 
     async def _send(
         self, to: Address, what: Sequence[tuple[_Words, _Way]], ask: _Ask, seconds: float
@@ -281,6 +307,8 @@ class ClusterStore:
             return self._way(topology, command)
         if way.is_replica and isinstance(answer, StoreUnavailable | failure.ResponseError):
             return self._way(topology, command)
+        if isinstance(answer, StoreUnavailable):
+            raise answer
         if isinstance(answer, failure.ClusterDownError):
             self._note(way.node)
             raise StoreUnavailable(

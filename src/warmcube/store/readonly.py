@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from warmcube.errors import StoreRefused
-from warmcube.store.api import Command, Memory, Reply, Store
+from warmcube.store.api import Command, Down, Memory, Reply, Store
 
 __all__ = ["ReadOnlyStore"]
 
@@ -58,6 +58,9 @@ class ReadOnlyStore:
     ) -> Reply:
         del keys, arguments
         raise _refusal(f"the script {name}")
+
+    def down(self) -> list[Down]:
+        return self._store.down()
 
     async def now_ms(self) -> int:
         return await self._store.now_ms()

@@ -1,5 +1,8 @@
 """The adapter for one Redis or Valkey server, over redis-py's connections.
 
+Each server has a breaker of its own (`warmcube.store.breaker`): a call that has no answer opens it,
+and a probe in the background closes it as soon as the server answers again.
+
 Only connections and the reply parser are taken from the client library: commands are packed and
 replies read here, so that a pipeline is exactly one write and one read, an error inside it can't
 shift the replies of those behind it, and a half-read connection is never used again.
@@ -8,6 +11,8 @@ shift the replies of those behind it, and a half-read connection is never used a
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from importlib import resources
@@ -19,10 +24,13 @@ from redis import exceptions as failure
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailable
-from warmcube.store.api import Command, Memory, Reply
+from warmcube.store.api import Command, Down, Memory, Reply
+from warmcube.store.breaker import Breaker
 from warmcube.store.connections import Connections
+from warmcube.store.probe import Probe
 from warmcube.store.wire import PackedCommand, pack
 
 try:  # not a public name: another version of the client library may lack it
@@ -39,6 +47,19 @@ PORTIONS_AHEAD: Final = 2
 """So many commands with large replies are under way at once; each other one is sent when a reply
 has been read. Replies that wait in the server and in the socket fall out of the processor's caches
 before they are read: three of 1.5 MB take half as long again."""
+
+_LOG: Final = logging.getLogger("warmcube")
+TELL_EVERY: Final = 60.0
+"""Once in so many seconds the log has what isn't right with a configuration."""
+IMPATIENT: Final = 1.0
+"""A call that may take less than so many seconds is one that somebody waits for: that it has no
+answer in time is reason enough to open the breaker. Others may have been long."""
+NOTICE: Final = 0.25
+"""After so many seconds without an answer, a probe finds out whether the server is there at all."""
+LATE: Final = 0.1
+"""A timer that rings so many seconds late does so because this process was held up."""
+_JITTER: Final = 0.02
+_SECOND_TRIES: Final = 2
 
 _Read: TypeAlias = Callable[[AbstractConnection, int], Awaitable[list[Any]]]
 """Reads so many replies from a connection."""
@@ -65,6 +86,9 @@ class RedisStore:
             decode_responses=False,
         )
         self._connections = Connections(self._pool.make_connection, CONNECTIONS)
+        self._breaker = Breaker()
+        self._probe = Probe(self._pool.make_connection, self._breaker, place)
+        self._refusal_told = -math.inf
 
     def __repr__(self) -> str:
         return f"RedisStore({self.place!r})"
@@ -84,19 +108,17 @@ class RedisStore:
         Raises:
             StoreUnavailable: no connection, or no answer in time.
         """
-        limit = self._timeout if seconds is None else seconds
+        breaker = self._breaker
+        if breaker.is_open:
+            raise self._down()
+        limit, began = self._timeout if seconds is None else seconds, breaker.closings
         try:
-            replies = await self._exchange(commands, limit)
-        except failure.ConnectionError as error:
-            if isinstance(error, failure.AuthenticationError):
-                raise self._unavailable(error) from error
-            # A pooled connection that the server closed meanwhile; the commands are idempotent.
-            try:
+            if limit < IMPATIENT:
                 replies = await self._exchange(commands, limit)
-            except (failure.RedisError, OSError, TimeoutError) as again:
-                raise self._unavailable(again) from again
+            else:
+                replies = await self._exchange_noticed(commands, limit)
         except (failure.RedisError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
+            replies = await self._second_try(commands, limit, began, error)
         return replies
 
     async def write(self, commands: Sequence[Command | bytes]) -> None:
@@ -111,10 +133,7 @@ class RedisStore:
             StoreUnavailable: no connection, or no answer in time.
         """
         limit = self._timeout if seconds is None else seconds
-        try:
-            return await self._exchange(commands, limit, _many_replies)
-        except (failure.RedisError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
+        return await self._once(commands, limit, _many_replies)
 
     async def script(
         self, name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]
@@ -123,6 +142,10 @@ class RedisStore:
         if isinstance(reply, failure.ResponseError):
             raise self.refusal((b"EVAL " + name.encode(),), reply)
         return reply
+
+    def down(self) -> list[Down]:
+        breaker = self._breaker
+        return [Down(self.place, breaker.why)] if breaker.is_open else []
 
     async def now_ms(self) -> int:
         ((seconds, micros),) = await self.run([(b"TIME",)])
@@ -170,7 +193,73 @@ class RedisStore:
             )
 
     async def close(self) -> None:
+        await self._probe.close()
         await self._connections.close()
+
+    async def _once(
+        self, commands: Sequence[Command | bytes], limit: float, read: _Read | None = None
+    ) -> list[Any]:
+        """What may have been done when its reply is lost, and is never tried again."""
+        if self._breaker.is_open:
+            raise self._down()
+        try:
+            return await self._exchange_noticed(commands, limit, read)
+        except (failure.RedisError, OSError, TimeoutError) as error:
+            if not _is_answer(error):
+                self._probe.begin()  # one long command that fails says little of the server
+            raise self._unavailable(error) from error
+
+    async def _second_try(
+        self,
+        commands: Sequence[Command],
+        limit: float,
+        began: int,
+        error: failure.RedisError | OSError,
+    ) -> list[Any]:
+        """Try a read again where that is worth it; else open the breaker.
+
+        It is where the connection broke, as one does that the server closed while it lay idle, and
+        where it was this process that was late. Nobody waits twice for a server that is silent.
+        """
+        if _is_answer(error):
+            raise self._unavailable(error) from error
+        tries = AsyncRetrying(
+            sleep=asyncio.sleep,
+            stop=stop_after_attempt(_SECOND_TRIES),
+            wait=wait_random(0, _JITTER),
+            retry=retry_if_exception_type((failure.ConnectionError, ConnectionError)),
+            reraise=True,
+        )
+        try:
+            if isinstance(error, TimeoutError | failure.TimeoutError) and not _is_late(error):
+                raise error
+            async with asyncio.timeout(limit):
+                async for attempt in tries:
+                    with attempt:
+                        return await self._exchange(commands, limit)
+        except (failure.RedisError, OSError, TimeoutError) as again:
+            if not _is_answer(again):
+                self._suspect(limit, began, again)
+            raise self._unavailable(again) from again
+        raise AssertionError
+
+    def _suspect(self, limit: float, began: int, error: BaseException) -> None:
+        """A call had no answer: open the breaker, or have it found out whether to."""
+        is_silent = isinstance(error, TimeoutError | failure.TimeoutError)
+        if (is_silent and limit >= IMPATIENT) or self._breaker.fail(
+            began, _why(error), asyncio.get_running_loop().time()
+        ):
+            self._probe.begin()
+
+    async def _exchange_noticed(
+        self, commands: Sequence[Command | bytes], seconds: float, read: _Read | None = None
+    ) -> list[Any]:
+        """The same for what may take long: if it does, it is found out whether that is all."""
+        notice = asyncio.get_running_loop().call_later(NOTICE, self._probe.begin)
+        try:
+            return await self._exchange(commands, seconds, read)
+        finally:
+            notice.cancel()
 
     async def _exchange(
         self, commands: Sequence[Command | bytes], seconds: float, read: _Read | None = None
@@ -178,8 +267,9 @@ class RedisStore:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
+        deadline = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with deadline:
                 connection = await self._connections.borrow()
                 reply_to = read or _replies
                 portions = _portions(commands)
@@ -193,6 +283,11 @@ class RedisStore:
                         await connection.send_packed_command([more], check_health=False)
                 complete = True
                 return replies
+        except TimeoutError as error:
+            due = deadline.when()
+            if due is not None and asyncio.get_running_loop().time() > due + LATE:
+                raise _Late from error
+            raise
         finally:
             if connection is not None:
                 try:
@@ -203,13 +298,32 @@ class RedisStore:
                     self._connections.give_back(connection)
 
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
-        if isinstance(error, TimeoutError | failure.TimeoutError):
-            why = "it didn't answer in time"
+        if isinstance(error, failure.AuthenticationError | failure.AuthorizationError):
+            todo = "check the user and the password in [store] url"
+            self._tell_refusal()
+        elif isinstance(error, failure.BusyLoadingError):
+            todo = "it answers when that is done"
+        elif isinstance(error, failure.ResponseError):
+            todo = "it takes no connections until that is over"
         else:
-            why = str(error).rstrip(".") or type(error).__name__
+            todo = "check that it runs and that [store] url is right"
+        return StoreUnavailable(f"can't reach the store at {self.place}: {_why(error)}; {todo}")
+
+    def _tell_refusal(self) -> None:
+        """Have it in the log, since queries are answered by the database meanwhile."""
+        now = asyncio.get_running_loop().time()
+        if now - self._refusal_told >= TELL_EVERY:
+            self._refusal_told = now
+            _LOG.warning(
+                "the store at %s refuses the user or the password of [store] url", self.place
+            )
+
+    def _down(self) -> StoreUnavailable:
+        """For calls that aren't even tried."""
         return StoreUnavailable(
-            f"can't reach the store at {self.place}: {why}; check that it runs and that [store] "
-            "url is right"
+            f"can't reach the store at {self.place}: {self._breaker.why}; it is tried again all "
+            "the time: check that it runs and that [store] url is right",
+            is_unsent=True,
         )
 
     def _checked(self, commands: Sequence[Command | bytes], replies: list[Any]) -> list[Reply]:
@@ -242,6 +356,31 @@ def _script(name: str) -> bytes:
 def script_command(name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> Command:
     """The command that runs one of the scripts in ``store/scripts``."""
     return (b"EVAL", _script(name), len(keys), *keys, *arguments)
+
+
+class _Late(TimeoutError):
+    """A time-out that this process was too busy to notice in time, and so perhaps the reply."""
+
+
+def _is_late(error: BaseException) -> bool:
+    return isinstance(error, _Late)
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether it is the server that says so: then there is one, and nothing to be probed."""
+    answers = (
+        failure.AuthenticationError,
+        failure.AuthorizationError,
+        failure.BusyLoadingError,
+        failure.ResponseError,
+    )
+    return isinstance(error, answers)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, TimeoutError | failure.TimeoutError):
+        return "it didn't answer in time"
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _portions(commands: Sequence[Command | bytes]) -> list[Sequence[Command | bytes]]:

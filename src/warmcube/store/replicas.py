@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from warmcube.entry.keys import is_of_partition
-from warmcube.store.api import Command, Memory, Reply
+from warmcube.store.api import Command, Down, Memory, Reply
 from warmcube.store.cluster import ClusterStore
 from warmcube.store.slots import key_of
 
@@ -44,6 +44,9 @@ class ReplicaReads:
         self, name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]
     ) -> Reply:
         return await self._store.script(name, keys, arguments)
+
+    def down(self) -> list[Down]:
+        return self._store.down()
 
     async def now_ms(self) -> int:
         return await self._store.now_ms()

@@ -26,7 +26,14 @@ from warmcube.errors import Damage
 from warmcube.store.api import Store
 from warmcube.store.wire import pack_expiries
 
-__all__ = ["expire_items", "is_named", "master_items", "remove_items"]
+__all__ = [
+    "expire_items",
+    "in_lanes",
+    "is_named",
+    "master_items",
+    "remove_items",
+    "set_members",
+]
 
 CHUNK: Final = 1000
 
@@ -37,7 +44,7 @@ LANES: Final = 2
 async def master_items(store: Store, keys: Keys) -> list[MasterItem]:
     """Everything that exists of a data source."""
     items: list[MasterItem] = []
-    async for members in _set_members(store, keys.master):
+    async for members in set_members(store, keys.master):
         for member in members:
             try:
                 items.append(parse_item(member))
@@ -118,7 +125,7 @@ async def expire_items(
     # A manifest goes after all that it names.
     for kinds in ((PartitionVersion, Chunks), (Snapshot,)):
         going = (item for item in items if item.version in retired and isinstance(item, kinds))
-        await _in_lanes([_expire(store, keys, going, at_ms, known) for _ in range(LANES)])
+        await in_lanes([_expire(store, keys, going, at_ms, known) for _ in range(LANES)])
 
 
 async def _expire(
@@ -130,7 +137,7 @@ async def _expire(
             await store.write(pack_expiries(chunk, at_ms))
 
 
-async def _in_lanes(lanes: Sequence[Coroutine[Any, Any, None]]) -> None:
+async def in_lanes(lanes: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Run some side by side: while the server does what one asks, another packs.
 
     None of them is left running, whatever happens; what the first of them raises is raised.
@@ -152,7 +159,7 @@ async def keys_of(
         case PartitionVersion(name, version):
             partition = keys.partition(name, str(version))
             has_sets, has_sums = _may_have(item, known)
-            async for members in _set_members(store, partition.all):
+            async for members in set_members(store, partition.all):
                 yield [partition.entry(member) for member in members]
                 owners = _owners(members) if has_sets or has_sums else set()
                 others = [partition.set(owner) for owner in owners] if has_sets else []
@@ -191,7 +198,8 @@ def _owners(members: Iterable[bytes]) -> set[bytes]:
     return owners
 
 
-async def _set_members(store: Store, key: bytes) -> AsyncIterator[list[bytes]]:
+async def set_members(store: Store, key: bytes) -> AsyncIterator[list[bytes]]:
+    """The members of a set, in chunks; one may come twice."""
     cursor = b"0"
     while True:
         ((cursor, members),) = await store.run([(b"SSCAN", key, cursor, b"COUNT", CHUNK)])

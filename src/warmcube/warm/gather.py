@@ -7,6 +7,7 @@ which partitions there are and how many rows each has.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,10 +42,18 @@ class Gathered:
         roles: which column plays which role.
         folder: for the spill file.
         count_entries: whether `entries` is wanted, which costs a hash per row.
+        known: dictionaries that go on, by column; a carried text column without one has none, if
+            any are given.
     """
 
     def __init__(
-        self, schema: Schema, roles: Roles, *, folder: Path | None, count_entries: bool
+        self,
+        schema: Schema,
+        roles: Roles,
+        *,
+        folder: Path | None,
+        count_entries: bool,
+        known: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.schema = schema
         self.roles = roles
@@ -60,6 +69,12 @@ class Gathered:
             for column in schema.columns
             if column.type.kind is Kind.TEXT and column.name not in (roles.measure, roles.frequency)
         }
+        if known is not None:
+            for column in self.carried:
+                if column.name in self.texts:
+                    text = TextColumn(known=known.get(column.name, ()))
+                    text.overflowed = column.name not in known
+                    self.texts[column.name] = text
         # Of the columns that are integers in storage form: least and greatest value; None before.
         self._ranges: dict[str, tuple[int, int] | None] = {
             c.name: None for c in self.carried if storage_dtype(c.type).kind == "i"
@@ -102,6 +117,10 @@ class Gathered:
                 seen.add(hashes)
         self.rows += batch.num_rows
         self.spill.add(encoded, numbers % COARSE_BUCKETS)
+
+    def has_overflowed(self, known: Collection[str]) -> bool:
+        """Whether one of the dictionaries that were to go on has no room for what is new."""
+        return any(self.texts[column].overflowed for column in known)
 
     def layout(self) -> Layout:
         """The record that all rows fit."""

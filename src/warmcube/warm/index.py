@@ -37,6 +37,13 @@ class DistinctCount:
             if len(self._seen) > self.LIMIT:
                 self._seen = None
 
+    def merge(self, other: DistinctCount) -> None:
+        """See what another one has seen."""
+        if self._seen is not None and other._seen is not None:
+            self._seen |= other._seen
+        if self._seen is None or other._seen is None or len(self._seen) > self.LIMIT:
+            self._seen = None
+
     @property
     def count(self) -> int | None:
         """How many there were; None if more than can be counted."""

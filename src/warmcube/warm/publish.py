@@ -12,7 +12,7 @@ from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
 from warmcube.entry.seal import Seal, seal, unseal
 from warmcube.errors import Damage, WarmFenced
 from warmcube.store.api import Store
-from warmcube.warm.cleanup import expire_items
+from warmcube.warm.cleanup import expire_items, is_named
 from warmcube.warm.lease import Lease
 from warmcube.warm.report import WarmReport
 
@@ -32,9 +32,24 @@ async def read_previous(store: Store, keys: Keys, using: Seal) -> Manifest | Non
 
 
 async def publish(
-    store: Store, keys: Keys, using: Seal, lease: Lease, manifest: Manifest, report: WarmReport
+    store: Store,
+    keys: Keys,
+    using: Seal,
+    lease: Lease,
+    manifest: Manifest,
+    report: WarmReport,
+    base: Manifest | None = None,
 ) -> None:
     """Write the manifest and make its snapshot the live one, if nothing has overtaken this warm.
+
+    Args:
+        store: the store.
+        keys: of the data source.
+        using: the seal.
+        lease: of this warm.
+        manifest: of the new snapshot.
+        report: for the history.
+        base: what partitions were carried over from, which must still be live; None if none were.
 
     Raises:
         WarmFenced: something has.
@@ -59,7 +74,7 @@ async def publish(
         [
             lease.value,
             version.encode(),
-            b"",
+            b"" if base is None else str(base.version).encode(),
             manifest.serve_until_ms,
             await store.now_ms(),
             keys.channel,
@@ -70,6 +85,7 @@ async def publish(
         reasons = {
             b"lease": "its lease ran out, or the store was emptied",
             b"fence": "the data source was invalidated or warmed by somebody else meanwhile",
+            b"base": "the snapshot that it carried partitions over from isn't live any more",
             b"manifest": "its manifest is gone from the store",
         }
         raise WarmFenced(
@@ -78,8 +94,13 @@ async def publish(
         )
 
 
-async def retire(store: Store, keys: Keys, previous: Manifest | None, grace: float) -> None:
-    """Let the previous snapshot's keys expire once no reader can need them, in `grace` seconds."""
+async def retire(
+    store: Store, keys: Keys, previous: Manifest | None, grace: float, live: Manifest
+) -> None:
+    """Let the previous snapshot's keys expire once no reader can need them, in `grace` seconds.
+
+    What the live one has carried over stays.
+    """
     if previous is None:
         return
     await store.await_replicas(keys.current, 10.0)
@@ -90,4 +111,5 @@ async def retire(store: Store, keys: Keys, previous: Manifest | None, grace: flo
         items += [Chunks(column, run.version, run.chunks) for run in dictionary.runs]
     items.append(Snapshot(previous.version))
     at = await store.now_ms() + int(grace * 1000)
-    await expire_items(store, keys, items, at, previous)
+    going = [item for item in items if not is_named(item, live)]
+    await expire_items(store, keys, going, at, previous)

@@ -16,6 +16,7 @@ class Phase(StrEnum):
     """What a warm is doing."""
 
     COUNTING = "counting"
+    CARRYING = "carrying"
     READING = "reading"
     WRITING = "writing"
     VERIFYING = "verifying"
@@ -68,6 +69,12 @@ class WarmReport:
         as_of: when the source was read, ISO 8601 in UTC.
         fresh_until: ISO 8601 in UTC.
         serve_until: ISO 8601 in UTC.
+        refreshed: how many partitions were read.
+        carried: how many were carried over from the snapshot before.
+        dropped: how many of its partitions are gone.
+        names: of a refresh, measure and frequency of the first hundred partitions that were
+            ``refreshed``, and ``dropped``.
+        because: why a refresh read the whole table; empty where it didn't.
     """
 
     datasource: int
@@ -83,6 +90,11 @@ class WarmReport:
     as_of: str = ""
     fresh_until: str = ""
     serve_until: str = ""
+    refreshed: int = 0
+    carried: int = 0
+    dropped: int = 0
+    names: dict[str, list[list[str | None]]] = field(default_factory=dict)
+    because: str = ""
 
 
 class Reporter:

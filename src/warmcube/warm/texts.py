@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -15,14 +17,24 @@ class TextColumn:
 
     Once there are too many of them it stops: the batches that follow keep their texts, and those
     that went before can be turned back. Which way a spilled batch went shows in its type.
+
+    Args:
+        max_values: how many texts a dictionary has room for.
+        max_bytes: and for how many bytes.
+        known: the first of its texts, each in its place.
     """
 
-    def __init__(self, max_values: int = MAX_VALUES, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        max_values: int = MAX_VALUES,
+        max_bytes: int = MAX_BYTES,
+        known: Sequence[str] = (),
+    ) -> None:
         self.overflowed = False
-        self.values: list[str] = []
-        self._positions: dict[str, int] = {}
-        self._room_values = max_values
-        self._room_bytes = max_bytes
+        self.values = list(known)
+        self._positions = {value: at for at, value in enumerate(known)}
+        self._room_values = max_values - len(known)
+        self._room_bytes = max_bytes - sum(len(value.encode()) for value in known)
 
     def encode(self, texts: pa.Array) -> pa.Array:
         """Positions (uint32), or the texts as they are if there is no dictionary any more."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from warmcube.entry.counts import TOTAL, unpack_total
 from warmcube.entry.keys import Keys, PartitionName
-from warmcube.entry.manifest import Manifest
+from warmcube.entry.manifest import Manifest, Partition
 from warmcube.entry.seal import Seal
-from warmcube.errors import WarmMismatch, WarmRefused
+from warmcube.errors import Damage, WarmMismatch, WarmRefused
 from warmcube.store.api import Command, Store
 from warmcube.warm.gather import Gathered
 from warmcube.warm.lease import Lease
 from warmcube.warm.report import Reporter
 
-__all__ = ["MAX_LOSS", "check_counts", "check_loss", "verify"]
+__all__ = ["MAX_LOSS", "check_counts", "check_loss", "unproven", "verify"]
 
 MAX_LOSS: Final = 0.5
 """A snapshot that holds less than this share of the previous one's rows needs ``--force``."""
@@ -68,11 +68,44 @@ async def verify(
         WarmMismatch: something of it is gone.
         Damage: a total is missing or altered.
     """
+    async for name, error in unproven(store, keys, using, lease, manifest.partitions, progress):
+        if isinstance(error, Damage):
+            raise error
+        partition = manifest.partitions[name]
+        raise WarmMismatch(
+            f"measure {name.measure!r}, frequency {name.frequency!r} was written with "
+            f"{partition.entries:,} entries but reads back with {error:,}; nothing "
+            "was published; something else removes keys from this server: check its "
+            "eviction policy and who uses it, then warm again"
+        )
+
+
+async def unproven(
+    store: Store,
+    keys: Keys,
+    using: Seal,
+    lease: Lease,
+    partitions: Mapping[PartitionName, Partition],
+    progress: Reporter | None = None,
+) -> AsyncIterator[tuple[PartitionName, int | Damage]]:
+    """Partitions whose index isn't as large as the manifest says, or doesn't prove itself.
+
+    Args:
+        store: the store.
+        keys: of the data source.
+        using: the seal.
+        lease: under which this is done.
+        partitions: what to look at.
+        progress: told as it goes.
+
+    Returns:
+        with how many members the index has, or what is wrong with its total.
+    """
     done = 0
-    partitions = list(manifest.partitions.items())
-    for at in range(0, len(partitions), VERIFY_CHUNK):
+    items = list(partitions.items())
+    for at in range(0, len(items), VERIFY_CHUNK):
         await lease.ensure()
-        share = partitions[at : at + VERIFY_CHUNK]
+        share = items[at : at + VERIFY_CHUNK]
         all_keys = [keys.partition(name, str(p.version)) for name, p in share]
         commands: list[Command] = []
         for own in all_keys:
@@ -84,7 +117,11 @@ async def verify(
         replies = iter(await store.run(commands))
         for (name, partition), own in zip(share, all_keys, strict=True):
             members, fields, packed = next(replies), next(replies), next(replies)
-            total = unpack_total(own.counts, packed, using)
+            try:
+                total = unpack_total(own.counts, packed, using)
+            except Damage as error:
+                yield name, error
+                continue
             if (members, fields, total.entries, total.rows, total.sums) != (
                 partition.entries,
                 total.fields,
@@ -92,11 +129,7 @@ async def verify(
                 partition.rows,
                 partition.sums,
             ):
-                raise WarmMismatch(
-                    f"measure {name.measure!r}, frequency {name.frequency!r} was written with "
-                    f"{partition.entries:,} entries but reads back with {members:,}; nothing "
-                    "was published; something else removes keys from this server: check its "
-                    "eviction policy and who uses it, then warm again"
-                )
+                yield name, members
             done += partition.rows
-        progress.update(rows=done)
+        if progress is not None:
+            progress.update(rows=done)

@@ -5,28 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from warmcube.entry.dictionary import pack_chunks, packed_digest
-from warmcube.entry.keys import Keys
-from warmcube.entry.manifest import (
-    ChunkRef,
-    Dictionary,
-    Manifest,
-    fingerprint,
-)
-from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot, format_item
-from warmcube.entry.seal import Seal, seal
+from warmcube.entry.keys import Keys, PartitionName
+from warmcube.entry.layout import Layout
+from warmcube.entry.manifest import Manifest, Partition, fingerprint
+from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
+from warmcube.entry.seal import Seal
 from warmcube.entry.sums import sums_form
 from warmcube.errors import (
     StoreError,
     WarmMismatch,
 )
 from warmcube.model.schema import Datasource
-from warmcube.source.api import Source, SourceSnapshot
+from warmcube.source.api import PartitionCount, Source, SourceSnapshot
 from warmcube.store.api import Store
 from warmcube.warm.ahead import one_ahead
 from warmcube.warm.capacity import (
@@ -35,12 +32,24 @@ from warmcube.warm.capacity import (
     predict_bytes,
     predict_sums_bytes,
 )
+from warmcube.warm.carry import carry_partitions
 from warmcube.warm.cleanup import remove_items
 from warmcube.warm.commands import Target, Written, write_commands
+from warmcube.warm.dictionaries import CarriedDictionary, carry_dictionaries, write_dictionaries
 from warmcube.warm.gather import Gathered
 from warmcube.warm.lease import LEASE_SECONDS, Lease
 from warmcube.warm.memory import give_back
 from warmcube.warm.publish import publish, read_previous, retire
+from warmcube.warm.refresh import (
+    TOO_WIDE,
+    Plan,
+    Refresh,
+    check_names,
+    join_layouts,
+    plan_refresh,
+    plan_whole,
+    why_whole,
+)
 from warmcube.warm.report import Phase, ProgressCallback, Reporter, WarmReport
 from warmcube.warm.reservation import Reservation
 from warmcube.warm.residue import remove_residue
@@ -50,6 +59,12 @@ __all__ = ["WarmSettings", "Warmer"]
 
 MANY_ROWS: Final = 2_000_000
 """Beyond them memory is given back half-way too, which takes some milliseconds."""
+
+MOST_NAMES: Final = 100
+"""Of so many refreshed and dropped partitions a report has the names."""
+
+_LOST_DICTIONARY: Final = "a dictionary of the snapshot isn't whole any more"
+_NO_ROOM: Final = "a text column has got more values than its dictionary has room for"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +92,28 @@ class WarmSettings:
     with_sums: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """How long a snapshot will live, Unix milliseconds by the store's clock.
+
+    Attributes:
+        begun_ms: since when.
+        fresh_until_ms: until then it is fresh.
+        serve_until_ms: until then it may be served.
+        least_ms: what it has carried over has to be there until then.
+    """
+
+    begun_ms: int
+    fresh_until_ms: int
+    serve_until_ms: int
+    least_ms: int = 0
+
+    @property
+    def expires_ms(self) -> int:
+        """When what is carried over expires."""
+        return max(self.serve_until_ms, self.least_ms)
+
+
 class Warmer:
     """Warms one data source at a time into one store.
 
@@ -99,18 +136,21 @@ class Warmer:
         source: Source,
         *,
         force: bool = False,
+        refresh: Refresh | None = None,
         progress: ProgressCallback | None = None,
     ) -> WarmReport:
-        """Read the whole table and publish it as the live snapshot.
+        """Read a table and publish it as the live snapshot.
 
         Args:
             datasource: what to warm.
             source: where its table is.
             force: publish although most rows are gone.
+            refresh: what to read anew, while the rest is carried over; None for everything.
             progress: told as it happens, from the event loop.
 
         Raises:
             WarmInProgress: somebody else is warming it.
+            UnknownPartition: the refresh names what is nowhere.
             WarmError: see the tree; whatever is raised, the old snapshot goes on serving.
             SourceError: the database.
             StoreError: the store.
@@ -120,7 +160,7 @@ class Warmer:
         async with Lease(self._store, keys, seconds=self._settings.lease_seconds) as lease:
             run = _Run(self._store, keys, self._seal, self._settings, datasource, lease, progress)
             try:
-                return await run.warm(source, force=force)
+                return await run.warm(source, force=force, refresh=refresh)
             except BaseException as error:
                 await run.undo(error)
                 raise
@@ -153,39 +193,54 @@ class _Run:
         self._chunks: list[Chunks] = []
         self._published = False
 
-    async def warm(self, source: Source, *, force: bool) -> WarmReport:
+    async def warm(
+        self, source: Source, *, force: bool, refresh: Refresh | None = None
+    ) -> WarmReport:
         previous = await read_previous(self._store, self._keys, self._seal)
         await remove_residue(self._store, self._keys, previous, self._settings.lease_seconds)
         async with source.snapshot(self._datasource) as snapshot:
             self._progress.enter(Phase.COUNTING)
-            counted = {c.name: c.rows for c in await snapshot.count_by_partition()}
-            self._progress.total_rows = sum(counted.values())
-            self._progress.enter(Phase.READING)
-            gathered = await self._gather(snapshot)
+            plan = await self._plan(snapshot, previous, refresh)
+            plan, life, known = await self._carry(snapshot, plan)
+            gathered = await self._read(snapshot, plan, known)
+            if plan.base is not None and gathered.has_overflowed(known):
+                gathered.spill.close()
+                plan, life, known = await self._whole(snapshot, plan, _NO_ROOM)
+                gathered = await self._read(snapshot, plan, known)
             as_of = snapshot.as_of
             schema = snapshot.schema
         if gathered.rows > MANY_ROWS:
             give_back()  # what reading needed, before encoding asks for more
+        as_of_ms = int(as_of.timestamp() * 1000)
         try:
-            check_counts(counted, gathered)
-            check_loss(previous, gathered.rows, force=force)
+            check_counts(plan.counted, gathered)
+            rows = gathered.rows + sum(each.rows for each in plan.carried.values())
+            check_loss(previous, rows, force=force)
             await self._reserve(gathered)
-            now = await self._store.now_ms()
-            fresh_until = now + self._settings.ttl * 1000
-            serve_until = fresh_until + self._settings.stale_for * 1000
+            life = life or await self._new_life()
             target = Target(
                 self._keys,
                 self._lease.version,
-                serve_until,
+                life.serve_until_ms,
                 self._seal,
                 self._settings.batch_size,
                 self._settings.with_sums,
             )
             self._progress.enter(Phase.WRITING)
-            await self._write(gathered, target, int(as_of.timestamp() * 1000))
-            dictionaries = await self._write_dictionaries(gathered, target)
+            await self._write(gathered, target, as_of_ms)
+            dictionaries = await write_dictionaries(
+                self._store,
+                self._keys,
+                self._seal,
+                self._lease,
+                gathered,
+                known,
+                life.expires_ms,
+                self._chunks,
+            )
         finally:
             gathered.spill.close()
+        partitions, layouts = self._join(plan, gathered, as_of_ms)
         manifest = Manifest(
             version=self._lease.version,
             source=self._datasource.source,
@@ -193,33 +248,134 @@ class _Run:
             fingerprint=fingerprint(self._datasource, schema),
             schema=schema,
             roles=self._datasource.roles,
-            layouts=(gathered.layout(),),
-            partitions=self._written.partitions,
+            layouts=layouts,
+            partitions=partitions,
             dictionaries=dictionaries,
             seal=self._seal.name,
-            warmed_ms=now,
-            fresh_until_ms=fresh_until,
-            serve_until_ms=serve_until,
+            warmed_ms=life.begun_ms,
+            fresh_until_ms=life.fresh_until_ms,
+            serve_until_ms=life.serve_until_ms,
             practices=self._written.owners["practice"].count,
             providers=self._written.owners["provider"].count,
         )
-        if manifest.rows != gathered.rows:
+        if manifest.rows != rows:
             raise WarmMismatch(
-                f"{gathered.rows:,} rows were read but {manifest.rows:,} written; nothing was "
-                "published; please report this as a defect"
+                f"{rows:,} rows were read or carried over but {manifest.rows:,} written; nothing "
+                "was published; please report this as a defect"
             )
         self._progress.enter(Phase.VERIFYING)
         await verify(self._store, self._keys, self._seal, self._lease, manifest, self._progress)
         self._progress.enter(Phase.PUBLISHING)
-        report = self._report(manifest, as_of)
-        await publish(self._store, self._keys, self._seal, self._lease, manifest, report)
+        report = self._report(manifest, as_of, plan)
+        await publish(self._store, self._keys, self._seal, self._lease, manifest, report, plan.base)
         self._published = True
         self._progress.enter(Phase.CLEANING)
         with contextlib.suppress(StoreError):  # then the next warm removes them
             await self._reservation.release()
-            await retire(self._store, self._keys, previous, self._settings.grace)
+            await retire(self._store, self._keys, previous, self._settings.grace, manifest)
         self._progress.enter(Phase.DONE)
-        return self._report(manifest, as_of)
+        return self._report(manifest, as_of, plan)
+
+    async def _plan(
+        self, snapshot: SourceSnapshot, previous: Manifest | None, refresh: Refresh | None
+    ) -> Plan:
+        """What to read, and what to carry over."""
+        counted = await self._count(snapshot, previous, refresh)
+        if refresh is None:
+            return plan_whole(counted)
+        check_names(
+            refresh, {*(c.name for c in counted), *(previous.partitions if previous else ())}
+        )
+        because = why_whole(
+            previous,
+            self._datasource,
+            snapshot.schema,
+            self._seal.name,
+            await self._store.now_ms(),
+            refresh,
+        )
+        if because or previous is None:
+            return plan_whole(counted, because)
+        return plan_refresh(previous, counted, refresh)
+
+    async def _count(
+        self, snapshot: SourceSnapshot, previous: Manifest | None, refresh: Refresh | None
+    ) -> list[PartitionCount]:
+        """All partitions; with fingerprints where they are wanted, now or by the next warm."""
+        if (
+            (refresh is not None and refresh.changed)
+            or self._datasource.change_column is not None
+            or (previous is not None and previous.has_fingerprints)
+        ):
+            return await snapshot.fingerprint_by_partition()
+        return await snapshot.count_by_partition()
+
+    async def _carry(
+        self, snapshot: SourceSnapshot, plan: Plan
+    ) -> tuple[Plan, _Life | None, dict[str, CarriedDictionary]]:
+        """Let what is carried over live on; what can't be is read with the rest.
+
+        Returns:
+            what is left to do, how long the snapshot will live (None: to be settled later), and
+            the dictionaries that go on.
+        """
+        if plan.base is None:
+            return plan, None, {}
+        self._progress.enter(Phase.CARRYING)
+        life = await self._new_life()
+        if plan.lasts_as_before:
+            life = _Life(plan.base.warmed_ms, plan.base.fresh_until_ms, plan.base.serve_until_ms)
+        # Never less than now: the live snapshot needs these keys if this warm fails.
+        life = replace(life, least_ms=plan.base.serve_until_ms)
+        known = await carry_dictionaries(
+            self._store, self._keys, self._seal, plan.base, life.expires_ms
+        )
+        if known is None:
+            return await self._whole(snapshot, plan, _LOST_DICTIONARY)
+        lost = await carry_partitions(
+            self._store,
+            self._keys,
+            self._seal,
+            self._lease,
+            plan.carried,
+            life.expires_ms,
+            self._written,
+            self._progress,
+        )
+        if lost:
+            counted = await snapshot.count_by_partition()
+            plan = plan.without(lost, [each for each in counted if each.name in lost])
+        if plan.is_too_wide:
+            return await self._whole(snapshot, plan, TOO_WIDE)
+        return plan, life, known
+
+    async def _whole(
+        self, snapshot: SourceSnapshot, plan: Plan, because: str
+    ) -> tuple[Plan, None, dict[str, CarriedDictionary]]:
+        """Read everything after all."""
+        self._written = Written()
+        counted = await snapshot.count_by_partition()
+        found = plan_whole(counted, because)
+        return replace(found, fingerprints=plan.all_fingerprints), None, {}
+
+    async def _new_life(self) -> _Life:
+        now = await self._store.now_ms()
+        fresh_until = now + self._settings.ttl * 1000
+        return _Life(now, fresh_until, fresh_until + self._settings.stale_for * 1000)
+
+    def _join(
+        self, plan: Plan, gathered: Gathered, as_of_ms: int
+    ) -> tuple[dict[PartitionName, Partition], tuple[Layout, ...]]:
+        """All partitions of the new snapshot, and the layouts that they are of."""
+        fresh = gathered.layout() if gathered.rows or not plan.carried else None
+        layouts, carried, place = join_layouts(plan.base, plan.carried, fresh)
+        if plan.is_proven:  # they were found to be what the source holds now
+            carried = {name: replace(each, as_of_ms=as_of_ms) for name, each in carried.items()}
+        written = {
+            name: replace(each, layout=place, fingerprint=plan.fingerprints.get(name))
+            for name, each in self._written.partitions.items()
+        }
+        return {**carried, **written}, layouts
 
     async def undo(self, error: BaseException) -> None:
         """Unlink what an unpublished warm wrote, as far as that can be done now."""
@@ -251,18 +407,28 @@ class _Run:
         with contextlib.suppress(StoreError, TimeoutError):  # its keys expire by themselves
             await asyncio.wait_for(asyncio.shield(remove()), timeout=30)
 
-    async def _gather(self, snapshot: SourceSnapshot) -> Gathered:
+    async def _read(
+        self,
+        snapshot: SourceSnapshot,
+        plan: Plan,
+        known: Mapping[str, CarriedDictionary],
+    ) -> Gathered:
+        """What a plan says, encoded by column."""
+        self._progress.total_rows = sum(plan.counted.values())
+        self._progress.enter(Phase.READING)
+        only = None if plan.base is None else frozenset(plan.counted)
         count_entries = free_bytes(await self._store.memory()) is not None
         gathered = Gathered(
             snapshot.schema,
             self._datasource.roles,
             folder=self._settings.folder,
             count_entries=count_entries,
+            known=None if plan.base is None else {name: d.values for name, d in known.items()},
         )
         stop = threading.Event()
 
         def read() -> None:
-            for batch in snapshot.batches():
+            for batch in snapshot.batches(only):
                 if stop.is_set():
                     return
                 gathered.add(batch)
@@ -307,29 +473,7 @@ class _Run:
             written = self._written
             self._progress.update(rows=written.rows, entries=written.entries, bytes=written.bytes)
 
-    async def _write_dictionaries(
-        self, gathered: Gathered, target: Target
-    ) -> dict[str, Dictionary]:
-        dictionaries: dict[str, Dictionary] = {}
-        carried = {column.name for column in gathered.carried}
-        for column, text in gathered.texts.items():
-            if column not in carried or text.overflowed:
-                continue
-            chunks = pack_chunks(text.values)
-            item = Chunks(column, target.version, len(chunks))
-            self._chunks.append(item)
-            await self._store.write([(b"SADD", self._keys.master, format_item(item))])
-            for number, chunk in enumerate(chunks):
-                await self._lease.ensure()
-                key = self._keys.dictionary(column, str(target.version), number)
-                value = seal(self._seal, key, chunk)
-                await self._store.write([(b"SET", key, value, b"PXAT", target.expires_ms)])
-            dictionaries[column] = Dictionary(
-                (ChunkRef(target.version, len(chunks)),), len(text.values), packed_digest(chunks)
-            )
-        return dictionaries
-
-    def _report(self, manifest: Manifest, as_of: datetime) -> WarmReport:
+    def _report(self, manifest: Manifest, as_of: datetime, plan: Plan) -> WarmReport:
         partitions = manifest.partitions.values()
         return WarmReport(
             datasource=self._datasource.id,
@@ -345,7 +489,22 @@ class _Run:
             as_of=as_of.astimezone(UTC).isoformat(),
             fresh_until=_instant(manifest.fresh_until_ms),
             serve_until=_instant(manifest.serve_until_ms),
+            refreshed=len(plan.counted),
+            carried=len(plan.carried),
+            dropped=len(plan.dropped),
+            names=_names(self._written.partitions if plan.base else (), plan.dropped),
+            because=plan.because,
         )
+
+
+def _names(
+    refreshed: Iterable[PartitionName], dropped: Iterable[PartitionName]
+) -> dict[str, list[list[str | None]]]:
+    """The names of some partitions, those of too many left out."""
+    return {
+        what: [[name.measure, name.frequency] for name in islice(names, MOST_NAMES)]
+        for what, names in (("refreshed", refreshed), ("dropped", dropped))
+    }
 
 
 def _instant(milliseconds: int) -> str:

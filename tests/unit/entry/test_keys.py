@@ -332,7 +332,10 @@ parsed_keys = st.one_of(
         lambda kind, number: ParsedKey(kind, (number,)),
         *(
             st.sampled_from(
-                ["master", "current", "fence", "history", "last_warm", "published", "lock"]
+                [
+                    *("master", "current", "fence", "history", "last_warm", "published", "lock"),
+                    *("damage", "outlook"),
+                ]
             ),
             numbers,
         ),

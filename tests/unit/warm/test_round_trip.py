@@ -101,7 +101,7 @@ def gathered_from(
     """All batches, gathered."""
     gathered = Gathered(schema, roles, folder=None, count_entries=True)
     for name in gathered.texts:
-        gathered.texts[name] = TextColumn(**limits)
+        gathered.texts[name] = TextColumn(**limits)  # type: ignore[arg-type]
     for batch in batches:
         gathered.add(batch)
     return gathered

@@ -38,12 +38,26 @@ _STAT_TYPES: Final[dict[str, Schema]] = {
 }
 
 _STATS: Final = closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fields(Stats)})
+_MAYBE_NAMES: Final[Schema] = {"type": ["array", "null"], "items": _MAYBE_TEXT}
 _JOB: Final = closed(
     id=_TEXT,
     datasource=_COUNT,
     actor={**_TEXT, "description": "who asked for it"},
     process=_TEXT,
     forced={"type": "boolean"},
+    reason={**_TEXT, "description": "why: asked, or a worker's: cold, aging, scheduled, damage"},
+    refresh={
+        "anyOf": [
+            closed(
+                measures=_MAYBE_NAMES,
+                frequencies=_MAYBE_NAMES,
+                changed={"type": "boolean"},
+            ),
+            {"type": "null"},
+        ],
+        "description": "what is read anew, null among its names being NULL; null for the whole "
+        "table",
+    },
     state={"type": "string", "enum": [str(state) for state in JobState]},
     revision={**_COUNT, "description": "grows with every news"},
     phase={**_MAYBE_TEXT, "description": "what the warm is doing, or was when it ended"},
@@ -59,6 +73,29 @@ _JOB: Final = closed(
     ended=_MAYBE_INSTANT,
     failure={"anyOf": [closed(kind=_TEXT, message=_TEXT), {"type": "null"}]},
     report={"type": ["object", "null"], "description": "what the warm did"},
+)
+
+_OUTLOOK: Final = closed(
+    workers={**_COUNT, "description": "how many workers look after it"},
+    state={**_MAYBE_TEXT, "description": "waiting, due, warming or held; null without a worker"},
+    next={**_MAYBE_INSTANT, "description": "when a worker will warm it"},
+    reason={**_MAYBE_TEXT, "description": "why: cold, aging, scheduled or damage"},
+    held={**_MAYBE_TEXT, "description": "why it isn't warmed without anybody's asking"},
+    failures={**_MAYBE_COUNT, "description": "warms that have failed in a row"},
+    error={**_MAYBE_TEXT, "description": "of the last of them"},
+    damaged={**_MAYBE_COUNT, "description": "parts that were found damaged"},
+)
+
+_WORKER: Final = closed(
+    id=_TEXT,
+    host=_TEXT,
+    process=_COUNT,
+    version=_TEXT,
+    since=_MAYBE_INSTANT,
+    datasources={**list_of(_COUNT), "description": "that it looks after"},
+    warming={**list_of(_COUNT), "description": "that it warms now"},
+    concurrency=_COUNT,
+    is_ending={"type": "boolean"},
 )
 
 _MAYBE_JOB: Final[Schema] = {"anyOf": [_JOB, {"type": "null"}]}
@@ -94,6 +131,18 @@ _NAMED: Final[Schema] = {
     "anyOf": [{"type": "integer"}, {"const": "all"}],
     "description": 'the id of a data source, or "all"',
 }
+
+
+def _names_of(what: str) -> Schema:
+    null = schema_object({"null": {"const": True}}, required=("null",))
+    return {
+        "type": ["array", "null"],
+        "items": {"anyOf": [{"type": "string", "minLength": 1}, null]},
+        "minItems": 1,
+        "maxItems": 1000,
+        "description": f"read only these {what} anew, of one data source; null is all of them",
+    }
+
 
 STATS: Final = operation(
     "What the cache holds",
@@ -140,6 +189,13 @@ WARM: Final = operation(
         schema_object(
             {
                 "datasource": _NAMED,
+                "measures": _names_of("measures"),
+                "frequencies": _names_of("frequencies"),
+                "changed": {
+                    "type": ["boolean", "null"],
+                    "default": False,
+                    "description": "read only what has changed since the last warm",
+                },
                 "force": {
                     "type": ["boolean", "null"],
                     "default": False,
@@ -155,8 +211,8 @@ WARM: Final = operation(
 STATUS: Final = operation(
     "How warms get on, and how the last ones ended",
     answers=json_answer(
-        "Of each data source who is warming it, the job that is queued or runs, and the last "
-        "fifty, newest first; or the one job.",
+        "Of each data source who is warming it, the job that is queued or runs, the last fifty, "
+        "newest first, and what workers will do; the workers; or the one job.",
         {
             "anyOf": [
                 closed(
@@ -167,8 +223,10 @@ STATUS: Final = operation(
                             warming={**_MAYBE_TEXT, "description": "who holds the lease"},
                             active=_MAYBE_JOB,
                             history=list_of(_JOB),
+                            worker=_OUTLOOK,
                         )
-                    )
+                    ),
+                    workers=list_of(_WORKER),
                 ),
                 closed(job=_JOB),
             ]

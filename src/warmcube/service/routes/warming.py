@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from warmcube.access.permissions import Action
 from warmcube.errors import AccessDenied, InvalidQuery, WarmInProgress
 from warmcube.jobs.job import Job, datasource_of_job
+from warmcube.model.request import NULL, Null
 from warmcube.query.wording import shown
 from warmcube.service.context import Caller, Service
 from warmcube.service.documents.admin import EVENTS, STATUS, WARM
@@ -24,8 +25,13 @@ from warmcube.service.routes.named import (
     uncached_json,
 )
 from warmcube.service.strict import body_json, fields_of, parameters
+from warmcube.warm.refresh import Refresh
+from warmcube.worker.status import outlook_facts, read_status
 
 __all__ = ["warming_routes"]
+
+MOST_NAMES: Final = 1000
+"""Of measures or frequencies in one request."""
 
 
 def warming_routes(service: Service) -> APIRouter:
@@ -40,9 +46,11 @@ def warming_routes(service: Service) -> APIRouter:
     ) -> Response:
         parameters(request)
         data = await body_json(request, most=limits.body, depth=limits.depth)
-        fields = fields_of(data, ("datasource", "force"))
+        fields = fields_of(data, ("datasource", "measures", "frequencies", "changed", "force"))
         wanted = datasource_in_body(service, fields)
-        started, busy = await _start(service, caller, wanted, force=_force(fields))
+        started, busy = await _start(
+            service, caller, wanted, force=_flag(fields, "force"), refresh=_refresh(fields)
+        )
         is_one = fields["datasource"] != "all"
         return _started(started, busy, started[0].id if is_one else None)
 
@@ -54,8 +62,13 @@ def warming_routes(service: Service) -> APIRouter:
         given = _one_of(parameters(request, ("datasource", "job")))
         if "job" in given:
             return uncached_json({"job": (await cache.jobs.find(given["job"])).as_dict()})
-        found = [await _status(service, each) for each in datasources_in_url(service, given)]
-        return uncached_json({"datasources": found})
+        wanted = datasources_in_url(service, given)
+        workers = await _workers(service, wanted)
+        found = [
+            {**await _status(service, each), "worker": dict(told)}
+            for each, told in zip(wanted, workers["datasources"], strict=True)
+        ]
+        return uncached_json({"datasources": found, "workers": workers["workers"]})
 
     @routes.get("/warming/events", **EVENTS)
     async def get_events(
@@ -73,7 +86,12 @@ def warming_routes(service: Service) -> APIRouter:
 
 
 async def _start(
-    service: Service, caller: Caller, wanted: Sequence[int], *, force: bool
+    service: Service,
+    caller: Caller,
+    wanted: Sequence[int],
+    *,
+    force: bool,
+    refresh: Refresh | None,
 ) -> tuple[list[Job], dict[int, WarmInProgress]]:
     """Start what can be started.
 
@@ -84,7 +102,7 @@ async def _start(
     busy: dict[int, WarmInProgress] = {}
     for each in wanted:
         try:
-            job = await service.warming.start(each, actor=caller.name, force=force)
+            job = await service.warming.start(each, actor=caller.name, force=force, refresh=refresh)
         except WarmInProgress as error:
             busy[each] = error
         else:
@@ -122,6 +140,23 @@ async def _status(service: Service, datasource: int) -> dict[str, Any]:
         "warming": await jobs.holder(datasource),
         "active": None if active is None else active.as_dict(),
         "history": [job.as_dict() for job in found if job.state.has_ended],
+    }
+
+
+async def _workers(service: Service, wanted: Sequence[int]) -> dict[str, Any]:
+    """The workers that are alive, and what they mean to do with each data source."""
+    cache, settings = service.cache, service.settings
+    status = await read_status(
+        cache.store,
+        settings.store.namespace,
+        cache.jobs,
+        [settings.datasource(each) for each in wanted],
+    )
+    return {
+        "workers": [card.as_dict() for card in status.workers],
+        "datasources": [
+            {"workers": each.workers, **outlook_facts(each.outlook)} for each in status.datasources
+        ],
     }
 
 
@@ -168,8 +203,36 @@ def _one_of(given: Mapping[str, str]) -> Mapping[str, str]:
     return given
 
 
-def _force(fields: Mapping[str, Any]) -> bool:
-    force = fields.get("force")
-    if force is not None and not isinstance(force, bool):
-        raise InvalidQuery(f"force is {shown(force)}; expected true or false")
-    return force is True
+def _flag(fields: Mapping[str, Any], name: str) -> bool:
+    flag = fields.get(name)
+    if flag is not None and not isinstance(flag, bool):
+        raise InvalidQuery(f"{name} is {shown(flag)}; expected true or false")
+    return flag is True
+
+
+def _refresh(fields: Mapping[str, Any]) -> Refresh | None:
+    """What to read anew; None for the whole table."""
+    measures, frequencies = (_names(fields, name) for name in ("measures", "frequencies"))
+    named = measures is not None or frequencies is not None
+    if named and fields.get("datasource") == "all":
+        raise InvalidQuery("measures and frequencies are of one data source; name it")
+    return Refresh.of(measures, frequencies, changed=_flag(fields, "changed"))
+
+
+def _names(fields: Mapping[str, Any], name: str) -> list[str | Null] | None:
+    given = fields.get(name)
+    if given is None:
+        return None
+    if not isinstance(given, list) or len(given) > MOST_NAMES:
+        raise InvalidQuery(
+            f"{name} is {shown(given)}; expected a list of up to {MOST_NAMES:,} texts"
+        )
+    found: list[str | Null] = []
+    for each in given:
+        is_null = isinstance(each, dict) and list(each) == ["null"] and each["null"] is True
+        if not is_null and not isinstance(each, str):
+            raise InvalidQuery(
+                f'{name} has {shown(each)} in it; expected a text, or {{"null": true}}'
+            )
+        found.append(NULL if is_null else each)
+    return found
