@@ -123,7 +123,7 @@ class RedisCluster:
             node.ask("SET", f"{{{_tag_of(node)}}}", "", "PX", 1)
             assert int(node.ask("WAIT", 1, 5000)) >= 0
 
-    def keys(self) -> set[bytes]:
+    def all_keys(self) -> set[bytes]:
         """Every key on every master."""
         found: set[bytes] = set()
         for node in self.masters():
