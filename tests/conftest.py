@@ -20,6 +20,7 @@ import redis
 from adbc_driver_postgresql import dbapi
 from hypothesis import Phase, settings
 from tests.support.browser import MISSING
+from tests.support.clusters import RedisCluster, run_cluster
 from tests.support.sql import forget
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
@@ -175,6 +176,27 @@ def redis_factory(
             return servers.enter_context(server)
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(redis_executable: Path | None) -> Iterator[RedisCluster]:
+    """A cluster for the whole session, of three masters and three replicas, all of which stay."""
+    with run_cluster(redis_executable) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster_url(redis_cluster: RedisCluster) -> str:
+    """The URL of an empty cluster."""
+    redis_cluster.flush()
+    return redis_cluster.url
+
+
+@pytest.fixture
+def own_cluster(redis_executable: Path | None) -> Iterator[RedisCluster]:
+    """A cluster of the test's own, whose nodes it may end and whose slots it may move."""
+    with run_cluster(redis_executable, "--cluster-require-full-coverage", "no") as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

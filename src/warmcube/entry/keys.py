@@ -32,6 +32,7 @@ __all__ = [
     "Version",
     "decode_component",
     "encode_component",
+    "is_of_partition",
     "member_of",
     "parse_field",
     "parse_member",
@@ -224,6 +225,14 @@ def parse_field(field: bytes) -> tuple[Literal["practice", "provider"], str | No
     if colon and kind == b"prov":
         return "provider", decode_component(component)
     raise Damage(f"a field of a partition's counts can't be read ({len(field)} bytes)")
+
+
+def is_of_partition(key: bytes) -> bool:
+    """Whether a key belongs to one version of one partition, and so never changes once written.
+
+    Behind the hash tag of all other keys stands a colon and a word.
+    """
+    return b"}:v" in key
 
 
 class Keys:
