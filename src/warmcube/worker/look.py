@@ -26,7 +26,7 @@ CLOSER_MS: Final = 30_000
 ONCE_MS: Final = 3_600_000
 """Damage that comes back within so long after partitions were repaired has everything repaired."""
 
-_PER_SOURCE: Final = 5
+_PER_SOURCE: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +104,16 @@ class Looker:
                 (b"GET", keys.job),
                 (b"GET", keys.lock),
                 (b"HGETALL", keys.damage),
+                (b"GET", keys.pin),
             ]
         replies = await self._store.run(commands)
         now_ms = await self._store.now_ms()
         looks: dict[int, Look] = {}
         for number, each in enumerate(datasources):
-            current, newest, active, lock, reports = replies[
+            current, newest, active, lock, reports, pin = replies[
                 number * _PER_SOURCE : (number + 1) * _PER_SOURCE
             ]
-            known = await self._closer(each, (current, newest, active), now_ms)
+            known = await self._closer(each, (current, newest, active, pin), now_ms)
             parts = damaged_parts(reports, current)
             looks[each.id] = Look(
                 facts=_facts(known, parts.values(), now_ms),
@@ -153,6 +154,7 @@ def _repair(parts: Iterable[bytes], jobs: Sequence[Job], now_ms: int) -> Refresh
 
 def _facts(known: _Known, damaged: Collection[int], now_ms: int) -> Facts:
     live, jobs = known.live, known.jobs
+    held = None if live.pinned_by is None else f"pinned by {live.pinned_by}; see warmcube unpin"
     damaged_ms = min(damaged, default=None)
     if live.why_cold is WhyCold.DAMAGED:
         damaged_ms = live.now_ms if damaged_ms is None else min(damaged_ms, live.now_ms)
@@ -162,6 +164,7 @@ def _facts(known: _Known, damaged: Collection[int], now_ms: int) -> Facts:
     if manifest is None:
         return Facts(
             now_ms=now_ms,
+            held=held,
             failure=_failure(jobs),
             damaged_ms=damaged_ms,
             repaired_ms=None if last_repair is None else _end_of(last_repair),
@@ -173,6 +176,7 @@ def _facts(known: _Known, damaged: Collection[int], now_ms: int) -> Facts:
         began_ms=_began(jobs, version) or manifest.warmed_ms,
         warmed_ms=manifest.warmed_ms,
         fresh_until_ms=manifest.fresh_until_ms,
+        held=held,
         failure=_failure(jobs),
         damaged_ms=damaged_ms,
         repaired_ms=None if last_repair is None else _end_of(last_repair),
