@@ -264,6 +264,12 @@ class CacheSection(Section):
         description="past its life, how long a snapshot may still serve, marked stale",
         json_schema_extra={"unit": "seconds"},
     )
+    keep_snapshots: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="how many superseded snapshots stay until their own end, to roll back to",
+    )
     max_pointer_age: float = Field(
         default=1.0,
         ge=0,

@@ -253,11 +253,13 @@ class Keys:
         "job",
         "jobs",
         "jobs_order",
+        "kept",
         "last_warm",
         "lock",
         "master",
         "namespace",
         "outlook",
+        "pin",
         "reservations",
         "tally",
     )
@@ -279,6 +281,8 @@ class Keys:
         self.jobs: Final = f"{meta}:jobs".encode()
         self.jobs_order: Final = f"{meta}:jobs:order".encode()
         self.outlook: Final = f"{meta}:outlook".encode()
+        self.kept: Final = f"{meta}:kept".encode()
+        self.pin: Final = f"{meta}:pin".encode()
         self.last_warm: Final = f"{meta}:last_warm".encode()
         self.lock: Final = f"{namespace}lock:{tag}:warm".encode()
         self.channel: Final = f"{meta}:published".encode()
