@@ -256,7 +256,16 @@ class SourceError(WarmcubeError):
 
 
 class SourceUnavailable(SourceError):
-    """The database can't be reached or broke off."""
+    """The database can't be reached or broke off.
+
+    Args:
+        message: for whoever asked.
+        is_unreachable: whether there was no connection to it at all.
+    """
+
+    def __init__(self, message: str, *, is_unreachable: bool = False) -> None:
+        super().__init__(message)
+        self.is_unreachable = is_unreachable
 
 
 class TableMismatch(SourceError):

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -33,6 +32,7 @@ __all__ = [
     "Version",
     "decode_component",
     "encode_component",
+    "is_of_partition",
     "member_of",
     "parse_field",
     "parse_member",
@@ -84,8 +84,7 @@ def decode_component(text: str | bytes) -> str | None:
     return value
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
+class Version(NamedTuple):
     """An opaque, never reused number of a snapshot: fencing number plus 64 random bits."""
 
     fence: int
@@ -107,9 +106,11 @@ class Version:
         return cls(int(found[1]), found[2])
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionName:
-    """A partition: canonical measure and frequency, None where NULL or where the role lacks."""
+class PartitionName(NamedTuple):
+    """A partition: canonical measure and frequency, None where NULL or where the role lacks.
+
+    A tuple, since every read looks for things by it.
+    """
 
     measure: str | None
     frequency: str | None
@@ -224,6 +225,14 @@ def parse_field(field: bytes) -> tuple[Literal["practice", "provider"], str | No
     if colon and kind == b"prov":
         return "provider", decode_component(component)
     raise Damage(f"a field of a partition's counts can't be read ({len(field)} bytes)")
+
+
+def is_of_partition(key: bytes) -> bool:
+    """Whether a key belongs to one version of one partition, and so never changes once written.
+
+    Behind the hash tag of all other keys stands a colon and a word.
+    """
+    return b"}:v" in key
 
 
 class Keys:

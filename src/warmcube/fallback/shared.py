@@ -26,6 +26,7 @@ from warmcube.errors import (
 )
 from warmcube.fallback.database import DatabaseRead, open_read
 from warmcube.fallback.flights import Flight, Flights, OutOfTime
+from warmcube.fallback.guard import NOTICE, SourceGuard
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
@@ -112,6 +113,7 @@ class SharedReads:
         self._most_rows = most_rows
         self._flights: Flights[SharedRows] = Flights()
         self._schemas: dict[int, Schema] = {}
+        self._guards: dict[str, SourceGuard] = {}
 
     @property
     def flights(self) -> int:
@@ -154,6 +156,19 @@ class SharedReads:
     async def close(self) -> None:
         """End all reads."""
         await self._flights.close()
+        for guard in self._guards.values():
+            await guard.close()
+
+    def guard(self, source: str) -> SourceGuard:
+        """What lets reads of a database begin."""
+        found = self._guards.get(source)
+        if found is None:
+
+            async def ping() -> None:
+                await self._sources[source].ping()
+
+            found = self._guards[source] = SourceGuard(source, ping)
+        return found
 
     async def _join(
         self,
@@ -181,17 +196,28 @@ class SharedReads:
         user: str,
         flight: Flight[SharedRows],
     ) -> SharedRows:
+        guard = self.guard(datasource.source)
+        guard.require()
         async with self._places.place(user, self._seconds):
             flight.has_begun = True
-            deadline = asyncio.timeout(self._seconds + _GRACE)
+            guard.require()  # it may have been found out while this waited
+            notice = asyncio.get_running_loop().call_later(NOTICE, guard.suspect)
             try:
-                async with deadline:
+                async with asyncio.timeout(self._seconds + _GRACE):
                     found = await self._read(datasource, expected, slices)
+            except SourceUnavailable as error:
+                if error.is_unreachable:
+                    guard.fail(str(error))
+                raise
             except TimeoutError:
-                raise SourceUnavailable(
-                    f"source {datasource.source!r} didn't answer in {self._seconds:.3g} s; "
-                    "check that it runs"
-                ) from None
+                why = (
+                    f"source {datasource.source!r} doesn't answer, not even to end a statement "
+                    "whose time is over; check that it runs"
+                )
+                guard.fail(why)
+                raise SourceUnavailable(why) from None
+            finally:
+                notice.cancel()
         self._schemas[datasource.id] = found.schema
         return found
 

@@ -166,7 +166,7 @@ def unpack_job(stored: bytes) -> Job:
         known["refresh"] = None if refresh is None else _refresh(**refresh)
         job = Job(**known)
         named = datasource_of_job(job.id)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damage(f"a job's record can't be read ({type(error).__name__})") from error
     if named != job.datasource:
         raise Damage("a job's record bears another data source's id")

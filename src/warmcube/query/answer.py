@@ -28,15 +28,10 @@ from warmcube.query.answering import (
     Answered,
     AnswerSettings,
     DatabaseMoment,
-    ReadingFigures,
     ReadRequest,
     Unavailable,
-    as_of_answer,
     damaged,
     explain_database,
-    explain_resident,
-    explain_store,
-    held_by,
     notes_of,
     resident_key,
     unreachable,
@@ -48,13 +43,14 @@ from warmcube.query.deadline import AUDITING, DIRECTORY, READING, Within
 from warmcube.query.distinct import partitions_table
 from warmcube.query.evaluate import evaluate, work_of
 from warmcube.query.fallen import FallbackReader
+from warmcube.query.giving import Giver
 from warmcube.query.judge import Judged
 from warmcube.query.judgements import Judgements
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.partitions import Partitions
 from warmcube.query.prepared import Extent, PreparedQuery
 from warmcube.query.read import Reading
-from warmcube.query.resident import Deferred, Origins, Resident, Residents
+from warmcube.query.resident import Resident, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -109,6 +105,7 @@ class Answerer:
         self._keeps = settings.resident_bytes > 0
         self.residents = Residents(settings.resident_bytes)
         """The answers that are kept."""
+        self._giver = Giver(self.residents, snapshots, keeps=self._keeps)
         self.partitions = Partitions(
             reader.load, snapshots, settings.resident_bytes, self.residents
         )
@@ -195,13 +192,14 @@ class Answerer:
             AccessDenied: the right is gone, or rights change faster than can be read.
         """
         for _ in range(ATTEMPTS):
-            answer = await self._settle(asked, grant, until)
+            answer = self._at_once(asked, grant, until) or await self._settle(asked, grant, until)
             judged, meta = answer.judged, answer.result.meta
             counts, decided_by = self._authoriser.counts, judged.narrowed.grant
             if counts(decided_by) or await self._is_still_due(answer):
-                if not audit_at_once(self._trail, judged, meta):
-                    async with self._within(until, AUDITING):
-                        await audit_answer(self._trail, judged, meta)
+                if audit_at_once(self._trail, judged, meta):
+                    return answer.result
+                async with self._within(until, AUDITING):
+                    await audit_answer(self._trail, judged, meta)
                 # The audit may have taken its time.
                 if counts(decided_by) or await self._is_still_due(answer):
                     return answer.result
@@ -224,6 +222,32 @@ class Answerer:
         again = answer.request._replace(grant=renewed)
         return self._judge(again, answer.schema).narrowed.scope == judged.narrowed.scope
 
+    def _at_once(self, asked: Asked, grant: Grant, until: float) -> Answered | None:
+        """The answer, where the process holds it and nothing has to be waited for."""
+        started = time.perf_counter()
+        if not (self._keeps and self._enabled and self._authoriser.counts(grant)):
+            return None
+        datasource = self._open(asked.query.datasource, grant)
+        live = self._snapshots.known(datasource)
+        if live is None:
+            return None
+        request = ReadRequest(asked, grant, datasource, started, until)
+        judged = self._judge(request, live.manifest.schema)
+        found = self._found(judged, datasource, live)
+        # Known to be of the live snapshot without asking.
+        if found is None or not self._snapshots.is_live_at_once(datasource, live):
+            return None
+        if isinstance(found, Resident):
+            self._count(datasource, live, b"hit")
+            return self._giver.kept(request, judged, found, live)
+        if is_much(found.table, judged.prepared):
+            return None
+        self._count(datasource, live, b"hit")
+        began = time.perf_counter()
+        table = evaluate(found.table, judged.prepared, found.counts)
+        found.timings["evaluate"] = (time.perf_counter() - began) * 1000
+        return self._giver.made(request, judged, found, table, live)
+
     async def _settle(self, asked: Asked, grant: Grant, until: float) -> Answered:
         started = time.perf_counter()
         if not self._authoriser.counts(grant):
@@ -231,9 +255,6 @@ class Answerer:
                 grant = await self._authoriser.renew(grant)
         datasource = self._open(asked.query.datasource, grant)
         request = ReadRequest(asked, grant, datasource, started, until)
-        held = self._held(request)
-        if held is not None:
-            return await self._hit(request, *held)
         live: LiveSnapshot | None = None
         try:
             async with self._within(until, READING):
@@ -257,18 +278,6 @@ class Answerer:
         self.residents.forget(datasource)
         self.partitions.forget(datasource)
 
-    def _held(self, request: ReadRequest) -> tuple[Judged, Reading | Resident, LiveSnapshot] | None:
-        """What the process holds for an answer, known to be of the live snapshot without asking."""
-        datasource = request.datasource
-        live = self._snapshots.known(datasource) if self._enabled and self._keeps else None
-        if live is None:
-            return None
-        judged = self._judge(request, live.manifest.schema)
-        found = self._found(judged, datasource, live)
-        if found is None or not self._snapshots.is_live_at_once(datasource, live):
-            return None
-        return judged, found, live
-
     def _found(
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot
     ) -> Reading | Resident | None:
@@ -284,7 +293,7 @@ class Answerer:
         """What the cache answers."""
         self._count(request.datasource, live, b"hit")
         if isinstance(found, Resident):
-            return self._from_resident(request, judged, found, live)
+            return self._giver.kept(request, judged, found, live)
         return await self._from_store(request, judged, found, live)
 
     def _open(self, wanted: object, grant: Grant) -> Datasource:
@@ -376,10 +385,12 @@ class Answerer:
             names, reading = await self._reader.read_partitions(datasource, live, scope)
             reading.table = partitions_table(names, prepared, datasource)
             return reading
-        if prepared.extent is Extent.IDS:
-            (column,) = prepared.columns
-            return await self._reader.read_ids(datasource, live, judged.partition, scope, column)
         try:
+            if prepared.extent is Extent.IDS:
+                (column,) = prepared.columns
+                return await self._reader.read_ids(
+                    datasource, live, judged.partition, scope, column
+                )
             return await self._reader.read_query(
                 datasource, live, judged.partition, scope, prepared
             )
@@ -397,69 +408,14 @@ class Answerer:
             now=self._authoriser.now(),
         )
 
-    def _from_resident(
-        self, request: ReadRequest, judged: Judged, resident: Resident, live: LiveSnapshot
-    ) -> Answered:
-        meta = Meta(
-            origin="resident",
-            snapshot=str(live.manifest.version),
-            as_of=as_of_answer(judged, resident.origins.members, live),
-            entries=resident.origins.entries,
-            rows_fetched=resident.origins.rows,
-            rows=resident.table.rows,
-            timings={"total": (time.perf_counter() - request.started) * 1000},
-            stale=self._snapshots.is_stale(live),
-            notes=notes_of(judged),
-        )
-        explain = partial(explain_resident, judged, meta, resident.origins)
-        result = Result(resident.table, meta, explain, judged, resident)
-        return Answered(request, live.manifest.schema, judged, result)
-
     async def _from_store(
         self, request: ReadRequest, judged: Judged, reading: Reading, live: LiveSnapshot
     ) -> Answered:
-        timings, manifest = reading.timings, live.manifest
-        table = await self._evaluate(reading.table, judged.prepared, timings, reading.counts)
-        resident = self._keep(judged, table, reading, live) if self._keeps else None
-        timings["total"] = (time.perf_counter() - request.started) * 1000
-        meta = Meta(
-            origin=reading.origin,
-            snapshot=str(manifest.version),
-            as_of=as_of_answer(judged, reading.members, live),
-            entries=reading.entries,
-            rows_fetched=reading.rows,
-            rows=table.rows,
-            timings=timings,
-            stale=self._snapshots.is_stale(live),
-            notes=notes_of(judged),
+        """The same, evaluated where it belongs."""
+        table = await self._evaluate(
+            reading.table, judged.prepared, reading.timings, reading.counts
         )
-        figures = ReadingFigures(
-            reading.members, reading.bytes, reading.sets, reading.whole, reading.trips, reading.sums
-        )
-        explain = partial(explain_store, judged, meta, figures)
-        result = Result(table, meta, explain, judged, resident)
-        return Answered(request, manifest.schema, judged, result)
-
-    def _keep(
-        self, judged: Judged, table: Table, reading: Reading, live: LiveSnapshot
-    ) -> Resident | Deferred | None:
-        """Keep an answer, or let it be kept when something is made of it.
-
-        What is evaluated from a held partition is as fast as that: only groups are kept, and if
-        they are asked for again.
-        """
-        key, shared = resident_key(judged, live), live.dictionaries.values()
-        origins = Origins(
-            members=reading.members,
-            entries=reading.entries,
-            rows=reading.rows,
-            sums=reading.sums,
-            held=held_by(judged, reading),
-        )
-        residents, is_held = self.residents, reading.origin == "resident"
-        if is_held and not (judged.prepared.aggregate and residents.is_repeated(key)):
-            return Deferred(residents, key, table, origins, shared)
-        return residents.put(key, table, origins, shared)
+        return self._giver.made(request, judged, reading, table, live)
 
     async def _from_database(
         self, request: ReadRequest, known: Schema | None, unavailable: Unavailable
@@ -504,7 +460,7 @@ class Answerer:
         counts: Array | None = None,
     ) -> Table:
         started = time.perf_counter()
-        if table.rows > LARGE and work_of(table, prepared) > LARGE:
+        if is_much(table, prepared):
             answer = await asyncio.to_thread(evaluate, table, prepared, counts)
         else:
             answer = evaluate(table, prepared, counts)
@@ -514,3 +470,8 @@ class Answerer:
     def _count(self, datasource: Datasource, live: LiveSnapshot, what: bytes) -> None:
         manifest = live.manifest
         self._usage.count(datasource.id, manifest.version, manifest.serve_until_ms, what)
+
+
+def is_much(table: Table, prepared: PreparedQuery) -> bool:
+    """Whether evaluation leaves the event loop."""
+    return table.rows > LARGE and work_of(table, prepared) > LARGE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from warmcube.access.grant import Grant
@@ -27,15 +28,15 @@ __all__ = [
     "DamageMet",
     "DatabaseMoment",
     "ReadRequest",
-    "ReadingFigures",
     "Unavailable",
     "as_of_answer",
     "damaged",
     "explain_database",
     "explain_resident",
     "explain_store",
-    "held_by",
+    "figures_of",
     "ignore_damage",
+    "kept_as",
     "notes_of",
     "resident_key",
     "unreachable",
@@ -163,7 +164,19 @@ def resident_key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
     return ResidentKey(prepared.datasource, live.manifest.version, judged.narrowed.scope, prepared)
 
 
-def held_by(judged: Judged, reading: Reading) -> int:
+def kept_as(judged: Judged, reading: Reading, live: LiveSnapshot) -> tuple[ResidentKey, Origins]:
+    """Under what an answer is kept, and what is told of where it came from."""
+    origins = Origins(
+        members=reading.members,
+        entries=reading.entries,
+        rows=reading.rows,
+        sums=reading.sums,
+        held=_held_by(judged, reading),
+    )
+    return resident_key(judged, live), origins
+
+
+def _held_by(judged: Judged, reading: Reading) -> int:
     """Bytes that an answer holds on to until its columns are made: those of all rows read."""
     prepared = judged.prepared
     if prepared.aggregate is not None:
@@ -177,7 +190,12 @@ def as_of_answer(judged: Judged, members: int, live: LiveSnapshot) -> datetime:
     manifest = live.manifest
     partition = manifest.partitions.get(judged.partition) if members else None
     as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
-    return datetime.fromtimestamp(as_of_ms / 1000, UTC)
+    return _moment(as_of_ms)
+
+
+@lru_cache(maxsize=256)
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def whose_turn(grant: object) -> str:
@@ -207,7 +225,16 @@ def explain_resident(judged: Judged, meta: Meta, origins: Origins) -> Explanatio
     return explanation
 
 
-def explain_store(judged: Judged, meta: Meta, figures: ReadingFigures) -> Explanation:
+def figures_of(reading: Reading) -> ReadingFigures | Reading:
+    """What an explanation tells of a reading, and no rows that the answer doesn't hold anyway."""
+    if reading.origin == "resident":
+        return reading
+    return ReadingFigures(
+        reading.members, reading.bytes, reading.sets, reading.whole, reading.trips, reading.sums
+    )
+
+
+def explain_store(judged: Judged, meta: Meta, figures: ReadingFigures | Reading) -> Explanation:
     """How an answer of the store came about."""
     explanation = _explain(judged, meta)
     explanation.members = figures.members

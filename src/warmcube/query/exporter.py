@@ -205,6 +205,7 @@ class Exporter(ManyAnswerer):
         """Set the rows aside, so that no slow reader keeps a transaction open."""
         datasource = request.datasource
         source = self._sources[datasource.source]
+        self.shared.guard(datasource.source).require()
         async with (
             self._falling_back.place(whose_turn(request.grant), time_left(request.until)),
             open_read(source, datasource, seconds=self._seconds, known=None) as read,

@@ -257,7 +257,7 @@ class ManyAnswerer(Answerer):
         async def answer(number: int, judged: Judged) -> Answered:
             request, reading = requests[number], readings[number]
             if isinstance(reading, Resident):
-                return self._from_resident(request, judged, reading, of_snapshot)
+                return self._giver.kept(request, judged, reading, of_snapshot)
             return await self._from_store(request, judged, reading, of_snapshot)
 
         return await _each_once(requests, judgements, answer)

@@ -52,6 +52,7 @@ from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
 from warmcube.service.routes.warming import warming_routes
+from warmcube.store.paced import ServingStore
 from warmcube.web.assets import PREFIX, Assets
 from warmcube.web.templates import Templates
 
@@ -103,10 +104,10 @@ def create_app(
             if tokens is not None:
                 stack.push_async_callback(tokens.close)
             await stack.enter_async_context(cache)
-            service.sign_in = open_sign_in(settings, cache.store)
+            service.sign_in = open_sign_in(settings, ServingStore(cache.store))
             if service.sign_in is not None:
                 stack.push_async_callback(service.sign_in.close)
-            service.embeds = open_embeds(settings, cache.store)
+            service.embeds = open_embeds(settings, ServingStore(cache.store))
             await stack.enter_async_context(observe(observation, cache.metrics, access_log))
             await stack.enter_async_context(serve_metrics(cache))
             await stack.enter_async_context(keep_figures(cache.sampler))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +14,7 @@ from warmcube.store.breaker import Breaker
 
 __all__ = ["PROBE_SECONDS", "Probe"]
 
+_LOG: Final = logging.getLogger("warmcube")
 PROBE_SECONDS: Final = 0.25
 """How long an answer may take, with the connection that it comes over."""
 
@@ -28,10 +30,14 @@ class Probe:
     Args:
         make: makes a connection that isn't open yet.
         breaker: of the server.
+        place: how messages name it.
     """
 
-    def __init__(self, make: Callable[[], AbstractConnection], breaker: Breaker) -> None:
+    def __init__(
+        self, make: Callable[[], AbstractConnection], breaker: Breaker, place: str
+    ) -> None:
         self._make = make
+        self._place = place
         self._breaker = breaker
         self._task: asyncio.Task[None] | None = None
 
@@ -49,13 +55,21 @@ class Probe:
 
     async def _run(self) -> None:
         now, breaker = asyncio.get_running_loop().time, self._breaker
+        is_told = False
         while True:
             began = now()
             why = await self._ask()
             if why is None:
                 breaker.answered()
+                if is_told:
+                    _LOG.info("the store at %s answers again", self._place)
                 return
             breaker.unanswered(why, now())
+            if not is_told:
+                is_told = True
+                _LOG.warning(
+                    "the store at %s is given up until it answers again: %s", self._place, why
+                )
             await asyncio.sleep(breaker.pause(began, now()))
 
     async def _ask(self) -> str | None:

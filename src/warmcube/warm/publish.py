@@ -49,7 +49,7 @@ async def publish(
     await lease.ensure()
     await store.write([(b"SADD", keys.master, format_item(Snapshot(manifest.version)))])
     await store.write([(b"SET", key, value, b"PXAT", manifest.serve_until_ms)])
-    await store.await_replicas(keys.current, 10.0)
+    await store.await_replicas(keys.current, 10.0, everywhere=True)
     outcome = await store.script(
         "publish",
         [

@@ -31,7 +31,6 @@ from warmcube.warm.capacity import (
     free_bytes,
     predict_bytes,
     predict_sums_bytes,
-    too_small,
 )
 from warmcube.warm.carry import carry_partitions
 from warmcube.warm.cleanup import remove_items
@@ -53,6 +52,7 @@ from warmcube.warm.refresh import (
     why_whole,
 )
 from warmcube.warm.report import Phase, ProgressCallback, Reporter, WarmReport
+from warmcube.warm.reservation import Reservation
 from warmcube.warm.residue import remove_residue
 from warmcube.warm.verify import check_counts, check_loss, verify
 
@@ -204,6 +204,7 @@ class _Run:
         self._settings = settings
         self._datasource = datasource
         self._lease = lease
+        self._reservation = Reservation(store, keys)
         self._progress = Reporter(progress)
         self._written = Written()
         self._chunks: list[Chunks] = []
@@ -293,7 +294,7 @@ class _Run:
         self._published = True
         self._progress.enter(Phase.CLEANING)
         with contextlib.suppress(StoreError):  # then the next warm removes them
-            await self._unreserve()
+            await self._reservation.release()
             await retire(
                 self._store,
                 self._keys,
@@ -417,7 +418,7 @@ class _Run:
         async def remove() -> None:
             named = await read_named(self._store, self._keys, self._seal)
             if named.has(Snapshot(self._lease.version)):
-                await self._unreserve()  # only the reply to its publication was lost
+                await self._reservation.release()  # only the reply to its publication was lost
                 return
             now = await self._store.now_ms()
             await self._store.run(
@@ -429,7 +430,7 @@ class _Run:
                     )
                 ]
             )
-            await self._unreserve()
+            await self._reservation.release()
             # If it was published unnoticed and superseded, a later one may have carried some over.
             await remove_items(self._store, self._keys, named.without(items))
 
@@ -479,8 +480,7 @@ class _Run:
 
     async def _reserve(self, gathered: Gathered) -> None:
         memories = await self._store.memory()
-        free = free_bytes(memories)
-        if free is None or gathered.entries is None:
+        if free_bytes(memories) is None or gathered.entries is None:
             return
         label = len(self._keys.manifest(str(self._lease.version))) + 40
         predicted = predict_bytes(
@@ -491,19 +491,9 @@ class _Run:
             predicted += predict_sums_bytes(
                 gathered.rows, form.layout.width, gathered.entries, gathered.practices, label
             )
-        now = await self._store.now_ms()
-        until = now + int(10 * self._settings.lease_seconds * 1000)
-        outcome = await self._store.script(
-            "reserve",
-            [self._keys.reservations],
-            [str(self._datasource.id).encode(), predicted, until, now, max(0, free)],
-        )
-        if outcome != b"ok":
-            raise too_small(memories, predicted, int(outcome))
-
-    async def _unreserve(self) -> None:
-        field = str(self._datasource.id).encode()
-        await self._store.run([(b"HDEL", self._keys.reservations, field)])
+        rows = dict(zip(gathered.partitions, gathered.rows_of.tolist(), strict=True))
+        seconds = 10 * self._settings.lease_seconds
+        await self._reservation.take(memories, predicted, rows, seconds)
 
     async def _write(self, gathered: Gathered, target: Target, as_of_ms: int) -> None:
         commands = write_commands(gathered, target, self._written, as_of_ms)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from warmcube.entry.keys import Keys
+from warmcube.entry.keys import Keys, PartitionName
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
 from warmcube.jobs.damage import damaged_parts, partition_of
@@ -16,7 +16,7 @@ from warmcube.model.schema import Datasource
 from warmcube.observe.live import Live, WhyCold, read_live
 from warmcube.store.api import Command, Store
 from warmcube.warm.refresh import Refresh
-from warmcube.worker.schedule import Facts, Failure, Reason
+from warmcube.worker.schedule import Damaged, Facts, Failure, Reason
 
 __all__ = ["Look", "Looker"]
 
@@ -116,7 +116,7 @@ class Looker:
             known = await self._closer(each, (current, newest, active, pin), now_ms)
             parts = damaged_parts(reports, current)
             looks[each.id] = Look(
-                facts=_facts(known, parts.values(), now_ms),
+                facts=_facts(known, parts, now_ms),
                 seen=Seen(current=current, newest=newest),
                 is_busy=active is not None or lock is not None,
                 damaged=len(parts),
@@ -143,8 +143,8 @@ def _repair(parts: Iterable[bytes], jobs: Sequence[Job], now_ms: int) -> Refresh
     found = [name for name in names if name is not None]
     if not found or len(found) < len(names):
         return None
-    last = next((job for job in jobs if job.reason == Reason.DAMAGE and job.state.has_ended), None)
-    if last is not None and last.refresh is not None and now_ms < _end_of(last) + ONCE_MS:
+    lately = [job for job in jobs if job.refresh is not None and now_ms < _end_of(job) + ONCE_MS]
+    if any(_is_repair_of(job, name) for job in lately for name in found):
         return None
     return Refresh(
         measures=tuple(dict.fromkeys(name.measure for name in found)),
@@ -152,22 +152,35 @@ def _repair(parts: Iterable[bytes], jobs: Sequence[Job], now_ms: int) -> Refresh
     )
 
 
-def _facts(known: _Known, damaged: Collection[int], now_ms: int) -> Facts:
+def _is_repair_of(job: Job, name: PartitionName | None) -> bool:
+    """Whether a job was to repair a partition; None is what all partitions share."""
+    if job.reason != Reason.DAMAGE or not job.state.has_ended:
+        return False
+    refresh = job.refresh
+    return refresh is None or (name is not None and refresh.names(name))
+
+
+def _repaired(jobs: Sequence[Job], name: PartitionName | None) -> int | None:
+    """When something was repaired."""
+    for job in jobs:
+        if job.state is JobState.DONE and _is_repair_of(job, name):
+            return _end_of(job)
+    return None
+
+
+def _facts(known: _Known, parts: Mapping[bytes, int], now_ms: int) -> Facts:
     live, jobs = known.live, known.jobs
     held = None if live.pinned_by is None else f"pinned by {live.pinned_by}; see warmcube unpin"
-    damaged_ms = min(damaged, default=None)
+    damaged = [Damaged(at_ms, _repaired(jobs, partition_of(part))) for part, at_ms in parts.items()]
     if live.why_cold is WhyCold.DAMAGED:
-        damaged_ms = live.now_ms if damaged_ms is None else min(damaged_ms, live.now_ms)
-    repaired = (j for j in jobs if j.reason == Reason.DAMAGE and j.state is JobState.DONE)
-    last_repair = next(repaired, None)
+        damaged.append(Damaged(live.now_ms, _repaired(jobs, None)))
     manifest = live.manifest
     if manifest is None:
         return Facts(
             now_ms=now_ms,
             held=held,
             failure=_failure(jobs),
-            damaged_ms=damaged_ms,
-            repaired_ms=None if last_repair is None else _end_of(last_repair),
+            damaged=tuple(damaged),
         )
     version = str(manifest.version)
     return Facts(
@@ -178,8 +191,7 @@ def _facts(known: _Known, damaged: Collection[int], now_ms: int) -> Facts:
         fresh_until_ms=manifest.fresh_until_ms,
         held=held,
         failure=_failure(jobs),
-        damaged_ms=damaged_ms,
-        repaired_ms=None if last_repair is None else _end_of(last_repair),
+        damaged=tuple(damaged),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from warmcube.worker.cron import next_fire
 from warmcube.worker.pauses import Pauses, chance
 
-__all__ = ["LONGEST_WAIT_MS", "Facts", "Failure", "Plan", "Policy", "Reason", "plan_of"]
+__all__ = ["LONGEST_WAIT_MS", "Damaged", "Facts", "Failure", "Plan", "Policy", "Reason", "plan_of"]
 
 LATEST: Final = 0.95
 """However a moment varies, it lies before that share of a snapshot's life."""
@@ -56,6 +56,19 @@ class Failure:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A part of a snapshot that is damaged.
+
+    Attributes:
+        met_ms: when that was first met.
+        repaired_ms: when it was repaired before; None if it wasn't lately.
+    """
+
+    met_ms: int
+    repaired_ms: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known of a data source. All times are Unix milliseconds by the store's clock.
@@ -67,8 +80,7 @@ class Facts:
         warmed_ms: from when on it is fresh.
         fresh_until_ms: until when.
         failure: of the last warms.
-        damaged_ms: when damage was first met that is still there; None if none was.
-        repaired_ms: when the last repair was done; None if there was none lately.
+        damaged: the parts of it that are damaged.
         held: why it isn't to be warmed without anybody's asking; None if it is.
     """
 
@@ -78,8 +90,7 @@ class Facts:
     warmed_ms: int = 0
     fresh_until_ms: int = 0
     failure: Failure | None = None
-    damaged_ms: int | None = None
-    repaired_ms: int | None = None
+    damaged: tuple[Damaged, ...] = ()
     held: str | None = None
 
 
@@ -91,7 +102,7 @@ class Policy:
         pauses: after failures.
         warm_after: the share of its life after which a snapshot is warmed anew.
         jitter: by which share of that the moment varies.
-        repair_pause_ms: between two repairs.
+        repair_pause_ms: between two repairs of the same.
         cron: by which expression it is warmed instead.
         zone: of that expression.
         is_whole: whether an old snapshot's whole table is read, and not what has changed.
@@ -163,11 +174,16 @@ def _wanted(facts: Facts, policy: Policy) -> tuple[int, Reason]:
 
 
 def _repair_ms(facts: Facts, policy: Policy) -> int | None:
-    if facts.damaged_ms is None or not policy.repairs:
+    """When a repair is due: whatever was repaired just now can wait, what is new can't."""
+    if not policy.repairs:
         return None
-    if facts.repaired_ms is None:
-        return facts.damaged_ms
-    return max(facts.damaged_ms, facts.repaired_ms + policy.repair_pause_ms)
+    due = [
+        each.met_ms
+        if each.repaired_ms is None
+        else max(each.met_ms, each.repaired_ms + policy.repair_pause_ms)
+        for each in facts.damaged
+    ]
+    return min(due, default=None)
 
 
 def _renewal(facts: Facts, version: str, policy: Policy) -> tuple[int, Reason]:

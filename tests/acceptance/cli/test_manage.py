@@ -41,6 +41,29 @@ def test_warm_stats_invalidate(warmcube: Run) -> None:
     assert b"3,000 rows in" in warmcube("warm", "1").stdout
 
 
+def test_a_refresh_says_what_it_read(warmcube: Run) -> None:
+    """By names or by change, and why all was read if it was; a name that is nowhere is an error."""
+    whole = json.loads(warmcube("warm", "1", "--changed", "--json").stdout)
+    assert whole["because"]
+    changed = json.loads(warmcube("warm", "1", "--changed", "--json").stdout)
+    assert (changed["refreshed"], changed["because"]) == (0, "")
+    assert changed["carried"] == changed["partitions"] == whole["partitions"]
+    named = warmcube("warm", "1", "--measure", "Charges", "--frequency", "Monthly")
+    assert named.returncode == 0
+    carried = whole["partitions"] - 1
+    assert f", 1 of them read, {carried} carried over; snapshot" in named.stdout.decode()
+    nowhere = warmcube("warm", "1", "--measure", "Chargse")
+    assert nowhere.returncode == 2
+    assert b"neither the table nor the live snapshot holds anything of measure" in nowhere.stderr
+    for wrong in (
+        ("--all", "--measure", "Charges"),
+        ("1", "--changed", "--frequency", "Monthly"),
+        ("1", "--changed", "--null-measure"),
+        ("1", "--measure", ""),
+    ):
+        assert warmcube("warm", *wrong).returncode == 2
+
+
 def test_one_failed_warm_does_not_keep_the_others(
     demo_config: Path, tmp_path: Path, warmcube: Run
 ) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.caches import TABLE, execute, make_cache
+from tests.support.gate import Gate
 
 from warmcube import AnalyticsCache, Query
 from warmcube.errors import Overloaded
-from warmcube.model.schema import Datasource, Schema
-from warmcube.source.api import DescribedColumn, Source, SourceSnapshot
 
 CHARGES = Query(datasource=1, measure="Charges", frequency="Monthly", aggregate="count")
 PARTITIONS = [
@@ -34,48 +33,6 @@ def facts(postgres_module_db: str) -> str:
     """A database with the table."""
     execute(postgres_module_db, TABLE)
     return postgres_module_db
-
-
-class Gate:
-    """A source that lets nobody read before it is opened, and counts who is inside."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.open = asyncio.Event()
-        self.inside = self.most = self.opened = 0
-
-    async def describe(self, table: str) -> tuple[DescribedColumn, ...]:
-        """As the source."""
-        return await self._source.describe(table)
-
-    def snapshot(
-        self,
-        datasource: Datasource,
-        *,
-        time_limit: float | None = None,
-        known: Schema | None = None,
-    ) -> AbstractAsyncContextManager[SourceSnapshot]:
-        """As the source, once the gate is open."""
-        return self._snapshot(datasource, time_limit, known)
-
-    @asynccontextmanager
-    async def _snapshot(
-        self, datasource: Datasource, time_limit: float | None, known: Schema | None
-    ) -> AsyncIterator[SourceSnapshot]:
-        self.inside += 1
-        self.opened += 1
-        self.most = max(self.most, self.inside)
-        try:
-            await self.open.wait()
-            opened = self._source.snapshot(datasource, time_limit=time_limit, known=known)
-            async with opened as snapshot:
-                yield snapshot
-        finally:
-            self.inside -= 1
-
-    async def close(self) -> None:
-        """As the source."""
-        await self._source.close()
 
 
 @asynccontextmanager

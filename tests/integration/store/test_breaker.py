@@ -72,24 +72,27 @@ async def test_nobody_waits_for_a_frozen_server_twice(server: OwnRedis, own_stor
 
 
 async def test_a_server_that_was_killed_is_used_again_when_it_is_back(
-    server: OwnRedis, own_store: Store
+    server: OwnRedis, own_store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Refused connections open the breaker as silence does."""
+    """Refused connections open the breaker as silence does; the log says so, and when it ends."""
+    caplog.set_level("INFO", "warmcube")
     await own_store.run([(b"SET", b"k", b"v")])
     server.kill()
     for call in (own_store.run([(b"GET", b"k")]), own_store.write([(b"SET", b"k", b"w")])):
         with pytest.raises(StoreUnavailable):
             await call
-    await until(lambda: bool(own_store.down()))
+    await until(lambda: bool(own_store.down() and caplog.messages))
     with pytest.raises(StoreUnavailable, match="tried again"):
         await own_store.script("release", [b"k"], [b"x"])
     server.start()
     assert await until(lambda: not own_store.down()) < BACK + SLACK
     assert await own_store.run([(b"GET", b"k")]) == [None]
+    assert [each.split(" at ")[0] for each in caplog.messages] == ["the store"] * 2
+    assert ["given up" in each for each in caplog.messages] == [True, False]
 
 
 async def test_a_long_call_opens_nothing_while_the_server_answers(own_store: Store) -> None:
-    """What takes longer than a step is looked into by a probe; when it fails, it is the only one."""
+    """What takes longer than a step is looked into by a probe; if it fails, it is the only one."""
     slow = asyncio.create_task(own_store.run([(b"BLPOP", b"none", 1)]))
     await asyncio.sleep(0.4)
     assert not own_store.down()
@@ -111,6 +114,24 @@ async def test_who_waits_for_long_lets_others_not_wait(server: OwnRedis, own_sto
         await own_store.run([(b"GET", b"k")])
     server.thaw()
     assert await patient == [b"v"]
+
+
+async def test_scripts_of_a_request_are_not_waited_for_either(
+    server: OwnRedis, own_store: Store
+) -> None:
+    """A session is looked up by a script; whoever waits for that waits half a second at most."""
+    serving = ServingStore(own_store)
+    assert await serving.script("release", [b"k"], [b"x"]) == 0
+    server.freeze()
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"in 0\.5 s"):
+        await serving.script("release", [b"k"], [b"x"])
+    await until(lambda: bool(own_store.down()))
+    with pytest.raises(StoreUnavailable, match="tried again"):
+        await serving.script("release", [b"k"], [b"x"])
+    assert time.monotonic() - began < 0.5 + SLACK
+    server.thaw()
+    await until(lambda: not own_store.down())
 
 
 async def test_a_read_is_tried_again_where_connections_broke(own_store: Store) -> None:
@@ -204,8 +225,10 @@ async def test_what_a_server_says_opens_nothing(line: bytes, said: str) -> None:
             await store.close()
 
 
-async def test_a_wrong_password_is_told_as_one(server: OwnRedis) -> None:
-    """It opens nothing, and the message says what to look at, without what was tried."""
+async def test_a_wrong_password_is_told_as_one(
+    server: OwnRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It opens nothing; message and log say what to look at, without what was tried."""
     with server.client() as client:
         client.config_set("requirepass", "right")
     for url in (server.url, server.url.replace("//", "//:wrong1234@")):
@@ -216,6 +239,9 @@ async def test_a_wrong_password_is_told_as_one(server: OwnRedis) -> None:
                     await store.run([(b"GET", b"k")])
                 assert "wrong1234" not in str(caught.value)
             assert not store.down()
+            (told,) = caplog.messages
+            assert "refuses the user or the password" in told
+            caplog.clear()
         finally:
             await store.close()
 

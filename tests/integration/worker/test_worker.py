@@ -108,11 +108,11 @@ async def status_when(
     return status
 
 
-async def ask(cache: AnalyticsCache) -> str:
+async def ask(cache: AnalyticsCache, frequency: str = "Monthly") -> str:
     """From where a query is answered, whose rows must be those of SQL in any case."""
-    query = Query(datasource=1, measure="Charges", frequency="Monthly", practices=[101, 102])
+    query = Query(datasource=1, measure="Charges", frequency=frequency, practices=[101, 102])
     result = await cache.query(query, await cache.authorize("root"))
-    assert len(result.rows()) == ROWS
+    assert len(result.rows()) == (ROWS if frequency == "Monthly" else ROWS - 1)
     return result.meta.origin
 
 
@@ -134,9 +134,11 @@ async def run(cache: AnalyticsCache, *words: bytes | int) -> Any:
     return (await cache.store.run([words]))[0]
 
 
-async def lose_entries(cache: AnalyticsCache, practice: int = 101) -> None:
+async def lose_entries(
+    cache: AnalyticsCache, practice: int = 101, frequency: str = "Monthly"
+) -> None:
     """Lose every entry of a practice in a partition, as an eviction would."""
-    pattern = f"cache:{{ds:1:m:Charges:freq:Monthly}}*:p:{practice}:prov:*"
+    pattern = f"cache:{{ds:1:m:Charges:freq:{frequency}}}*:p:{practice}:prov:*"
     for key in await run(cache, b"KEYS", pattern.encode()):
         await run(cache, b"DEL", key)
 
@@ -330,6 +332,12 @@ async def test_repairs_dont_follow_upon_each_other(cache: AnalyticsCache) -> Non
         assert (each.outlook.reason, each.outlook.state) == ("damage", "waiting")
         assert 250_000 < (each.outlook.next_ms or 0) - status.now_ms <= 300_000
         assert len(running.of(EventKind.WARMED)) == 1
+        # Another partition that is met damaged for the first time doesn't wait for that.
+        await lose_entries(cache, frequency="Weekly")
+        assert await ask(cache, "Weekly") == "database"
+        await cache.damage.settled()
+        await running.until(EventKind.WARMED, 2)
+        assert await ask(cache, "Weekly") == await ask(cache) == "store"
 
 
 async def test_damage_that_comes_back_has_everything_repaired(

@@ -18,6 +18,7 @@ from warmcube.jobs.job import (
     pack_job,
     unpack_job,
 )
+from warmcube.warm.refresh import Refresh
 
 JOB = Job(
     id="7-0123456789abcdef",
@@ -26,6 +27,7 @@ JOB = Job(
     process="host process 12",
     forced=True,
     reason="damage",
+    refresh=Refresh(measures=("a", None)),
     state=JobState.FAILED,
     revision=3,
     phase="writing",
@@ -48,6 +50,15 @@ def test_it_comes_back_as_it_was() -> None:
     assert unpack_job(pack_job(JOB)) == JOB
     fresh = Job(id=JOB.id, datasource=7, actor="a", process="p", queued_ms=1, updated_ms=1)
     assert unpack_job(pack_job(fresh)) == fresh
+    named = replace(fresh, refresh=Refresh(frequencies=("f",)))
+    assert unpack_job(pack_job(named)) == named
+
+
+def test_records_of_before_are_of_whole_tables() -> None:
+    """A job that was recorded before there were refreshes can still be read."""
+    facts = json.loads(pack_job(JOB))
+    del facts["refresh"]
+    assert unpack_job(json.dumps(facts).encode()) == replace(JOB, refresh=None)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +113,7 @@ def test_people_read_instants() -> None:
         "process": "host process 12",
         "forced": True,
         "reason": "damage",
-        "refresh": None,
+        "refresh": {"measures": ["a", None], "frequencies": None, "changed": False},
         "state": "failed",
         "revision": 3,
         "phase": "writing",

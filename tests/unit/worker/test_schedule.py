@@ -14,6 +14,7 @@ from warmcube.worker.pauses import Pauses
 from warmcube.worker.schedule import (
     LATEST,
     LONGEST_WAIT_MS,
+    Damaged,
     Facts,
     Failure,
     Plan,
@@ -84,7 +85,7 @@ def test_the_jitter_spreads_what_was_warmed_together() -> None:
 
 
 @pytest.mark.parametrize("held", ["pinned", "disabled"])
-@pytest.mark.parametrize("facts", [warm(), Facts(now_ms=NOW), warm(damaged_ms=NOW)])
+@pytest.mark.parametrize("facts", [warm(), Facts(now_ms=NOW), warm(damaged=(Damaged(NOW),))])
 def test_what_is_held_is_left_alone(facts: Facts, held: str) -> None:
     """Cold, old or damaged: only somebody's asking warms it."""
     plan = plan_of(replace(facts, held=held), POLICY)
@@ -126,20 +127,23 @@ def test_what_is_away_is_tried_again_soon(kind: str) -> None:
 def test_damage_is_repaired_at_once() -> None:
     """Whether a part of the snapshot is damaged, or its manifest, so that none can serve."""
     later = NOW + 1_000
-    assert plan_of(warm(damaged_ms=NOW, now_ms=later), POLICY) == Plan(
+    assert plan_of(warm(damaged=(Damaged(NOW),), now_ms=later), POLICY) == Plan(
         at_ms=NOW, reason=Reason.DAMAGE
     )
-    assert plan_of(Facts(now_ms=later, damaged_ms=NOW), POLICY) == Plan(
+    assert plan_of(Facts(now_ms=later, damaged=(Damaged(NOW),)), POLICY) == Plan(
         at_ms=NOW, reason=Reason.DAMAGE
     )
 
 
 def test_repairs_keep_their_distance() -> None:
     """Whoever damages it again and again has it repaired once in five minutes, not in a loop."""
-    plan = plan_of(warm(damaged_ms=NOW, repaired_ms=NOW - 10_000), POLICY)
+    plan = plan_of(warm(damaged=(Damaged(NOW, NOW - 10_000),)), POLICY)
     assert plan == Plan(at_ms=NOW + 290_000, reason=Reason.DAMAGE)
-    plan = plan_of(warm(damaged_ms=NOW, repaired_ms=NOW - 400_000), POLICY)
+    plan = plan_of(warm(damaged=(Damaged(NOW, NOW - 400_000),)), POLICY)
     assert plan == Plan(at_ms=NOW, reason=Reason.DAMAGE)
+    both = (Damaged(NOW, NOW - 10_000), Damaged(NOW + 5))
+    plan = plan_of(warm(damaged=both), POLICY)
+    assert plan == Plan(at_ms=NOW + 5, reason=Reason.DAMAGE), "what is new doesn't wait for that"
 
 
 def test_what_is_due_anyway_isnt_put_off_by_damage() -> None:
@@ -148,8 +152,7 @@ def test_what_is_due_anyway_isnt_put_off_by_damage() -> None:
     damaged = warm(
         warmed_ms=NOW - 3 * HOUR,
         fresh_until_ms=NOW + HOUR,
-        damaged_ms=NOW,
-        repaired_ms=NOW,
+        damaged=(Damaged(NOW, NOW),),
     )
     assert plan_of(damaged, POLICY) == plan_of(old, POLICY)
 
@@ -157,8 +160,8 @@ def test_what_is_due_anyway_isnt_put_off_by_damage() -> None:
 def test_where_nobody_repairs() -> None:
     """Damage waits for the next warm; without a snapshot it is as cold."""
     policy = Policy(pauses=PAUSES, repairs=False)
-    assert plan_of(warm(damaged_ms=NOW), policy) == plan_of(warm(), policy)
-    assert plan_of(Facts(now_ms=NOW, damaged_ms=NOW), policy).reason is Reason.COLD
+    assert plan_of(warm(damaged=(Damaged(NOW),)), policy) == plan_of(warm(), policy)
+    assert plan_of(Facts(now_ms=NOW, damaged=(Damaged(NOW),)), policy).reason is Reason.COLD
 
 
 def test_a_schedule_counts_from_when_the_last_warm_began() -> None:
