@@ -226,6 +226,7 @@ class Reader:
         answer.rows = result.rows()
         as_of = asked.began - time.monotonic() + time.time()
         if meta.as_of is not None:
+            answer.as_of = meta.as_of.timestamp() if meta.snapshot else None
             as_of = min(as_of, meta.as_of.timestamp()) if meta.snapshot else meta.as_of.timestamp()
         answer.first = self._world.history.happened_before(as_of - _AS_OF_MARGIN)
         answer.last = self._world.history.newest
