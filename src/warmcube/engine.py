@@ -47,6 +47,7 @@ from warmcube.store.api import Store
 from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.refresh import Refresh
 from warmcube.warm.report import ProgressCallback, WarmReport
+from warmcube.warm.steer import Steered
 from warmcube.wiring import Parts, Wiring
 
 __all__ = ["AnalyticsCache"]
@@ -544,6 +545,70 @@ class AnalyticsCache:
         """
         wanted = self.settings.datasource(datasource)
         return await self._parts.upkeep.invalidate(wanted, actor or self._actor)
+
+    async def rollback(self, datasource: int, actor: str | None = None) -> Steered:
+        """Serve the snapshot before the live one again, while it is kept.
+
+        ``[cache] keep_snapshots`` says how many are. The data source is pinned: nothing warms it
+        without being asked, until a warm that somebody asks for is published, or `unpin`. A warm
+        that is under way can't publish.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            RollbackRefused: no earlier snapshot is kept, or the last one can't be served.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await self._parts.upkeep.rollback(wanted, actor or self._actor)
+
+    async def unpin(self, datasource: int, actor: str | None = None) -> Steered:
+        """Let a data source that was rolled back be warmed without anybody's asking again.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await self._parts.upkeep.unpin(wanted, actor or self._actor)
+
+    async def disable(self, datasource: int, actor: str | None = None) -> Steered:
+        """Have the database answer everything of a data source, until `enable`.
+
+        It holds in every process: at once for what is read from the store, and within ``[cache]
+        max_pointer_age`` for what a process holds. The snapshot stays, and may be warmed anew.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await self._parts.upkeep.disable(wanted, actor or self._actor)
+
+    async def enable(self, datasource: int, actor: str | None = None) -> Steered:
+        """Answer from the snapshot again, if it is whole and its life isn't over; else it is cold.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await self._parts.upkeep.enable(wanted, actor or self._actor)
 
     async def stats(self, datasource: int) -> Stats:
         """What the cache holds of a data source.

@@ -34,10 +34,12 @@
     ├── WarmError
     │   ├── WarmInProgress         somebody else holds the lease
     │   ├── WarmOutrun             what it was decided upon isn't so any more
+    │   ├── WarmPinned             after a rollback, nobody asked for this warm
     │   ├── WarmFenced             the lease or the fence was lost on the way
     │   ├── WarmMismatch           what was written isn't what the source holds
     │   ├── WarmRefused            far fewer rows than before; needs ``--force``
     │   └── UnknownPartition       a refresh names what is nowhere
+    ├── RollbackRefused            there is no earlier snapshot that can be served
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
     ├── ServiceError               a service answers otherwise than a client expects
@@ -69,6 +71,7 @@ __all__ = [
     "NotUsable",
     "Overloaded",
     "QueryTimeout",
+    "RollbackRefused",
     "ServeError",
     "ServiceError",
     "ServiceUnavailable",
@@ -92,6 +95,7 @@ __all__ = [
     "WarmInProgress",
     "WarmMismatch",
     "WarmOutrun",
+    "WarmPinned",
     "WarmRefused",
     "WarmcubeError",
 ]
@@ -345,6 +349,10 @@ class WarmOutrun(WarmError):
     """What was seen when a warm was decided upon isn't so any more: somebody was faster."""
 
 
+class WarmPinned(WarmError):
+    """Nobody asked for this warm, and after a rollback none but such a one may begin."""
+
+
 class WarmFenced(WarmError):
     """The lease or the fence was lost on the way, so publishing was no longer allowed."""
 
@@ -361,6 +369,10 @@ class UnknownPartition(WarmError):
     """What a refresh names is neither in the table nor in the live snapshot."""
 
     exit_status = 2
+
+
+class RollbackRefused(WarmcubeError):
+    """No earlier snapshot is kept, or the last one can't be served any more."""
 
 
 class ServeError(WarmcubeError):

@@ -155,6 +155,7 @@ def warm_settings(settings: Settings) -> WarmSettings:
         grace=cache.query_timeout / 1000 + cache.max_pointer_age + GRACE_SECONDS,
         allow_eviction=settings.store.allow_eviction,
         with_sums=cache.practice_sums,
+        keep_snapshots=cache.keep_snapshots,
     )
 
 

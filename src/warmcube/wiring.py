@@ -35,13 +35,16 @@ from warmcube.query.answering import ignore_damage
 from warmcube.query.exporter import Exporter
 from warmcube.query.inspector import Inspector
 from warmcube.query.known import KnownIndex
+from warmcube.query.lagging import LaggingReader
 from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.sums_reader import SumsReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.store.api import Store
+from warmcube.store.cluster import ClusterStore
 from warmcube.store.paced import PatientStore, ServingStore
 from warmcube.store.readonly import ReadOnlyStore
+from warmcube.store.replicas import ReplicaReads
 from warmcube.upkeep import Upkeep
 from warmcube.warm.warmer import Warmer
 
@@ -165,7 +168,7 @@ class Wiring:
             sources,
             authoriser,
             snapshots,
-            SumsReader(serving, snapshots, seal, known, with_sums=cache.practice_sums),
+            self._reader(store, snapshots, known),
             usage,
             trail,
             answer_settings(
@@ -229,6 +232,13 @@ class Wiring:
             inspector=Inspector(store, snapshots, seal, authoriser, trail),
             oversight=Oversight(authoriser, settings.datasources, trail),
         )
+
+    def _reader(self, store: Store, snapshots: Snapshots, known: KnownIndex) -> SumsReader:
+        with_sums, serving = self._settings.cache.practice_sums, ServingStore(store)
+        if isinstance(store, ClusterStore) and self._settings.store.read_replicas:
+            replicas = ReplicaReads(store)
+            return LaggingReader(store, replicas, snapshots, self._seal, known, with_sums=with_sums)
+        return SumsReader(serving, snapshots, self._seal, known, with_sums=with_sums)
 
     def _open_metrics(self, store: Store, stack: AsyncExitStack) -> Metrics | None:
         settings, seal = self._settings, self._seal

@@ -27,6 +27,7 @@ from warmcube.audit.events import (
     PasswordChanged,
     SignedIn,
     SignedOut,
+    SnapshotSteered,
     Warmed,
 )
 from warmcube.audit.listed import Listed, listed_ids
@@ -112,6 +113,14 @@ EVENTS: dict[str, AuditEvent] = {
     "not warmed": Warmed(actor="cli:op", outcome="failed", datasource=1, error="WarmMismatch"),
     "invalidated": Invalidated(
         actor="cli:op", outcome="done", datasource=1, was_live=True, keys=99
+    ),
+    "snapshot steered": SnapshotSteered(
+        actor="cli:op",
+        outcome="done",
+        datasource=1,
+        action="rollback",
+        changed=True,
+        snapshot="8-def",
     ),
     "entry inspected": EntryInspected(
         actor="test",

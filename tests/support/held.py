@@ -10,7 +10,7 @@ from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
 from warmcube.entry.seal import Checksum, Seal
 from warmcube.store.api import Store
 from warmcube.warm.cleanup import keys_of
-from warmcube.warm.publish import read_previous
+from warmcube.warm.named import read_named
 
 __all__ = ["all_keys", "live_manifest", "needed_keys", "partition_keys", "settled"]
 
@@ -25,7 +25,7 @@ async def all_keys(store: Store) -> set[bytes]:
 
 async def live_manifest(store: Store, keys: Keys, seal: Seal = CHECKSUM) -> Manifest:
     """The manifest of the live snapshot."""
-    found = await read_previous(store, keys, seal)
+    found = (await read_named(store, keys, seal)).live
     assert found is not None
     return found
 

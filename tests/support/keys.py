@@ -39,6 +39,8 @@ _GRAMMAR: Final = {
     "figures": rf"cache:meta:{_DS}:figures",
     "figures_coarse": rf"cache:meta:{_DS}:figures:coarse",
     "tally": rf"cache:meta:{_DS}:figures:tally",
+    "kept": rf"cache:meta:{_DS}:kept",
+    "pin": rf"cache:meta:{_DS}:pin",
     "history": rf"cache:meta:{_DS}:history",
     "last_warm": rf"cache:meta:{_DS}:last_warm",
     "published": rf"cache:meta:{_DS}:published",

@@ -47,8 +47,11 @@ class RecordingStore:
     async def memory(self) -> list[Memory]:
         return await self._store.memory()
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:
-        await self._store.await_replicas(key, seconds)
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        return await self._store.masters_of(keys)
+
+    async def await_replicas(self, key: bytes, seconds: float, *, everywhere: bool = False) -> None:
+        await self._store.await_replicas(key, seconds, everywhere=everywhere)
 
     async def close(self) -> None:
         await self._store.close()

@@ -33,6 +33,7 @@ __all__ = [
     "PasswordChanged",
     "SignedIn",
     "SignedOut",
+    "SnapshotSteered",
     "Warmed",
     "denial",
 ]
@@ -216,6 +217,21 @@ class Invalidated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotSteered:
+    """A data source was rolled back, unpinned, disabled or enabled, or could not be."""
+
+    name: ClassVar[str] = "snapshot_steered"
+
+    outcome: Annotated[Literal["done", "failed"], "what came of it"]
+    actor: Annotated[str, "who asked"]
+    datasource: Annotated[int, "the id of the data source"]
+    action: Annotated[Literal["rollback", "unpin", "disable", "enable"], "what was asked for"]
+    changed: Annotated[bool | None, "whether it wasn't so already"] = None
+    snapshot: Annotated[str | None, "the snapshot that is live then, or behind the switch"] = None
+    error: Annotated[str | None, "the kind of error that ended it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryInspected:
     """Somebody who looks after the cache looked at one entry, or at which ones there are."""
 
@@ -287,6 +303,7 @@ AuditEvent: TypeAlias = (
     | Exported
     | Warmed
     | Invalidated
+    | SnapshotSteered
     | EntryInspected
     | DirectoryRead
     | DirectoryChanged
@@ -305,6 +322,7 @@ EVENTS: Final[tuple[type[AuditEvent], ...]] = (
     Exported,
     Warmed,
     Invalidated,
+    SnapshotSteered,
     EntryInspected,
     DirectoryRead,
     DirectoryChanged,

@@ -15,6 +15,7 @@ from warmcube.model.request import Null
 from warmcube.observe.stats import Stats
 from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.report import WarmReport
+from warmcube.warm.steer import Steered, Steering
 
 __all__ = [
     "JobWatcher",
@@ -28,6 +29,7 @@ __all__ = [
     "invalidate",
     "list_warming",
     "start_warm",
+    "steer",
 ]
 
 _T = TypeVar("_T")
@@ -145,6 +147,11 @@ def invalidate(which: Which) -> Call[tuple[Invalidation, ...]]:
         {"datasource": which},
         lambda told: tuple(_known(Invalidation, each) for each in told["invalidated"]),
     )
+
+
+def steer(action: Steering, datasource: int) -> Call[Steered]:
+    """Roll back, unpin, disable or enable."""
+    return _post(action, {"datasource": datasource}, lambda told: _known(Steered, told["steered"]))
 
 
 def follow(

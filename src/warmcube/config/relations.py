@@ -60,6 +60,12 @@ def check_relations(
             'missing; integrity = "mac" needs a key of at least 32 characters, best given as '
             "WARMCUBE_STORE__MAC_KEY",
         )
+    if isinstance(store, StoreSection) and store.read_replicas and not store.is_cluster:
+        problems.add(
+            ("store", "read_replicas"),
+            "is for a cluster; give url the scheme redis+cluster:// or rediss+cluster://, or "
+            "leave it out",
+        )
     if isinstance(directory, DirectorySection) and directory.path and directory.url:
         problems.add(("directory",), "has both path and url; expected one of them")
     if isinstance(audit, AuditSection):

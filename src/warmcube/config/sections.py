@@ -51,7 +51,8 @@ def _has_scheme(*schemes: str, embeddable: bool = True) -> AfterValidator:
             return url
         try:
             parts = urlsplit(text)
-            if not parts.scheme.startswith("postgres"):  # libpq's may name several hosts
+            # libpq's may name several hosts, and so may a cluster's, which its adapter reads
+            if not parts.scheme.startswith("postgres") and "+cluster" not in parts.scheme:
                 _ = parts.port
         except ValueError:
             raise ValueError("a URL whose host and port can be read") from None
@@ -152,7 +153,8 @@ def listed(value: Any) -> Any:
 COLUMN_OR_FALSE = BeforeValidator(_column)
 Column = Annotated[str | None, COLUMN_OR_FALSE]
 Name = Annotated[str, Field(min_length=1)]
-StoreUrl = Annotated[SecretUrl, _has_scheme("redis", "rediss", "unix", "redis+cluster")]
+_STORES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+StoreUrl = Annotated[SecretUrl, _has_scheme(*_STORES)]
 SourceUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", "duckdb", "parquet")]
 PostgresUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", embeddable=False)]
 
@@ -174,8 +176,8 @@ class StoreSection(Section):
 
     url: StoreUrl = Field(
         default=SecretUrl("redis://127.0.0.1:6379/0"),
-        description='redis://, rediss://, unix:// or redis+cluster://; or "embedded" for a Redis '
-        "that warmcube starts itself",
+        description="redis://, rediss://, unix://, redis+cluster:// or rediss+cluster://; or "
+        '"embedded" for a Redis that warmcube starts itself',
     )
     integrity: Literal["checksum", "mac"] = Field(
         default="checksum",
@@ -193,6 +195,11 @@ class StoreSection(Section):
         description="put in front of every key; two deployments on one server need two",
     )
 
+    read_replicas: bool = Field(
+        default=False,
+        description="whether a cluster's replicas answer queries too; what one doesn't hold yet is "
+        "asked of its master",
+    )
     allow_eviction: bool = Field(
         default=False,
         description="accept a server whose maxmemory-policy may evict the live snapshot",
@@ -201,6 +208,10 @@ class StoreSection(Section):
     @property
     def is_embedded(self) -> bool:
         return self.url.get_secret_value() == EMBEDDED
+
+    @property
+    def is_cluster(self) -> bool:
+        return urlsplit(self.url.get_secret_value()).scheme.endswith("+cluster")
 
 
 class EmbeddedSection(Section):
@@ -252,6 +263,12 @@ class CacheSection(Section):
         le=10**9,
         description="past its life, how long a snapshot may still serve, marked stale",
         json_schema_extra={"unit": "seconds"},
+    )
+    keep_snapshots: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="how many superseded snapshots stay until their own end, to roll back to",
     )
     max_pointer_age: float = Field(
         default=1.0,

@@ -32,6 +32,7 @@ __all__ = [
     "Version",
     "decode_component",
     "encode_component",
+    "is_of_partition",
     "member_of",
     "parse_field",
     "parse_member",
@@ -226,6 +227,14 @@ def parse_field(field: bytes) -> tuple[Literal["practice", "provider"], str | No
     raise Damage(f"a field of a partition's counts can't be read ({len(field)} bytes)")
 
 
+def is_of_partition(key: bytes) -> bool:
+    """Whether a key belongs to one version of one partition, and so never changes once written.
+
+    Behind the hash tag of all other keys stands a colon and a word.
+    """
+    return b"}:v" in key
+
+
 class Keys:
     """The keys of one data source that belong to no partition; all lie in one cluster slot.
 
@@ -244,11 +253,13 @@ class Keys:
         "job",
         "jobs",
         "jobs_order",
+        "kept",
         "last_warm",
         "lock",
         "master",
         "namespace",
         "outlook",
+        "pin",
         "reservations",
         "tally",
     )
@@ -270,6 +281,8 @@ class Keys:
         self.jobs: Final = f"{meta}:jobs".encode()
         self.jobs_order: Final = f"{meta}:jobs:order".encode()
         self.outlook: Final = f"{meta}:outlook".encode()
+        self.kept: Final = f"{meta}:kept".encode()
+        self.pin: Final = f"{meta}:pin".encode()
         self.last_warm: Final = f"{meta}:last_warm".encode()
         self.lock: Final = f"{namespace}lock:{tag}:warm".encode()
         self.channel: Final = f"{meta}:published".encode()

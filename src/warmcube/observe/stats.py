@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from warmcube.entry.keys import Keys
-from warmcube.entry.manifest import Manifest
-from warmcube.entry.seal import Seal
+from warmcube.entry.manifest import Manifest, unpack_manifest
+from warmcube.entry.seal import Seal, unseal
+from warmcube.errors import Damage
 from warmcube.model.schema import Datasource, Kind
 from warmcube.observe.live import Live, WhyCold, read_live
 from warmcube.observe.outlook import Outlook, unpack_outlook
 from warmcube.store.api import Store
 
-__all__ = ["Stats", "read_stats"]
+__all__ = ["KeptSnapshot", "Stats", "read_stats"]
 
 _STATES: Final = {
     None: "cold",
@@ -27,6 +30,25 @@ _STATES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSnapshot:
+    """A superseded snapshot that is kept.
+
+    Attributes:
+        snapshot: its version.
+        as_of: when its source was read, ISO 8601 in UTC.
+        serve_until: when it goes, likewise.
+        rows: how many.
+        bytes: of its entries, index and sums; what the live snapshot shares isn't subtracted.
+    """
+
+    snapshot: str
+    as_of: str
+    serve_until: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
     """What the cache holds of one data source. None is "not known", never "none".
 
@@ -34,7 +56,8 @@ class Stats:
         datasource: its id.
         name: as configured.
         state: ``never warmed``, ``cold`` (was warm, has expired or was invalidated), ``fresh``,
-            ``stale``, ``damaged``.
+            ``stale``, ``damaged``, ``disabled`` (the database answers, whatever lies behind the
+            switch).
         warming: who holds the lease; None if nobody.
         snapshot: the live version.
         partitions: how many.
@@ -65,6 +88,8 @@ class Stats:
         failures: how many warms have failed in a row, as a worker has seen.
         last_error: of the last of them.
         damaged: how many parts readers have found damaged, as a worker has seen.
+        pinned_by: who rolled it back, so that nothing warms it without being asked.
+        kept: superseded snapshots that it can be rolled back to, the last one first.
     """
 
     datasource: int
@@ -100,6 +125,8 @@ class Stats:
     failures: int | None = None
     last_error: str | None = None
     damaged: int | None = None
+    pinned_by: str | None = None
+    kept: tuple[KeptSnapshot, ...] = ()
 
 
 async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Seal) -> Stats:
@@ -115,8 +142,39 @@ async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Se
         found = Stats(datasource=datasource.id, name=datasource.name, state=state, warming=warming)
     else:
         found = _describe(datasource, live.manifest, warming, live)
+    found = replace(
+        found,
+        state="disabled" if live.is_disabled else found.state,
+        pinned_by=live.pinned_by,
+        kept=await _kept(store, keys, using, live.kept),
+    )
     outlook = unpack_outlook(live.outlook)
     return found if outlook is None else _with_outlook(found, outlook)
+
+
+async def _kept(
+    store: Store, keys: Keys, using: Seal, versions: Sequence[bytes]
+) -> tuple[KeptSnapshot, ...]:
+    """Those of which the manifest can be read."""
+    names = [keys.manifest(version.decode("ascii", "replace")) for version in versions]
+    found = []
+    for key, value in zip(names, await store.run([(b"GET", key) for key in names]), strict=True):
+        with contextlib.suppress(Damage):
+            manifest = unpack_manifest(unseal(using, key, value, "the manifest"))
+            if manifest is not None:
+                found.append(_describe_kept(manifest))
+    return tuple(found)
+
+
+def _describe_kept(manifest: Manifest) -> KeptSnapshot:
+    partitions = manifest.partitions.values()
+    return KeptSnapshot(
+        snapshot=str(manifest.version),
+        as_of=_instant(min((p.as_of_ms for p in partitions), default=manifest.warmed_ms)),
+        serve_until=_instant(manifest.serve_until_ms),
+        rows=manifest.rows,
+        bytes=sum(p.entry_bytes + p.index_bytes + p.sums_bytes for p in partitions),
+    )
 
 
 def _with_outlook(stats: Stats, outlook: Outlook) -> Stats:

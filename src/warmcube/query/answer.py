@@ -324,6 +324,8 @@ class Answerer:
             raise damaged(error) from error
         if live is None:
             self.drop(datasource.id)
+            if self._snapshots.is_disabled(datasource.id):
+                raise Unavailable(MissReason.DISABLED, "the data source is disabled")
             raise Unavailable(MissReason.COLD, "the data source is cold")
         return live
 

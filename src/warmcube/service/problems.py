@@ -29,6 +29,7 @@ from warmcube.errors import (
     MissingRole,
     Overloaded,
     QueryTimeout,
+    RollbackRefused,
     SourceError,
     StoreError,
     TooManyAttempts,
@@ -189,6 +190,7 @@ _KINDS: Final[tuple[tuple[type[WarmcubeError], Any], ...]] = (
     (TooManyAttempts, _later(429)),
     (WarmInProgress, _in_progress),
     (WarmError, _told(409, "warm-failed")),
+    (RollbackRefused, _told(409, "rollback-refused")),
     (DirectoryError, _behind("the directory of users can't be read", "directory-unavailable")),
     (AuditError, _behind("what is answered has to be audited, and can't be", "audit-unavailable")),
     (

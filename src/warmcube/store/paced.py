@@ -54,8 +54,11 @@ class _View:
     async def memory(self) -> list[Memory]:
         return await self._store.memory()
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:
-        await self._store.await_replicas(key, seconds)
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        return await self._store.masters_of(keys)
+
+    async def await_replicas(self, key: bytes, seconds: float, *, everywhere: bool = False) -> None:
+        await self._store.await_replicas(key, seconds, everywhere=everywhere)
 
     async def close(self) -> None:
         """Nothing is its own."""
@@ -120,8 +123,11 @@ class PatientStore(_View):
     async def memory(self) -> list[Memory]:
         return await self._tried(self._store.memory)
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:
-        await self._tried(lambda: self._store.await_replicas(key, seconds))
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        return await self._tried(lambda: self._store.masters_of(keys))
+
+    async def await_replicas(self, key: bytes, seconds: float, *, everywhere: bool = False) -> None:
+        await self._tried(lambda: self._store.await_replicas(key, seconds, everywhere=everywhere))
 
     async def _tried(self, work: Callable[[], Awaitable[T]]) -> T:
         now = asyncio.get_running_loop().time

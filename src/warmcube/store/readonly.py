@@ -68,8 +68,12 @@ class ReadOnlyStore:
     async def memory(self) -> list[Memory]:
         return await self._store.memory()
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:
-        await self._store.await_replicas(key, seconds)
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        return await self._store.masters_of(keys)
+
+    async def await_replicas(self, key: bytes, seconds: float, *, everywhere: bool = False) -> None:
+        del seconds, everywhere
+        raise _refusal(f"waiting for the replicas of {key!r}")
 
     async def close(self) -> None:
         await self._store.close()

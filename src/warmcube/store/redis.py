@@ -14,6 +14,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any, Final, TypeAlias
 
@@ -37,7 +38,7 @@ try:  # not a public name: another version of the client library may lack it
 except ImportError:  # pragma: no cover - then replies are awaited one by one
     NOT_ENOUGH_DATA = None
 
-__all__ = ["RedisStore"]
+__all__ = ["RedisStore", "script_command"]
 
 CONNECTIONS: Final = 64
 MANY_WORDS: Final = 100
@@ -85,7 +86,6 @@ class RedisStore:
             decode_responses=False,
         )
         self._connections = Connections(self._pool.make_connection, CONNECTIONS)
-        self._scripts: dict[str, bytes] = {}
         self._breaker = Breaker()
         self._probe = Probe(self._pool.make_connection, self._breaker, place)
         self._refusal_told = -math.inf
@@ -98,6 +98,16 @@ class RedisStore:
     ) -> list[Reply]:
         if not commands:
             return []
+        return self._checked(commands, await self.ask(commands, seconds=seconds))
+
+    async def ask(
+        self, commands: Sequence[Command], *, seconds: float | None = None
+    ) -> list[Reply | failure.ResponseError]:
+        """What `run` does, but errors are returned where they stand among the replies.
+
+        Raises:
+            StoreUnavailable: no connection, or no answer in time.
+        """
         breaker = self._breaker
         if breaker.is_open:
             raise self._down()
@@ -109,27 +119,28 @@ class RedisStore:
                 replies = await self._exchange_noticed(commands, limit)
         except (failure.RedisError, OSError, TimeoutError) as error:
             replies = await self._second_try(commands, limit, began, error)
-        for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, failure.ResponseError):
-                raise self._refused(command, reply)
         return replies
 
     async def write(self, commands: Sequence[Command | bytes]) -> None:
-        replies = await self._once(commands, max(self._timeout, 30.0), _many_replies)
-        for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, failure.ResponseError):
-                raise self._refused(command, reply)
+        self._checked(commands, await self.ask_once(commands, max(self._timeout, 30.0)))
+
+    async def ask_once(
+        self, commands: Sequence[Command | bytes], seconds: float | None = None
+    ) -> list[Reply | failure.ResponseError]:
+        """Run what must not run twice; errors are returned where they stand among the replies.
+
+        Raises:
+            StoreUnavailable: no connection, or no answer in time.
+        """
+        limit = self._timeout if seconds is None else seconds
+        return await self._once(commands, limit, _many_replies)
 
     async def script(
         self, name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]
     ) -> Reply:
-        if name not in self._scripts:
-            path = resources.files("warmcube.store") / "scripts" / f"{name}.lua"
-            self._scripts[name] = path.read_bytes()
-        command: Command = (b"EVAL", self._scripts[name], len(keys), *keys, *arguments)
-        (reply,) = await self._once([command], self._timeout)
+        (reply,) = await self.ask_once([script_command(name, keys, arguments)])
         if isinstance(reply, failure.ResponseError):
-            raise self._refused((b"EVAL " + name.encode(),), reply)
+            raise self.refusal((b"EVAL " + name.encode(),), reply)
         return reply
 
     def down(self) -> list[Down]:
@@ -152,14 +163,29 @@ class RedisStore:
             )
         ]
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:  # noqa: ARG002 (one server)
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        return [self.place] * len(keys)
+
+    async def await_replicas(
+        self,
+        key: bytes,
+        seconds: float,
+        *,
+        everywhere: bool = False,  # noqa: ARG002 (there is one master)
+    ) -> None:
         (text,) = await self.run([(b"INFO", b"replication")])
         replicas = text.count(b"state=online")
         if not replicas:
             return
-        (reached,) = await self.run(
-            [(b"WAIT", replicas, int(seconds * 1000))], seconds=seconds + self._timeout
-        )
+        # WAIT is for what its own connection wrote last. So something is written on it, behind
+        # all that others wrote; what is in the way of nothing and gone at once.
+        mark = key + b":replicated"
+        commands: list[Command] = [
+            (b"SET", mark, b"", b"PX", 1000),
+            (b"UNLINK", mark),
+            (b"WAIT", replicas, int(seconds * 1000)),
+        ]
+        *_, reached = await self.run(commands, seconds=seconds + self._timeout)
         if reached < replicas:
             raise StoreUnavailable(
                 f"only {reached} of {replicas} replicas of {self.place} hold the new snapshot "
@@ -302,9 +328,16 @@ class RedisStore:
             is_unsent=True,
         )
 
-    def _refused(
+    def _checked(self, commands: Sequence[Command | bytes], replies: list[Any]) -> list[Reply]:
+        for command, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, failure.ResponseError):
+                raise self.refusal(command, reply)
+        return replies
+
+    def refusal(
         self, command: Command | bytes, error: failure.ResponseError
     ) -> StoreRefused | StoreTooSmall | Damage:
+        """What is raised for a reply that is an error."""
         if str(error).startswith("WRONGTYPE"):
             return Damage("a key of the store holds another type than warmcube wrote")
         if isinstance(error, failure.OutOfMemoryError):
@@ -315,6 +348,16 @@ class RedisStore:
         first = command.split(b"\r\n", 3)[2] if isinstance(command, bytes) else command[0]
         name = str(first, "ascii") if isinstance(first, bytes) else str(first)
         return StoreRefused(f"the store at {self.place} refused {name}: {error}")
+
+
+@cache
+def _script(name: str) -> bytes:
+    return (resources.files("warmcube.store") / "scripts" / f"{name}.lua").read_bytes()
+
+
+def script_command(name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> Command:
+    """The command that runs one of the scripts in ``store/scripts``."""
+    return (b"EVAL", _script(name), len(keys), *keys, *arguments)
 
 
 class _Late(TimeoutError):

@@ -26,7 +26,7 @@ CLOSER_MS: Final = 30_000
 ONCE_MS: Final = 3_600_000
 """Damage that comes back within so long after partitions were repaired has everything repaired."""
 
-_PER_SOURCE: Final = 5
+_PER_SOURCE: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +104,16 @@ class Looker:
                 (b"GET", keys.job),
                 (b"GET", keys.lock),
                 (b"HGETALL", keys.damage),
+                (b"GET", keys.pin),
             ]
         replies = await self._store.run(commands)
         now_ms = await self._store.now_ms()
         looks: dict[int, Look] = {}
         for number, each in enumerate(datasources):
-            current, newest, active, lock, reports = replies[
+            current, newest, active, lock, reports, pin = replies[
                 number * _PER_SOURCE : (number + 1) * _PER_SOURCE
             ]
-            known = await self._closer(each, (current, newest, active), now_ms)
+            known = await self._closer(each, (current, newest, active, pin), now_ms)
             parts = damaged_parts(reports, current)
             looks[each.id] = Look(
                 facts=_facts(known, parts, now_ms),
@@ -167,8 +168,16 @@ def _repaired(jobs: Sequence[Job], name: PartitionName | None) -> int | None:
     return None
 
 
+def _held(live: Live) -> str | None:
+    """Why a data source isn't to be warmed without being asked."""
+    if live.is_disabled:
+        return "switched off; see warmcube enable"
+    return None if live.pinned_by is None else f"pinned by {live.pinned_by}; see warmcube unpin"
+
+
 def _facts(known: _Known, parts: Mapping[bytes, int], now_ms: int) -> Facts:
     live, jobs = known.live, known.jobs
+    held = _held(live)
     damaged = [Damaged(at_ms, _repaired(jobs, partition_of(part))) for part, at_ms in parts.items()]
     if live.why_cold is WhyCold.DAMAGED:
         damaged.append(Damaged(live.now_ms, _repaired(jobs, None)))
@@ -176,6 +185,7 @@ def _facts(known: _Known, parts: Mapping[bytes, int], now_ms: int) -> Facts:
     if manifest is None:
         return Facts(
             now_ms=now_ms,
+            held=held,
             failure=_failure(jobs),
             damaged=tuple(damaged),
         )
@@ -186,6 +196,7 @@ def _facts(known: _Known, parts: Mapping[bytes, int], now_ms: int) -> Facts:
         began_ms=_began(jobs, version) or manifest.warmed_ms,
         warmed_ms=manifest.warmed_ms,
         fresh_until_ms=manifest.fresh_until_ms,
+        held=held,
         failure=_failure(jobs),
         damaged=tuple(damaged),
     )

@@ -295,7 +295,7 @@ async def test_a_chain_of_refreshes(store: Store, make_warmer: MakeWarmer, keys:
     measures = ("m", "a", "b", "c", "d")
     values = dict.fromkeys(measures, 0)
     source = MemorySource(a_table(**values))
-    warmer = make_warmer(grace=0.05, lease_seconds=0.1)
+    warmer = make_warmer(grace=0.05, lease_seconds=2.0)
     await warmer.warm(DATASOURCE, source, refresh=CHANGED)
     for number in range(12):
         values[measures[number % 5]] = number + 1

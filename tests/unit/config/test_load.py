@@ -480,6 +480,7 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("[store]\nintegrity = 'md5'", 'expected "checksum" or "mac"'),
         ("[store]\nintegrity = 'mac'", "store.mac_key: missing"),
         ("[store]\nnamespace = '{a}'", "expected printable ASCII without spaces, braces"),
+        ("[store]\nread_replicas = true", "store.read_replicas: is for a cluster; give url the"),
         ("[worker]\nconcurrency = 0", "worker.concurrency = 0: expected an integer above 0"),
         ("[worker]\nwarm_after = 1.0", "worker.warm_after = 1.0: expected a finite number above"),
         ("[worker]\nrepair = 'self'", 'expected "auto" or "worker" or "off"'),

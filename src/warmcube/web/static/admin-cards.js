@@ -4,7 +4,7 @@ import { count, duration, latency, percent, shortCount, size } from "./admin-for
 import { element } from "./dom.js";
 import { moment } from "./format.js";
 
-const BADGES = { fresh: "good", stale: "warn", damaged: "bad", cold: "", "never warmed": "" };
+const BADGES = { fresh: "good", stale: "warn", damaged: "bad", disabled: "warn", cold: "", "never warmed": "" };
 const DIALS = { excellent: "good", good: "good", degraded: "warn", stale: "warn", cold: "bad" };
 const PARTS = {
   age: ["Age", "1 while fresh, falling to 0 when the snapshot may no longer serve"],
