@@ -36,6 +36,7 @@
     │   ├── WarmMismatch           what was written isn't what the source holds
     │   ├── WarmRefused            far fewer rows than before; needs ``--force``
     │   └── UnknownPartition       a refresh names what is nowhere
+    ├── VerifyError                there is nothing to verify, or it never stays the same
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
     ├── ServiceError               a service answers otherwise than a client expects
@@ -82,6 +83,7 @@ __all__ = [
     "UnknownJob",
     "UnknownPartition",
     "UnsupportedValue",
+    "VerifyError",
     "WarmError",
     "WarmFenced",
     "WarmInProgress",
@@ -307,6 +309,10 @@ class UnknownPartition(WarmError):
     """What a refresh names is neither in the table nor in the live snapshot."""
 
     exit_status = 2
+
+
+class VerifyError(WarmcubeError):
+    """There is nothing to verify, or it is replaced each time before that is done."""
 
 
 class ServeError(WarmcubeError):

@@ -27,6 +27,7 @@ from warmcube.audit.events import (
     PasswordChanged,
     SignedIn,
     SignedOut,
+    Verified,
     Warmed,
 )
 from warmcube.audit.listed import Listed, listed_ids
@@ -112,6 +113,16 @@ EVENTS: dict[str, AuditEvent] = {
     "not warmed": Warmed(actor="cli:op", outcome="failed", datasource=1, error="WarmMismatch"),
     "invalidated": Invalidated(
         actor="cli:op", outcome="done", datasource=1, was_live=True, keys=99
+    ),
+    "verified": Verified(
+        actor="cli:op",
+        outcome="done",
+        datasource=1,
+        snapshot="8-def",
+        verdict="changed",
+        findings=2,
+        rows=10,
+        seconds=0.5,
     ),
     "entry inspected": EntryInspected(
         actor="test",

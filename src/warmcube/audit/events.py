@@ -33,6 +33,7 @@ __all__ = [
     "PasswordChanged",
     "SignedIn",
     "SignedOut",
+    "Verified",
     "Warmed",
     "denial",
 ]
@@ -215,6 +216,26 @@ class Invalidated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A data source's snapshot was compared with its database, or could not be."""
+
+    name: ClassVar[str] = "verified"
+
+    outcome: Annotated[Literal["done", "failed"], "what came of it"]
+    actor: Annotated[str, "who asked"]
+    datasource: Annotated[int, "the id of the data source"]
+    snapshot: Annotated[str | None, "the snapshot that was verified"] = None
+    verdict: Annotated[
+        Literal["equal", "changed", "differs", "wrong", "damaged"] | None,
+        "equal, or how it differs; damaged if the store doesn't hold what was written",
+    ] = None
+    findings: Annotated[int | None, "how many differences were found"] = None
+    rows: Annotated[int | None, "how many rows of the cache were read"] = None
+    seconds: Annotated[float | None, "how long it took"] = None
+    error: Annotated[str | None, "the kind of error that ended it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryInspected:
     """Somebody who looks after the cache looked at one entry, or at which ones there are."""
 
@@ -286,6 +307,7 @@ AuditEvent: TypeAlias = (
     | Exported
     | Warmed
     | Invalidated
+    | Verified
     | EntryInspected
     | DirectoryRead
     | DirectoryChanged
@@ -304,6 +326,7 @@ EVENTS: Final[tuple[type[AuditEvent], ...]] = (
     Exported,
     Warmed,
     Invalidated,
+    Verified,
     EntryInspected,
     DirectoryRead,
     DirectoryChanged,

@@ -26,6 +26,7 @@ from warmcube.cli.state import State, open_cache, run
 from warmcube.cli.stats import stats
 from warmcube.cli.token import token
 from warmcube.cli.values import measures, values
+from warmcube.cli.verify import verify
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
 
@@ -45,6 +46,7 @@ app.command(cls=WhereCommand)(values)
 app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
 app.command(cls=WhereCommand)(stats)
+app.command(cls=WhereCommand)(verify)
 app.command(cls=WhereCommand)(serve)
 app.command(cls=WhereCommand)(prove)
 app.command(cls=WhereCommand)(password)
