@@ -35,6 +35,7 @@ from benchmarks.workloads import (
     memory,
     mix,
     queries,
+    refreshes,
     scale,
     seals,
     throughput,
@@ -59,6 +60,7 @@ WORKLOADS: Final = {
     "memory": memory.measure,
     "seals": seals.measure,
     "invalidate": invalidates.measure,
+    "refresh": refreshes.measure,
     "scale": scale.measure,
 }
 

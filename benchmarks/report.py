@@ -96,6 +96,7 @@ def grids(found: Mapping[str, Any]) -> list[Grid]:
         "everything": _everything,
         "warm": _warm,
         "memory": lambda memory: _memory(memory, found["data"]),
+        "refresh": _refresh,
         "invalidate": _invalidate,
         "scale": _scale,
         "seals": lambda seals: _times("Proving 1,000 entries of 1,100 bytes, ms", seals),
@@ -202,6 +203,16 @@ def _warm(warm: Mapping[str, Any]) -> Grid:
     rows += [[NAMES["v2_json"], f"{before['seconds']:.2f}", f"{before['peak_bytes'] / _MEGA:.0f}"]]
     title = f"Warm (the middle one of {warm['rounds']})"
     return Grid(title=title, heads=("what", "seconds", "peak memory, MB"), rows=rows)
+
+
+def _refresh(refresh: Mapping[str, Any]) -> Grid:
+    rows = [[f"refresh: {name}", f"{seconds:.2f}"] for name, seconds in refresh["phases"].items()]
+    rows += [
+        ["refresh of what has changed", f"{refresh['seconds']['changed']:.2f}"],
+        ["whole warm", f"{refresh['seconds']['whole']:.2f}"],
+    ]
+    title = f"Refresh ({refresh['refreshed']} of {refresh['partitions']} partitions changed)"
+    return Grid(title=title, heads=("what", "seconds"), rows=rows)
 
 
 def _memory(memory: Mapping[str, Any], data: Mapping[str, Any]) -> Grid:

@@ -20,6 +20,8 @@ import redis
 from adbc_driver_postgresql import dbapi
 from hypothesis import Phase, settings
 from tests.support.browser import MISSING
+from tests.support.clusters import RedisCluster, run_cluster
+from tests.support.sql import forget
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
 
@@ -54,6 +56,7 @@ _PURE = [
     ),
     *(f"*/warmcube/jobs/{module}.py" for module in ("job", "share")),
     "*/warmcube/observe/health.py",
+    *(f"*/warmcube/worker/{module}.py" for module in ("cron", "pauses", "schedule")),
 ]
 _COVERAGE = (("everything", 95, None), ("the pure modules", 100, _PURE))
 
@@ -116,6 +119,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="takes minutes; runs with --long"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _unhurried() -> Iterator[None]:
+    """A machine that runs many tests at once keeps a server waiting for longer than a step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warmcube.store.paced.STEP_SECONDS", 0.9)
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A folder for the data of servers, that an unprivileged Postgres can reach."""
@@ -168,6 +179,27 @@ def redis_factory(
 
 
 @pytest.fixture(scope="session")
+def redis_cluster(redis_executable: Path | None) -> Iterator[RedisCluster]:
+    """A cluster for the whole session, of three masters and three replicas, all of which stay."""
+    with run_cluster(redis_executable) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster_url(redis_cluster: RedisCluster) -> str:
+    """The URL of an empty cluster."""
+    redis_cluster.flush()
+    return redis_cluster.url
+
+
+@pytest.fixture
+def own_cluster(redis_executable: Path | None) -> Iterator[RedisCluster]:
+    """A cluster of the test's own, whose nodes it may end and whose slots it may move."""
+    with run_cluster(redis_executable, "--cluster-require-full-coverage", "no") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
 def postgres_server(server_folder: Path) -> Iterator[EmbeddedPostgres]:
     """A Postgres for the whole session."""
     with EmbeddedPostgres(server_folder / "postgres") as server:
@@ -201,6 +233,7 @@ def _database(server: EmbeddedPostgres) -> Iterator[str]:
     try:
         yield server.url_of(name)
     finally:
+        forget()
         _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

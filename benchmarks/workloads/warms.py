@@ -68,13 +68,21 @@ async def measure(bench: Bench) -> None:
     )
 
 
-def warm_once(setting: Setting, datasource: int = DATASOURCE) -> dict[str, Any]:
+def warm_once(
+    setting: Setting, datasource: int = DATASOURCE, *, changed: bool = False
+) -> dict[str, Any]:
     """A warm in a process of its own.
+
+    Args:
+        setting: the servers.
+        datasource: which is warmed.
+        changed: only what has changed.
 
     Raises:
         RuntimeError: it failed.
     """
-    return _run("warm_once", str(setting.config), str(datasource))
+    how = ("changed",) if changed else ()
+    return _run("warm_once", str(setting.config), str(datasource), *how)
 
 
 def _run(module: str, *arguments: str) -> dict[str, Any]:

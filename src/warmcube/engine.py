@@ -22,7 +22,9 @@ from warmcube.compare.verifier import DEFAULT_SAMPLE
 from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys
 from warmcube.entry.keys import Keys
+from warmcube.entry.seal import Seal
 from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeError
+from warmcube.jobs.damage import DamageReports
 from warmcube.jobs.job import Job
 from warmcube.jobs.ledger import Ledger
 from warmcube.model.request import Filter, Null, Query
@@ -48,6 +50,7 @@ from warmcube.store.api import Store
 from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.refresh import Refresh
 from warmcube.warm.report import ProgressCallback, WarmReport
+from warmcube.warm.steer import Steered
 from warmcube.wiring import Parts, Wiring
 
 __all__ = ["AnalyticsCache"]
@@ -160,6 +163,16 @@ class AnalyticsCache:
     def store(self) -> Store:
         """The open store, for what lives beside the snapshots."""
         return self._parts.store
+
+    @property
+    def seal(self) -> Seal:
+        """What the store's values bear, for whoever looks at snapshots from beside."""
+        return self._parts.seal
+
+    @property
+    def damage(self) -> DamageReports:
+        """What reads of this process have met that isn't whole."""
+        return self._parts.damage
 
     async def __aenter__(self) -> Self:
         """Start embedded servers where configured, and open the rest; nothing is read yet.
@@ -568,6 +581,70 @@ class AnalyticsCache:
             seed=secrets.randbelow(1 << 32) if seed is None else seed,
             progress=progress,
         )
+
+    async def rollback(self, datasource: int, actor: str | None = None) -> Steered:
+        """Serve the snapshot before the live one again, while it is kept.
+
+        ``[cache] keep_snapshots`` says how many are. The data source is pinned: nothing warms it
+        without being asked, until a warm that somebody asks for is published, or `unpin`. A warm
+        that is under way can't publish.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            RollbackRefused: no earlier snapshot is kept, or the last one can't be served.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await self._parts.upkeep.rollback(wanted, actor or self._actor)
+
+    async def unpin(self, datasource: int, actor: str | None = None) -> Steered:
+        """Let a data source that was rolled back be warmed without anybody's asking again.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await self._parts.upkeep.unpin(wanted, actor or self._actor)
+
+    async def disable(self, datasource: int, actor: str | None = None) -> Steered:
+        """Have the database answer everything of a data source, until `enable`.
+
+        It holds in every process: at once for what is read from the store, and within ``[cache]
+        max_pointer_age`` for what a process holds. The snapshot stays, and may be warmed anew.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await self._parts.upkeep.disable(wanted, actor or self._actor)
+
+    async def enable(self, datasource: int, actor: str | None = None) -> Steered:
+        """Answer from the snapshot again, if it is whole and its life isn't over; else it is cold.
+
+        Args:
+            datasource: its id.
+            actor: who does it, for the history; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            StoreError: the store.
+        """
+        wanted = self.settings.datasource(datasource)
+        return await self._parts.upkeep.enable(wanted, actor or self._actor)
 
     async def stats(self, datasource: int) -> Stats:
         """What the cache holds of a data source.

@@ -17,6 +17,7 @@
     ├── TooManyAttempts            too many wrong passwords; try again later
     ├── IdentityUnavailable        the identity provider can't be asked
     ├── AccessDenied               this user may not ask for this
+    ├── QueryTimeout               a query wasn't answered by its deadline
     ├── Overloaded                 too much is asked at once; try again later
     ├── ExportBroken               an export that broke off; what went out of it isn't whole
     ├── DirectoryError             the directory can't be read or has defects
@@ -32,10 +33,13 @@
     ├── Damage                     a failed proof or checksum (internal: answered by the fallback)
     ├── WarmError
     │   ├── WarmInProgress         somebody else holds the lease
+    │   ├── WarmOutrun             what it was decided upon isn't so any more
+    │   ├── WarmPinned             after a rollback, nobody asked for this warm
     │   ├── WarmFenced             the lease or the fence was lost on the way
     │   ├── WarmMismatch           what was written isn't what the source holds
     │   ├── WarmRefused            far fewer rows than before; needs ``--force``
     │   └── UnknownPartition       a refresh names what is nowhere
+    ├── RollbackRefused            there is no earlier snapshot that can be served
     ├── VerifyError                there is nothing to verify, or it never stays the same
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
@@ -48,6 +52,8 @@ credential. ``exit_status`` is what the command line exits with.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 __all__ = [
     "AccessDenied",
@@ -65,6 +71,8 @@ __all__ = [
     "MissingRole",
     "NotUsable",
     "Overloaded",
+    "QueryTimeout",
+    "RollbackRefused",
     "ServeError",
     "ServiceError",
     "ServiceUnavailable",
@@ -88,6 +96,8 @@ __all__ = [
     "WarmFenced",
     "WarmInProgress",
     "WarmMismatch",
+    "WarmOutrun",
+    "WarmPinned",
     "WarmRefused",
     "WarmcubeError",
 ]
@@ -199,6 +209,23 @@ class Overloaded(WarmcubeError):
         self.retry_after = retry_after
 
 
+class QueryTimeout(WarmcubeError):
+    """A query wasn't answered by its deadline, ``[cache] query_timeout``."""
+
+    @classmethod
+    def at(cls, step: str, seconds: float) -> QueryTimeout:
+        """For a query whose time ran out.
+
+        Args:
+            step: what it was doing, as in "reading the database".
+            seconds: that it had in all.
+        """
+        return cls(
+            f"the query wasn't answered in {seconds:.3g} s ([cache] query_timeout): its time ran "
+            f"out while {step}; ask again, or for less at a time"
+        )
+
+
 class ExportBroken(WarmcubeError):
     """A streamed export that broke off: what went out isn't all, and has to be thrown away."""
 
@@ -231,7 +258,16 @@ class SourceError(WarmcubeError):
 
 
 class SourceUnavailable(SourceError):
-    """The database can't be reached or broke off."""
+    """The database can't be reached or broke off.
+
+    Args:
+        message: for whoever asked.
+        is_unreachable: whether there was no connection to it at all.
+    """
+
+    def __init__(self, message: str, *, is_unreachable: bool = False) -> None:
+        super().__init__(message)
+        self.is_unreachable = is_unreachable
 
 
 class TableMismatch(SourceError):
@@ -247,7 +283,16 @@ class StoreError(WarmcubeError):
 
 
 class StoreUnavailable(StoreError):
-    """The store can't be reached, or didn't answer in time."""
+    """The store can't be reached, or didn't answer in time.
+
+    Args:
+        message: for whoever looks after it.
+        is_unsent: whether for certain nothing was sent to it.
+    """
+
+    def __init__(self, message: str, *, is_unsent: bool = False) -> None:
+        super().__init__(message)
+        self.is_unsent = is_unsent
 
 
 class StoreRefused(StoreError):
@@ -259,7 +304,16 @@ class StoreTooSmall(StoreError):
 
 
 class Damage(WarmcubeError):
-    """A failed proof or checksum; never reaches a user: the database answers instead."""
+    """A failed proof or checksum; never reaches a user: the database answers instead.
+
+    Attributes:
+        partition: of which partition, a `warmcube.entry.keys.PartitionName`, where that is known;
+            whoever knows it notes it.
+        is_whole: whether it is of what all partitions share.
+    """
+
+    partition: Any = None
+    is_whole = False
 
 
 class WarmError(WarmcubeError):
@@ -293,6 +347,14 @@ class WarmInProgress(WarmError):
         self.retry_after = retry_after
 
 
+class WarmOutrun(WarmError):
+    """What was seen when a warm was decided upon isn't so any more: somebody was faster."""
+
+
+class WarmPinned(WarmError):
+    """Nobody asked for this warm, and after a rollback none but such a one may begin."""
+
+
 class WarmFenced(WarmError):
     """The lease or the fence was lost on the way, so publishing was no longer allowed."""
 
@@ -309,6 +371,10 @@ class UnknownPartition(WarmError):
     """What a refresh names is neither in the table nor in the live snapshot."""
 
     exit_status = 2
+
+
+class RollbackRefused(WarmcubeError):
+    """No earlier snapshot is kept, or the last one can't be served any more."""
 
 
 class VerifyError(WarmcubeError):

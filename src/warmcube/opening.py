@@ -16,7 +16,7 @@ from warmcube.entry.seal import Checksum, Mac, Seal
 from warmcube.errors import ConfigError, WarmcubeError
 from warmcube.observe.observer import Observer
 from warmcube.postgres.url import PostgresUrl
-from warmcube.query.answering import AnswerSettings
+from warmcube.query.answering import AnswerSettings, DamageMet
 from warmcube.query.prepared import Limits
 from warmcube.source.api import Source
 from warmcube.source.connect import open_source
@@ -155,16 +155,20 @@ def warm_settings(settings: Settings) -> WarmSettings:
         grace=cache.query_timeout / 1000 + cache.max_pointer_age + GRACE_SECONDS,
         allow_eviction=settings.store.allow_eviction,
         with_sums=cache.practice_sums,
+        keep_snapshots=cache.keep_snapshots,
     )
 
 
-def answer_settings(settings: Settings, *, processes: int, observer: Observer) -> AnswerSettings:
+def answer_settings(
+    settings: Settings, *, processes: int, observer: Observer, met_damage: DamageMet
+) -> AnswerSettings:
     """What answering needs of a configuration.
 
     Args:
         settings: the configuration.
         processes: how many processes like this one share the database.
         observer: told how reads went.
+        met_damage: told of damage.
     """
     cache, limits = settings.cache, settings.limits
     return AnswerSettings(
@@ -178,8 +182,10 @@ def answer_settings(settings: Settings, *, processes: int, observer: Observer) -
         seconds=cache.query_timeout / 1000,
         resident_bytes=cache.resident_bytes,
         running_per_user=limits.running_per_user,
+        fallback_rows=limits.fallback_rows,
         fallback_slots=cache.fallback_slots,
         processes=processes,
         batch=limits.batch,
         observer=observer,
+        met_damage=met_damage,
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
-from warmcube.audit.events import Invalidated, Warmed
+from warmcube.audit.events import Invalidated, SnapshotSteered, Warmed
 from warmcube.audit.trail import Trail
 from warmcube.entry.keys import Keys
 from warmcube.errors import WarmcubeError
-from warmcube.jobs.job import Job, JobState
+from warmcube.jobs.job import ASKED, Job, JobState
 from warmcube.jobs.ledger import Ledger
 from warmcube.jobs.recorder import Recorder
 from warmcube.model.schema import Datasource
@@ -21,6 +22,7 @@ from warmcube.store.api import Store
 from warmcube.warm.invalidate import Invalidation, invalidate
 from warmcube.warm.refresh import Refresh
 from warmcube.warm.report import ProgressCallback, WarmReport
+from warmcube.warm.steer import Steered, Steering, disable, enable, rollback, unpin
 from warmcube.warm.warmer import Warmer
 
 __all__ = ["Upkeep"]
@@ -90,7 +92,13 @@ class Upkeep:
         started = time.monotonic()
         actor = actor if job is None else job.actor
         refresh = refresh if job is None else job.refresh
-        warmed = partial(Warmed, actor=actor, datasource=datasource.id, forced=force)
+        warmed = partial(
+            Warmed,
+            actor=actor,
+            datasource=datasource.id,
+            forced=force,
+            why=ASKED if job is None else job.reason,
+        )
         try:
             if job is None:
                 job = await self._jobs.start(
@@ -103,7 +111,12 @@ class Upkeep:
             async with Recorder(self._jobs, job, progress) as recorder:
                 source = self._sources[datasource.source]
                 report = await self._warmer.warm(
-                    datasource, source, force=force, refresh=refresh, progress=recorder.tell
+                    datasource,
+                    source,
+                    force=force,
+                    refresh=refresh,
+                    progress=recorder.tell,
+                    is_automatic=job.reason != ASKED,
                 )
                 recorder.finish(report)
         except (WarmcubeError, asyncio.CancelledError) as error:
@@ -128,6 +141,67 @@ class Upkeep:
         report = job.report or {}
         seconds = (job.updated_ms - (job.started_ms or job.updated_ms)) / 1000
         self._observer.warmed(job.datasource, report.get("phases"), report.get("seconds", seconds))
+
+    async def rollback(self, datasource: Datasource, actor: str) -> Steered:
+        """Serve the snapshot before the live one again, and pin the data source.
+
+        Raises:
+            RollbackRefused: there is none that can be served.
+            StoreError: the store.
+        """
+        grace, using = self._warmer.settings.grace, self._warmer.seal
+        keys = Keys(self._namespace, datasource.id)
+        done = rollback(self._store, keys, using, datasource, actor, grace)
+        return await self._steer("rollback", datasource, actor, done)
+
+    async def disable(self, datasource: Datasource, actor: str) -> Steered:
+        """Have the database answer everything of a data source, in every process.
+
+        Raises:
+            StoreError: the store.
+        """
+        keys = Keys(self._namespace, datasource.id)
+        done = disable(self._store, keys, self._warmer.seal, actor)
+        return await self._steer("disable", datasource, actor, done)
+
+    async def enable(self, datasource: Datasource, actor: str) -> Steered:
+        """Serve the snapshot that lies behind the switch, if it still can be.
+
+        Raises:
+            StoreError: the store.
+        """
+        keys = Keys(self._namespace, datasource.id)
+        done = enable(self._store, keys, self._warmer.seal, datasource, actor)
+        return await self._steer("enable", datasource, actor, done)
+
+    async def unpin(self, datasource: Datasource, actor: str) -> Steered:
+        """Let a data source be warmed again without anybody's asking.
+
+        Raises:
+            StoreError: the store.
+        """
+        keys = Keys(self._namespace, datasource.id)
+        done = unpin(self._store, keys, self._warmer.seal, actor)
+        return await self._steer("unpin", datasource, actor, done)
+
+    async def _steer(
+        self,
+        action: Steering,
+        datasource: Datasource,
+        actor: str,
+        done: Coroutine[Any, Any, Steered],
+    ) -> Steered:
+        """Wait for it, have it audited, and know nothing of what was live."""
+        event = partial(SnapshotSteered, actor=actor, datasource=datasource.id, action=action)
+        try:
+            outcome = await done
+        except (WarmcubeError, asyncio.CancelledError) as error:
+            self._trail.note(event(outcome="failed", error=type(error).__name__))
+            self._forget(datasource.id)  # it may have been done
+            raise
+        self._trail.note(event(outcome="done", changed=outcome.changed, snapshot=outcome.snapshot))
+        self._forget(datasource.id)
+        return outcome
 
     async def invalidate(self, datasource: Datasource, actor: str) -> Invalidation:
         """Take a data source's snapshot away: at once for readers, then from the store.

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from warmcube.audit.directory import audit_directory, audit_no_directory
 from warmcube.audit.trail import Trail
@@ -14,6 +15,7 @@ from warmcube.config import Settings
 from warmcube.directory.authoriser import Authoriser
 from warmcube.entry.keys import Keys
 from warmcube.entry.seal import Seal
+from warmcube.jobs.damage import DamageReports
 from warmcube.jobs.ledger import Ledger
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.observer import UNOBSERVED, Observer
@@ -30,19 +32,29 @@ from warmcube.opening import (
     warm_settings,
 )
 from warmcube.oversight import Oversight
+from warmcube.query.answering import ignore_damage
 from warmcube.query.exporter import Exporter
 from warmcube.query.inspector import Inspector
 from warmcube.query.known import KnownIndex
+from warmcube.query.lagging import LaggingReader
 from warmcube.query.snapshots import Ages, Snapshots
 from warmcube.query.sums_reader import SumsReader
 from warmcube.readiness import Readiness
 from warmcube.source.api import Source
 from warmcube.store.api import Store
+from warmcube.store.cluster import ClusterStore
+from warmcube.store.paced import PatientStore, ServingStore
 from warmcube.store.readonly import ReadOnlyStore
+from warmcube.store.replicas import ReplicaReads
 from warmcube.upkeep import Upkeep
 from warmcube.warm.warmer import Warmer
 
 __all__ = ["Parts", "Wiring"]
+
+WARM_PATIENCE: Final = 5.0
+"""How many seconds the store may be out of reach without a warm failing of it."""
+LEDGER_PATIENCE: Final = 1.0
+"""The same for what is noted of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +71,7 @@ class Parts:
         snapshots: what is known of live snapshots.
         usage: how often each snapshot answered.
         jobs: the warms of all processes.
+        damage: what readers have met.
         answerer: of every kind of read.
         upkeep: warms and invalidates.
         readiness: whether the others can answer.
@@ -77,6 +90,7 @@ class Parts:
     snapshots: Snapshots
     usage: Usage
     jobs: Ledger
+    damage: DamageReports
     answerer: Exporter
     upkeep: Upkeep
     readiness: Readiness
@@ -142,24 +156,34 @@ class Wiring:
         trail.denied = observer.denied
         authoriser = self._open_authoriser(trail, stack)
         ages = Ages(pointer=cache.max_pointer_age, unchecked=cache.max_unchecked_age)
-        snapshots = Snapshots(store, namespace, seal, ages=ages)
+        serving = ServingStore(store)
+        snapshots = Snapshots(serving, namespace, seal, ages=ages)
         stack.push_async_callback(snapshots.close)
         usage = Usage(store, partial(Keys, namespace), is_kept=not self._is_probe)
         stack.push_async_callback(usage.close)
-        jobs = Ledger(store, namespace)
+        jobs = Ledger(PatientStore(store, LEDGER_PATIENCE), namespace)
+        damage = DamageReports(store, namespace)
+        stack.push_async_callback(damage.close)
+        is_told = settings.worker.repair != "off" and not self._is_probe
         known = KnownIndex(cache.index_bytes)
         answerer = Exporter(
             {datasource.id: datasource for datasource in settings.datasources},
             sources,
             authoriser,
             snapshots,
-            SumsReader(store, snapshots, seal, known, with_sums=cache.practice_sums),
+            self._reader(store, snapshots, known),
             usage,
             trail,
-            answer_settings(settings, processes=self._processes, observer=observer),
+            answer_settings(
+                settings,
+                processes=self._processes,
+                observer=observer,
+                met_damage=damage.report if is_told else ignore_damage,
+            ),
         )
 
         stack.push_async_callback(answerer.partitions.close)
+        stack.push_async_callback(answerer.shared.close)
 
         def forget(datasource: int) -> None:
             snapshots.forget(datasource)
@@ -176,9 +200,12 @@ class Wiring:
             snapshots=snapshots,
             usage=usage,
             jobs=jobs,
+            damage=damage,
             answerer=answerer,
             upkeep=Upkeep(
-                warmer=Warmer(store, namespace, seal, warm_settings(settings)),
+                warmer=Warmer(
+                    PatientStore(store, WARM_PATIENCE), namespace, seal, warm_settings(settings)
+                ),
                 sources=sources,
                 store=store,
                 namespace=namespace,
@@ -209,6 +236,13 @@ class Wiring:
             verifier=Verifier(store, namespace, seal, sources, trail),
             oversight=Oversight(authoriser, settings.datasources, trail),
         )
+
+    def _reader(self, store: Store, snapshots: Snapshots, known: KnownIndex) -> SumsReader:
+        with_sums, serving = self._settings.cache.practice_sums, ServingStore(store)
+        if isinstance(store, ClusterStore) and self._settings.store.read_replicas:
+            replicas = ReplicaReads(store)
+            return LaggingReader(store, replicas, snapshots, self._seal, known, with_sums=with_sums)
+        return SumsReader(serving, snapshots, self._seal, known, with_sums=with_sums)
 
     def _open_metrics(self, store: Store, stack: AsyncExitStack) -> Metrics | None:
         settings, seal = self._settings, self._seal

@@ -27,6 +27,7 @@ from warmcube.audit.events import (
     PasswordChanged,
     SignedIn,
     SignedOut,
+    SnapshotSteered,
     Verified,
     Warmed,
 )
@@ -123,6 +124,14 @@ EVENTS: dict[str, AuditEvent] = {
         findings=2,
         rows=10,
         seconds=0.5,
+    ),
+    "snapshot steered": SnapshotSteered(
+        actor="cli:op",
+        outcome="done",
+        datasource=1,
+        action="rollback",
+        changed=True,
+        snapshot="8-def",
     ),
     "entry inspected": EntryInspected(
         actor="test",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from adbc_driver_postgresql import dbapi
+from tests.support.sql import reading
 
 from warmcube.demo.expected import Case, expected_sql
 from warmcube.model.request import Query
@@ -56,7 +56,7 @@ def figures_by_sql(
         f"AND frequency = {_text(frequency)} AND provider_uid IS NOT NULL "
         f"AND date_index BETWEEN '{days[0]}' AND '{days[1]}' AND {where} GROUP BY 1, 2, 3"
     )
-    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+    with reading(url) as cursor:
         case = Case(name=chart["id"], query=Query(datasource=1), sql=sql)
         cursor.execute(expected_sql(case, user, practices))
         return {

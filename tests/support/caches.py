@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adbc_driver_postgresql import dbapi
+from tests.support.sql import forget, reading
 
 from warmcube import AnalyticsCache
 from warmcube.config import load
@@ -91,6 +92,7 @@ organizations = ["north"]
 
 def execute(url: str, *statements: str) -> None:
     """Run statements on a database."""
+    forget()
     with dbapi.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
         for statement in statements:
             for part in statement.split(";\n"):
@@ -100,7 +102,7 @@ def execute(url: str, *statements: str) -> None:
 
 def select(url: str, query: str) -> list[tuple[object, ...]]:
     """What a query gives."""
-    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+    with reading(url) as cursor:
         cursor.execute(query)
         rows: list[tuple[object, ...]] = cursor.fetchall()
         return rows

@@ -39,6 +39,8 @@ _GRAMMAR: Final = {
     "figures": rf"cache:meta:{_DS}:figures",
     "figures_coarse": rf"cache:meta:{_DS}:figures:coarse",
     "tally": rf"cache:meta:{_DS}:figures:tally",
+    "kept": rf"cache:meta:{_DS}:kept",
+    "pin": rf"cache:meta:{_DS}:pin",
     "history": rf"cache:meta:{_DS}:history",
     "last_warm": rf"cache:meta:{_DS}:last_warm",
     "published": rf"cache:meta:{_DS}:published",
@@ -46,10 +48,14 @@ _GRAMMAR: Final = {
     "retired": rf"cache:meta:{_DS}:retired:(?P<v>{_VERSION})",
     "uses": rf"cache:meta:{_DS}:uses:(?P<v>{_VERSION})",
     "dict": rf"cache:meta:{_DS}:dict:(?P<c1>{_COMPONENT}):v(?P<v>{_VERSION}):(?P<n>[0-9]+)",
+    "damage": rf"cache:meta:{_DS}:damage",
+    "outlook": rf"cache:meta:{_DS}:outlook",
     "job": rf"cache:meta:{_DS}:job",
     "jobs": rf"cache:meta:{_DS}:jobs",
     "jobs_order": rf"cache:meta:{_DS}:jobs:order",
     "lock": rf"lock:{_DS}:warm",
+    "workers": r"cache:meta:\{workers\}",
+    "worker": r"cache:meta:\{workers\}:(?P<c1>[0-9a-f]{16})",
     "reservations": r"cache:meta:\{reservations\}",
 }
 

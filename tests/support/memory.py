@@ -62,6 +62,9 @@ class MemorySource:
         del datasource, time_limit, known
         yield MemorySnapshot(self, tuple(self.rows))
 
+    async def ping(self) -> None:
+        """It is there."""
+
     async def close(self) -> None:
         """Nothing to close."""
 

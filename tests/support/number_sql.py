@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from adbc_driver_postgresql import dbapi
 from tests.support.number_dates import ROLES, Definition, Periods
 from tests.support.number_tables import literal
+from tests.support.sql import reading
 
 __all__ = ["Expected", "Line", "Place", "Question", "expected_chart"]
 
@@ -370,10 +370,11 @@ def expected_chart(url: str, question: Question) -> Expected:
         "UNION ALL SELECT 'l', n::text, NULL, NULL, ARRAY[k::text, name, old::text] FROM positions "
         f"UNION ALL SELECT 'rest', count(*)::text, NULL, NULL, NULL FROM {rest}"
     )
-    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+    with reading(url) as cursor:
         cursor.execute(f"SET TIME ZONE '{question.world.zone}'")
         cursor.execute(statement)
         rows = [tuple(column) for column in cursor.fetchall()]
+        cursor.execute("RESET TIME ZONE")
     return _read(question, names, rows)
 
 

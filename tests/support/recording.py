@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from warmcube.store.api import Command, Memory, Reply, Store
+from warmcube.store.api import Command, Down, Memory, Reply, Store
 
 __all__ = ["RecordingStore"]
 
@@ -38,14 +38,20 @@ class RecordingStore:
         self.writes.append(name)
         return await self._store.script(name, keys, arguments)
 
+    def down(self) -> list[Down]:
+        return self._store.down()
+
     async def now_ms(self) -> int:
         return await self._store.now_ms()
 
     async def memory(self) -> list[Memory]:
         return await self._store.memory()
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:
-        await self._store.await_replicas(key, seconds)
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        return await self._store.masters_of(keys)
+
+    async def await_replicas(self, key: bytes, seconds: float, *, everywhere: bool = False) -> None:
+        await self._store.await_replicas(key, seconds, everywhere=everywhere)
 
     async def close(self) -> None:
         await self._store.close()

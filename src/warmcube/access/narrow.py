@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from warmcube.access.grant import Grant, require_grant
 from warmcube.access.ids import is_text, parse_ids, show
@@ -24,38 +24,114 @@ from warmcube.access.standing import (
 )
 from warmcube.errors import AccessDenied, InvalidFilter, MissingRole
 from warmcube.model.schema import ColumnType, Datasource
-from warmcube.model.scope import ALL, All, Box, Ids, Scope
+from warmcube.model.scope import ALL, Ids, Scope
 
-__all__ = ["Narrowed", "narrow", "unknown_datasource"]
+__all__ = ["Ground", "Narrowed", "narrow", "unknown_datasource"]
 
 _PURPOSES: Final = get_args(Purpose)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Narrowed:
-    """What one request may have.
+class Ground:
+    """What a grant is worth to requests that differ by the practices and providers that they name.
 
     Attributes:
-        grant: under which grant; it counts until its `valid_until`, in streams too.
-        datasource: of which data source.
+        grant: it counts until its `valid_until`, in streams too.
+        datasource: which one is asked.
+        types: of its practice and provider columns.
         purpose: to read, to export or to embed.
-        scope: the rows, in canonical ids of the data source's types. No boxes: no rows.
-        reasons: why.
-        unusable_practices: practices of the directory, among those that would count here, that the
-            practice column can't hold; they grant nothing.
+        standing: what the grant is worth there.
+        scope: the rows that may be had where neither practices nor providers are named.
+        unusable_practices: see `Narrowed`.
         unusable_providers: likewise.
-        lost_organizations: organizations that would count here if they had no defect; what they
-            hold is missing from the scope.
+        lost_organizations: likewise.
     """
 
     grant: Grant
-    datasource: int
+    datasource: Datasource
+    types: KeyTypes
     purpose: Purpose
+    standing: Standing
     scope: Scope
-    reasons: tuple[Reason, ...]
     unusable_practices: tuple[str, ...]
     unusable_providers: tuple[str, ...]
     lost_organizations: tuple[str, ...]
+
+    def narrow(self, practices: object, providers: object, now: datetime) -> Narrowed:
+        """What `narrow` gives for other practices and providers, and all else the same.
+
+        Raises:
+            AccessDenied: as `narrow` does.
+            MissingRole: likewise.
+            InvalidFilter: likewise.
+        """
+        require_grant(self.grant, now)
+        return self.narrowed(
+            _named("practice", practices, self.types.practice),
+            _named("provider", providers, self.types.provider),
+        )
+
+    def narrowed(self, practices: Ids, providers: Ids) -> Narrowed:
+        """The same of ids that have been read."""
+        standing, scope = self.standing, self.scope
+        if practices is not ALL:
+            _check_inside("practice", practices, standing.practices, self.datasource)
+        if providers is not ALL:
+            _check_inside("provider", providers, standing.providers, self.datasource)
+        elif practices is ALL:
+            return Narrowed(self, scope)
+        return Narrowed(self, scope.intersect(practices, providers))
+
+
+class Narrowed(NamedTuple):
+    """What one request may have.
+
+    Attributes:
+        ground: what it would have without the practices and providers that it names.
+        scope: the rows, in canonical ids of the data source's types. No boxes: no rows.
+    """
+
+    ground: Ground
+    scope: Scope
+
+    @property
+    def grant(self) -> Grant:
+        """Under which grant; it counts until its `valid_until`, in streams too."""
+        return self.ground.grant
+
+    @property
+    def datasource(self) -> int:
+        """Of which data source."""
+        return self.ground.datasource.id
+
+    @property
+    def purpose(self) -> Purpose:
+        """To read, to export or to embed."""
+        return self.ground.purpose
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why."""
+        return self.ground.standing.reasons
+
+    @property
+    def unusable_practices(self) -> tuple[str, ...]:
+        """Practices of the directory, among those that would count here, that the practice column
+        can't hold; they grant nothing.
+        """
+        return self.ground.unusable_practices
+
+    @property
+    def unusable_providers(self) -> tuple[str, ...]:
+        """Likewise."""
+        return self.ground.unusable_providers
+
+    @property
+    def lost_organizations(self) -> tuple[str, ...]:
+        """Organizations that would count here if they had no defect; what they hold is missing
+        from the scope.
+        """
+        return self.ground.lost_organizations
 
     @property
     def unusable_ids(self) -> tuple[str, ...]:
@@ -110,26 +186,26 @@ def narrow(  # noqa: PLR0913 - each is a thing that the decision hangs on, and a
     # Every name is checked before anything is known to be empty.
     if named_organization is not None and named_organization not in standing.organizations:
         raise _outside("organization", named_organization, datasource)
-    _check_inside("practice", named_practices, standing.practices, datasource)
-    _check_inside("provider", named_providers, standing.providers, datasource)
-    filters = [Box(named_practices, named_providers)]
+    scope = Scope(standing.boxes)
     unusable = standing.unusable_practices
     lost_organizations = standing.lost_organizations
     if named_organization is not None:
         below = _below(grant, named_organization, practice_type)
-        filters.append(Box(below.practices, ALL))
+        scope = scope.intersect(below.practices, ALL)
         unusable = below.unusable
         lost_organizations = below.lost
-    return Narrowed(
+    ground = Ground(
         grant=grant,
-        datasource=datasource.id,
+        datasource=datasource,
+        types=types,
         purpose=purpose,
-        scope=_intersect(standing, filters),
-        reasons=standing.reasons,
+        standing=standing,
+        scope=scope,
         unusable_practices=_in_order(unusable),
         unusable_providers=_in_order(standing.unusable_providers),
         lost_organizations=_in_order(lost_organizations),
     )
+    return ground.narrowed(named_practices, named_providers)
 
 
 def _in_order(ids: frozenset[str]) -> tuple[str, ...]:
@@ -180,8 +256,8 @@ def _missing(role: str, named: str) -> MissingRole:
     )
 
 
-def _check_inside(role: str, named: Ids, allowed: Ids, datasource: Datasource) -> None:
-    if isinstance(named, All) or isinstance(allowed, All):
+def _check_inside(role: str, named: frozenset[str], allowed: Ids, datasource: Datasource) -> None:
+    if allowed is ALL:
         return
     outside = named - allowed
     if outside:
@@ -214,11 +290,3 @@ def _below(grant: Grant, organization: str, type: ColumnType | None) -> _Below:
         grant.memo[key] = _Below(practices, unusable, directory.lost_below(below))
     found: _Below = grant.memo[key]
     return found
-
-
-def _intersect(standing: Standing, filters: Sequence[Box]) -> Scope:
-    scope = Scope(standing.boxes)
-    for each in filters:
-        if not (isinstance(each.practices, All) and isinstance(each.providers, All)):
-            scope = scope.intersect(each.practices, each.providers)
-    return scope

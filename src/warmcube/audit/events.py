@@ -33,6 +33,7 @@ __all__ = [
     "PasswordChanged",
     "SignedIn",
     "SignedOut",
+    "SnapshotSteered",
     "Verified",
     "Warmed",
     "denial",
@@ -193,6 +194,7 @@ class Warmed:
     outcome: Annotated[Literal["done", "failed"], "what came of it"]
     actor: Annotated[str, "who asked"]
     datasource: Annotated[int, "the id of the data source"]
+    why: Annotated[str | None, "why: asked for, cold, aging, scheduled, or damage"] = None
     forced: Annotated[bool, "whether to publish although most rows are gone"] = False
     snapshot: Annotated[str | None, "the snapshot that is live now"] = None
     rows: Annotated[int | None, "how many rows it holds"] = None
@@ -212,6 +214,21 @@ class Invalidated:
     datasource: Annotated[int, "the id of the data source"]
     was_live: Annotated[bool | None, "whether there was a snapshot"] = None
     keys: Annotated[int | None, "how many keys were removed"] = None
+    error: Annotated[str | None, "the kind of error that ended it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotSteered:
+    """A data source was rolled back, unpinned, disabled or enabled, or could not be."""
+
+    name: ClassVar[str] = "snapshot_steered"
+
+    outcome: Annotated[Literal["done", "failed"], "what came of it"]
+    actor: Annotated[str, "who asked"]
+    datasource: Annotated[int, "the id of the data source"]
+    action: Annotated[Literal["rollback", "unpin", "disable", "enable"], "what was asked for"]
+    changed: Annotated[bool | None, "whether it wasn't so already"] = None
+    snapshot: Annotated[str | None, "the snapshot that is live then, or behind the switch"] = None
     error: Annotated[str | None, "the kind of error that ended it"] = None
 
 
@@ -307,6 +324,7 @@ AuditEvent: TypeAlias = (
     | Exported
     | Warmed
     | Invalidated
+    | SnapshotSteered
     | Verified
     | EntryInspected
     | DirectoryRead
@@ -326,6 +344,7 @@ EVENTS: Final[tuple[type[AuditEvent], ...]] = (
     Exported,
     Warmed,
     Invalidated,
+    SnapshotSteered,
     Verified,
     EntryInspected,
     DirectoryRead,

@@ -38,6 +38,7 @@ from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
 from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.report import Progress, ProgressCallback, WarmReport
+from warmcube.warm.steer import Steered
 
 __all__ = ["AnalyticsCache"]
 
@@ -355,6 +356,26 @@ class AnalyticsCache:
             partial(cache.verify, datasource, sample=sample, seed=seed, progress=tell, actor=actor),
             inbox,
         )
+
+    def rollback(self, datasource: int, actor: str | None = None) -> Steered:
+        """See `warmcube.AnalyticsCache.rollback`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.rollback, datasource, actor))
+
+    def unpin(self, datasource: int, actor: str | None = None) -> Steered:
+        """See `warmcube.AnalyticsCache.unpin`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.unpin, datasource, actor))
+
+    def disable(self, datasource: int, actor: str | None = None) -> Steered:
+        """See `warmcube.AnalyticsCache.disable`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.disable, datasource, actor))
+
+    def enable(self, datasource: int, actor: str | None = None) -> Steered:
+        """See `warmcube.AnalyticsCache.enable`."""
+        thread, cache = self._parts()
+        return thread.run(partial(cache.enable, datasource, actor))
 
     def stats(self, datasource: int) -> Stats:
         """See `warmcube.AnalyticsCache.stats`."""

@@ -24,11 +24,13 @@ from warmcube.cli.request import Request
 from warmcube.cli.serve import serve
 from warmcube.cli.state import State, open_cache, run
 from warmcube.cli.stats import stats
+from warmcube.cli.steer import disable, enable, rollback, unpin
 from warmcube.cli.token import token
 from warmcube.cli.values import measures, values
 from warmcube.cli.verify import verify
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
+from warmcube.cli.worker import worker
 
 __all__ = ["commands", "root_command"]
 
@@ -45,8 +47,13 @@ app.command(cls=WhereCommand)(query)
 app.command(cls=WhereCommand)(values)
 app.command(cls=WhereCommand)(measures)
 app.command(cls=WhereCommand)(invalidate)
+app.command(cls=WhereCommand)(rollback)
+app.command(cls=WhereCommand)(unpin)
+app.command(cls=WhereCommand)(disable)
+app.command(cls=WhereCommand)(enable)
 app.command(cls=WhereCommand)(stats)
 app.command(cls=WhereCommand)(verify)
+app.command(cls=WhereCommand)(worker)
 app.command(cls=WhereCommand)(serve)
 app.command(cls=WhereCommand)(prove)
 app.command(cls=WhereCommand)(password)

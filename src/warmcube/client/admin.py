@@ -15,6 +15,7 @@ from warmcube.model.request import Null
 from warmcube.observe.stats import Stats
 from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.report import WarmReport
+from warmcube.warm.steer import Steered, Steering
 
 __all__ = [
     "JobWatcher",
@@ -28,6 +29,7 @@ __all__ = [
     "invalidate",
     "list_warming",
     "start_warm",
+    "steer",
 ]
 
 _T = TypeVar("_T")
@@ -46,6 +48,8 @@ class WarmJob:
         id: of the job.
         datasource: which is warmed.
         actor: who asked for it.
+        reason: why it was begun: ``asked``, or a worker's ``cold``, ``aging``, ``scheduled`` or
+            ``damage``.
         state: ``queued``, ``running``, ``done``, ``failed`` or ``abandoned`` (its process is gone).
         phase: what it is doing.
         done: which share of all is done, from 0 to 1.
@@ -71,6 +75,7 @@ class WarmJob:
     eta_seconds: float | None = None
     failure: Mapping[str, str] | None = None
     report: Mapping[str, Any] | None = None
+    reason: str = "asked"
 
     @property
     def has_ended(self) -> bool:
@@ -142,6 +147,11 @@ def invalidate(which: Which) -> Call[tuple[Invalidation, ...]]:
         {"datasource": which},
         lambda told: tuple(_known(Invalidation, each) for each in told["invalidated"]),
     )
+
+
+def steer(action: Steering, datasource: int) -> Call[Steered]:
+    """Roll back, unpin, disable or enable."""
+    return _post(action, {"datasource": datasource}, lambda told: _known(Steered, told["steered"]))
 
 
 def follow(

@@ -25,6 +25,7 @@ from warmcube.query.listing import Measures, Values
 from warmcube.query.result import Result
 from warmcube.warm.invalidate import Invalidation
 from warmcube.warm.report import WarmReport
+from warmcube.warm.steer import Steered
 
 __all__ = ["AsyncClient", "Client"]
 
@@ -229,6 +230,38 @@ class Client(_Base[httpx.Client]):
         """Take the snapshot of a data source away, or of ``"all"``. Needs ``cache:manage``."""
         return self._perform(admin.invalidate(datasource))
 
+    def rollback(self, datasource: int) -> Steered:
+        """Serve the snapshot before the live one again, and pin it. Needs ``cache:manage``.
+
+        Raises:
+            RollbackRefused: no earlier snapshot can be served.
+        """
+        return self._perform(admin.steer("rollback", datasource))
+
+    def unpin(self, datasource: int) -> Steered:
+        """Let it be warmed again without anybody's asking. Needs ``cache:manage``.
+
+        Raises:
+            ServiceError: the service.
+        """
+        return self._perform(admin.steer("unpin", datasource))
+
+    def disable(self, datasource: int) -> Steered:
+        """Have the database answer everything of it. Needs ``cache:manage``.
+
+        Raises:
+            ServiceError: the service.
+        """
+        return self._perform(admin.steer("disable", datasource))
+
+    def enable(self, datasource: int) -> Steered:
+        """Answer from its snapshot again. Needs ``cache:manage``.
+
+        Raises:
+            ServiceError: the service.
+        """
+        return self._perform(admin.steer("enable", datasource))
+
     def _perform(self, call: Call[_T]) -> _T:
         return self._drive(self._reach.perform(call))
 
@@ -383,6 +416,38 @@ class AsyncClient(_Base[httpx.AsyncClient]):
     async def invalidate(self, datasource: Which) -> tuple[Invalidation, ...]:
         """Take the snapshot of a data source away, or of ``"all"``. Needs ``cache:manage``."""
         return await self._perform(admin.invalidate(datasource))
+
+    async def rollback(self, datasource: int) -> Steered:
+        """Serve the snapshot before the live one again, and pin it. Needs ``cache:manage``.
+
+        Raises:
+            RollbackRefused: no earlier snapshot can be served.
+        """
+        return await self._perform(admin.steer("rollback", datasource))
+
+    async def unpin(self, datasource: int) -> Steered:
+        """Let it be warmed again without anybody's asking. Needs ``cache:manage``.
+
+        Raises:
+            ServiceError: the service.
+        """
+        return await self._perform(admin.steer("unpin", datasource))
+
+    async def disable(self, datasource: int) -> Steered:
+        """Have the database answer everything of it. Needs ``cache:manage``.
+
+        Raises:
+            ServiceError: the service.
+        """
+        return await self._perform(admin.steer("disable", datasource))
+
+    async def enable(self, datasource: int) -> Steered:
+        """Answer from its snapshot again. Needs ``cache:manage``.
+
+        Raises:
+            ServiceError: the service.
+        """
+        return await self._perform(admin.steer("enable", datasource))
 
     async def _perform(self, call: Call[_T]) -> _T:
         return await self._drive(self._reach.perform(call))

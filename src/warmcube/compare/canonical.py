@@ -129,7 +129,10 @@ def column_values(column: ColumnData) -> ColumnValues:
     values = column.values
     if column.type.kind.is_integer or column.type.kind is Kind.DATE:
         values = values.astype(np.int64)
-    return ColumnValues(column.type, values, column.valid, column.dictionary)
+    texts = column.dictionary
+    if texts is not None and not texts:
+        texts = [""]  # what a column of NULLs points at
+    return ColumnValues(column.type, values, column.valid, texts)
 
 
 def arrow_values(array: pa.Array[Any], type: ColumnType) -> ColumnValues:

@@ -137,6 +137,11 @@ class Verifier:
             # New ones each time: a manifest or a dictionary that is known would not be read.
             snapshots = Snapshots(self._store, self._namespace, self._seal)
             live = await snapshots.load(datasource)
+            if live is None and snapshots.is_disabled(datasource.id):
+                raise VerifyError(
+                    f"data source {datasource.id} ({datasource.name}) is switched off, so nothing "
+                    f"of it is live; switch it on first: warmcube enable {datasource.id}"
+                )
             if live is None:
                 raise VerifyError(
                     f"data source {datasource.id} ({datasource.name}) is cold, so there is nothing "

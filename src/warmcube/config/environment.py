@@ -35,6 +35,7 @@ from warmcube.config.sections import (
     ServiceSection,
     SourceSection,
     StoreSection,
+    WorkerSection,
 )
 
 __all__ = ["CONFIG_VARIABLE", "DEBUG_VARIABLE", "SECTIONS", "overlay", "variable_of"]
@@ -51,6 +52,7 @@ SECTIONS: Final[Mapping[str, type[BaseModel]]] = {
     "limits": LimitsSection,
     "directory": DirectorySection,
     "audit": AuditSection,
+    "worker": WorkerSection,
     "service": ServiceSection,
     "auth": AuthSection,
     "dashboards": DashboardsSection,

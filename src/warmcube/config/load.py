@@ -24,6 +24,7 @@ from warmcube.config.sections import (
     ServiceSection,
     SourceSection,
     StoreSection,
+    WorkerSection,
 )
 from warmcube.config.settings import Settings, datasource_of
 
@@ -80,6 +81,17 @@ def _checked(raw: dict[str, Any], file: Path | None, problems: Problems) -> Sett
         limits=cast("LimitsSection", sections["limits"]),
         sources=sources,
         datasources=tuple(datasource_of(each) for each in datasources if each is not None),
+        warm_at={
+            each.id: each.warm_at
+            for each in datasources
+            if each is not None and each.warm_at is not None
+        },
+        refreshes={
+            each.id: each.refresh
+            for each in datasources
+            if each is not None and each.refresh is not None
+        },
+        worker=cast("WorkerSection", sections["worker"]),
         directory=cast("DirectorySection", sections["directory"]),
         audit=cast("AuditSection", sections["audit"]),
         service=cast("ServiceSection", sections["service"]),

@@ -15,7 +15,7 @@ from warmcube.config.sections import DatasourceSection, SourceSection
 
 __all__ = ["Setting", "all_settings"]
 
-_LAST: Final = ("directory", "audit", "service", "auth")
+_LAST: Final = ("worker", "directory", "audit", "service", "auth")
 """The tables that stand after the data sources."""
 
 

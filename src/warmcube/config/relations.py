@@ -19,6 +19,7 @@ from warmcube.config.sections import (
     DirectorySection,
     ServiceSection,
     StoreSection,
+    WorkerSection,
 )
 
 __all__ = ["check_relations"]
@@ -46,11 +47,24 @@ def check_relations(
             f"expected at least max_pointer_age, which is {cache.max_pointer_age:g}",
             value=f"{cache.max_unchecked_age:g}",
         )
+    worker = valid.get("worker")
+    if isinstance(worker, WorkerSection) and worker.longest_pause < worker.pause:
+        problems.add(
+            ("worker", "longest_pause"),
+            f"expected at least pause, which is {worker.pause:g}",
+            value=f"{worker.longest_pause:g}",
+        )
     if isinstance(store, StoreSection) and store.integrity == "mac" and store.mac_key is None:
         problems.add(
             ("store", "mac_key"),
             'missing; integrity = "mac" needs a key of at least 32 characters, best given as '
             "WARMCUBE_STORE__MAC_KEY",
+        )
+    if isinstance(store, StoreSection) and store.read_replicas and not store.is_cluster:
+        problems.add(
+            ("store", "read_replicas"),
+            "is for a cluster; give url the scheme redis+cluster:// or rediss+cluster://, or "
+            "leave it out",
         )
     if isinstance(directory, DirectorySection) and directory.path and directory.url:
         problems.add(("directory",), "has both path and url; expected one of them")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -35,6 +36,7 @@ __all__ = [
     "ServiceSection",
     "SourceSection",
     "StoreSection",
+    "WorkerSection",
     "listed",
 ]
 
@@ -49,7 +51,8 @@ def _has_scheme(*schemes: str, embeddable: bool = True) -> AfterValidator:
             return url
         try:
             parts = urlsplit(text)
-            if not parts.scheme.startswith("postgres"):  # libpq's may name several hosts
+            # libpq's may name several hosts, and so may a cluster's, which its adapter reads
+            if not parts.scheme.startswith("postgres") and "+cluster" not in parts.scheme:
                 _ = parts.port
         except ValueError:
             raise ValueError("a URL whose host and port can be read") from None
@@ -107,6 +110,20 @@ def _zone(name: str) -> str:
     return name
 
 
+def _cron(text: str) -> str:
+    """Five fields, as cron reads them, that fit some moment."""
+    wrong = 'five fields as in a crontab, like "0 */2 * * *"'
+    if len(text.split()) != 5:
+        raise ValueError(wrong)
+    try:
+        next(CronSim(text, datetime(2000, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        raise ValueError(f"{wrong} ({error})") from None
+    except StopIteration:
+        raise ValueError(f"{wrong}; there is no such day") from None
+    return text
+
+
 def _column(value: Any) -> Any:
     if value is False:
         return None
@@ -136,7 +153,8 @@ def listed(value: Any) -> Any:
 COLUMN_OR_FALSE = BeforeValidator(_column)
 Column = Annotated[str | None, COLUMN_OR_FALSE]
 Name = Annotated[str, Field(min_length=1)]
-StoreUrl = Annotated[SecretUrl, _has_scheme("redis", "rediss", "unix", "redis+cluster")]
+_STORES: Final = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+StoreUrl = Annotated[SecretUrl, _has_scheme(*_STORES)]
 SourceUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", "duckdb", "parquet")]
 PostgresUrl = Annotated[SecretUrl, _has_scheme("postgresql", "postgres", embeddable=False)]
 
@@ -158,8 +176,8 @@ class StoreSection(Section):
 
     url: StoreUrl = Field(
         default=SecretUrl("redis://127.0.0.1:6379/0"),
-        description='redis://, rediss://, unix:// or redis+cluster://; or "embedded" for a Redis '
-        "that warmcube starts itself",
+        description="redis://, rediss://, unix://, redis+cluster:// or rediss+cluster://; or "
+        '"embedded" for a Redis that warmcube starts itself',
     )
     integrity: Literal["checksum", "mac"] = Field(
         default="checksum",
@@ -177,6 +195,11 @@ class StoreSection(Section):
         description="put in front of every key; two deployments on one server need two",
     )
 
+    read_replicas: bool = Field(
+        default=False,
+        description="whether a cluster's replicas answer queries too; what one doesn't hold yet is "
+        "asked of its master",
+    )
     allow_eviction: bool = Field(
         default=False,
         description="accept a server whose maxmemory-policy may evict the live snapshot",
@@ -185,6 +208,10 @@ class StoreSection(Section):
     @property
     def is_embedded(self) -> bool:
         return self.url.get_secret_value() == EMBEDDED
+
+    @property
+    def is_cluster(self) -> bool:
+        return urlsplit(self.url.get_secret_value()).scheme.endswith("+cluster")
 
 
 class EmbeddedSection(Section):
@@ -236,6 +263,12 @@ class CacheSection(Section):
         le=10**9,
         description="past its life, how long a snapshot may still serve, marked stale",
         json_schema_extra={"unit": "seconds"},
+    )
+    keep_snapshots: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="how many superseded snapshots stay until their own end, to roll back to",
     )
     max_pointer_age: float = Field(
         default=1.0,
@@ -298,6 +331,11 @@ class LimitsSection(Section):
     )
     depth: int = Field(default=16, gt=0, le=500, description="how deep JSON may be nested")
     batch: int = Field(default=100, gt=0, description="queries of one batch")
+    fallback_rows: int = Field(
+        default=2_000_000,
+        gt=0,
+        description="rows that the database gives in place of the cache for one query or batch",
+    )
     answer: int = Field(
         default=256_000_000,
         gt=0,
@@ -371,6 +409,64 @@ class ServiceSection(Section):
     )
 
 
+class WorkerSection(Section):
+    """``[worker]``: how ``warmcube worker`` keeps data sources warm."""
+
+    concurrency: int = Field(
+        default=2, gt=0, le=64, description="data sources that one worker warms at a time"
+    )
+    warm_after: float = Field(
+        default=0.5,
+        gt=0,
+        le=0.9,
+        description="of a snapshot's life, the share after which it is warmed anew",
+    )
+    refresh: Literal["whole", "changed"] = Field(
+        default="whole",
+        description="what is read anew of an old snapshot: the whole table, or the partitions that "
+        "have changed",
+    )
+    jitter: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="by which share of that the moment varies, so that not all fall due at once",
+    )
+    pause: float = Field(
+        default=5.0,
+        gt=0,
+        le=86_400,
+        description="after a warm that failed, before the next try; doubled by each further one",
+        json_schema_extra={"unit": "seconds"},
+    )
+    longest_pause: float = Field(
+        default=900.0,
+        gt=0,
+        le=86_400,
+        description="the longest of these pauses; at least pause",
+        json_schema_extra={"unit": "seconds"},
+    )
+    repair: Literal["auto", "worker", "off"] = Field(
+        default="auto",
+        description='who warms anew what was found damaged: a worker, with "auto" a process of the '
+        'service\'s where no worker is alive; "off" leaves it to the next warm',
+    )
+    repair_pause: float = Field(
+        default=300.0,
+        ge=0,
+        le=86_400,
+        description="between two repairs of the same, at least",
+        json_schema_extra={"unit": "seconds"},
+    )
+    shutdown: float = Field(
+        default=30.0,
+        ge=0,
+        le=86_400,
+        description="how long warms may go on after a SIGTERM, before they are given up",
+        json_schema_extra={"unit": "seconds"},
+    )
+
+
 class SourceSection(Section):
     """``[sources.NAME]``: a database that holds tables of measures."""
 
@@ -406,6 +502,15 @@ class DatasourceSection(Section):
         description="in whose days dates given for a timestamp column are meant",
     )
     table: Name = Field(description="the table or view, as schema.table")
+    warm_at: Annotated[str, AfterValidator(_cron)] | None = Field(
+        default=None,
+        description='when a worker warms it, as in a crontab, in its time zone: "0 */2 * * *"; '
+        "when absent, by [worker] warm_after",
+    )
+    refresh: Literal["whole", "changed"] | None = Field(
+        default=None,
+        description="what a worker then reads anew; when absent, as [worker] refresh says",
+    )
     roles: Annotated[tuple[Name, ...], BeforeValidator(listed)] | None = Field(
         default=None,
         min_length=1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from warmcube.config.auth_sections import AuthSection
 from warmcube.config.sections import (
@@ -18,6 +19,7 @@ from warmcube.config.sections import (
     ServiceSection,
     SourceSection,
     StoreSection,
+    WorkerSection,
 )
 from warmcube.errors import UnknownDatasource
 from warmcube.model.schema import Datasource, Roles
@@ -34,6 +36,8 @@ class Settings:
         base: the folder that relative paths count from.
         sources: by name.
         datasources: in the order of the file; their ids differ.
+        warm_at: by the id of a data source, the cron expression by which workers warm it.
+        refreshes: likewise, what they read anew, where that is said.
     """
 
     file: Path | None
@@ -44,6 +48,9 @@ class Settings:
     limits: LimitsSection
     sources: Mapping[str, SourceSection]
     datasources: tuple[Datasource, ...]
+    warm_at: Mapping[int, str]
+    refreshes: Mapping[int, Literal["whole", "changed"]]
+    worker: WorkerSection
     directory: DirectorySection
     audit: AuditSection
     service: ServiceSection

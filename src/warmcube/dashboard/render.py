@@ -39,6 +39,7 @@ from warmcube.errors import (
     AccessDenied,
     InvalidQuery,
     Overloaded,
+    QueryTimeout,
     SourceError,
     UnknownDashboard,
     UnknownDatasource,
@@ -313,7 +314,7 @@ class Renderer:
             if isinstance(each, AccessDenied | UnknownDatasource):
                 raise each
         first = answers[0]
-        if isinstance(first, SourceError | Overloaded) and not any(
+        if isinstance(first, SourceError | Overloaded | QueryTimeout) and not any(
             isinstance(each, Result) for each in answers
         ):
             raise first

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -25,6 +24,7 @@ from warmcube.errors import Damage
 
 __all__ = [
     "SERVICE_KEYS",
+    "WORKER_KEYS",
     "Keys",
     "Member",
     "PartitionKeys",
@@ -32,6 +32,7 @@ __all__ = [
     "Version",
     "decode_component",
     "encode_component",
+    "is_of_partition",
     "member_of",
     "parse_field",
     "parse_member",
@@ -42,6 +43,9 @@ __all__ = [
 NULL_MARK: Final = "~"
 SERVICE_KEYS: Final = b"cache:meta:service:"
 """What the processes of a service share begins so, behind the namespace; no data source's does."""
+
+WORKER_KEYS: Final = b"cache:meta:{workers}"
+"""The key of the set of workers, behind the namespace; with a colon and an id, of one of them."""
 
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
 _ESCAPES: Final = tuple(chr(b) if b in _UNRESERVED else f"%{b:02X}" for b in bytes(range(256)))
@@ -80,8 +84,7 @@ def decode_component(text: str | bytes) -> str | None:
     return value
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Version:
+class Version(NamedTuple):
     """An opaque, never reused number of a snapshot: fencing number plus 64 random bits."""
 
     fence: int
@@ -103,9 +106,11 @@ class Version:
         return cls(int(found[1]), found[2])
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionName:
-    """A partition: canonical measure and frequency, None where NULL or where the role lacks."""
+class PartitionName(NamedTuple):
+    """A partition: canonical measure and frequency, None where NULL or where the role lacks.
+
+    A tuple, since every read looks for things by it.
+    """
 
     measure: str | None
     frequency: str | None
@@ -222,6 +227,14 @@ def parse_field(field: bytes) -> tuple[Literal["practice", "provider"], str | No
     raise Damage(f"a field of a partition's counts can't be read ({len(field)} bytes)")
 
 
+def is_of_partition(key: bytes) -> bool:
+    """Whether a key belongs to one version of one partition, and so never changes once written.
+
+    Behind the hash tag of all other keys stands a colon and a word.
+    """
+    return b"}:v" in key
+
+
 class Keys:
     """The keys of one data source that belong to no partition; all lie in one cluster slot.
 
@@ -231,6 +244,7 @@ class Keys:
     __slots__ = (
         "channel",
         "current",
+        "damage",
         "datasource",
         "fence",
         "figures",
@@ -239,10 +253,13 @@ class Keys:
         "job",
         "jobs",
         "jobs_order",
+        "kept",
         "last_warm",
         "lock",
         "master",
         "namespace",
+        "outlook",
+        "pin",
         "reservations",
         "tally",
     )
@@ -254,6 +271,7 @@ class Keys:
         self.datasource: Final = datasource
         self.master: Final = f"{namespace}idx:{tag}:master".encode()
         self.current: Final = f"{meta}:current".encode()
+        self.damage: Final = f"{meta}:damage".encode()
         self.fence: Final = f"{meta}:fence".encode()
         self.figures: Final = f"{meta}:figures".encode()
         self.figures_coarse: Final = f"{meta}:figures:coarse".encode()
@@ -262,6 +280,9 @@ class Keys:
         self.job: Final = f"{meta}:job".encode()
         self.jobs: Final = f"{meta}:jobs".encode()
         self.jobs_order: Final = f"{meta}:jobs:order".encode()
+        self.outlook: Final = f"{meta}:outlook".encode()
+        self.kept: Final = f"{meta}:kept".encode()
+        self.pin: Final = f"{meta}:pin".encode()
         self.last_warm: Final = f"{meta}:last_warm".encode()
         self.lock: Final = f"{namespace}lock:{tag}:warm".encode()
         self.channel: Final = f"{meta}:published".encode()

@@ -35,13 +35,20 @@ class DatabaseRead:
     def as_of(self) -> datetime:
         return self._snapshot.as_of
 
-    async def fetch(self, partition: PartitionName, scope: Scope, columns: Sequence[str]) -> Table:
+    async def fetch(
+        self,
+        partition: PartitionName,
+        scope: Scope,
+        columns: Sequence[str],
+        most: int | None = None,
+    ) -> Table:
         """All rows of a partition within a scope.
 
         Args:
             partition: which one.
             scope: which practices and providers; the database never gives others.
             columns: which columns are wanted.
+            most: so many rows; of more, one comes more than these.
 
         Raises:
             SourceError: the database.
@@ -49,7 +56,7 @@ class DatabaseRead:
         started = time.perf_counter()
         # Where rows are only counted, any column does.
         wanted = columns or self.schema.names[:1]
-        table = await self._snapshot.fetch_slice(partition, scope, wanted)
+        table = await self._snapshot.fetch_slice(partition, scope, wanted, max_rows=most)
         self.milliseconds += (time.perf_counter() - started) * 1000
         return table_from_arrow(table, self.schema)
 

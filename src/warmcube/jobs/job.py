@@ -14,6 +14,8 @@ from warmcube.errors import Damage, WarmcubeError
 from warmcube.warm.refresh import Refresh
 
 __all__ = [
+    "ASKED",
+    "STOPPED",
     "Job",
     "JobFailure",
     "JobState",
@@ -22,6 +24,12 @@ __all__ = [
     "pack_job",
     "unpack_job",
 ]
+
+ASKED: Final = "asked"
+"""The reason of a warm that somebody asked for."""
+
+STOPPED: Final = "Stopped"
+"""The kind of failure of a warm that was told to stop: it says nothing of the next one."""
 
 _ID: Final = re.compile(r"(0|[1-9]\d{0,9})-[0-9a-f]{16}", re.ASCII)
 _LONGEST: Final = 1000
@@ -67,7 +75,7 @@ def failure_of(error: BaseException) -> JobFailure:
         return JobFailure(type(error).__name__, message)
     if isinstance(error, Exception):
         return JobFailure(type(error).__name__, "unexpected; the log of the process says more")
-    return JobFailure("Stopped", "it was stopped before it was done; warm again")
+    return JobFailure(STOPPED, "it was stopped before it was done; warm again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +88,7 @@ class Job:
         actor: who asked for it.
         process: which process asked for it or, once it runs, works on it.
         forced: whether to publish although most rows are gone.
+        reason: why it was begun: ``asked`` for, or one of `warmcube.worker.schedule.Reason`.
         refresh: what to read anew; None for the whole table.
         state: see `JobState`.
         revision: grows whenever something below changes.
@@ -103,6 +112,7 @@ class Job:
     actor: str
     process: str
     forced: bool = False
+    reason: str = ASKED
     refresh: Refresh | None = None
     state: JobState = JobState.QUEUED
     revision: int = 0
@@ -145,7 +155,10 @@ def unpack_job(stored: bytes) -> Job:
     """
     try:
         facts = json.loads(stored)
+        # Records of before there were reasons and refreshes are of whole warms that were asked for.
+        facts = {"reason": ASKED, "refresh": None, **facts}
         known = {field.name: facts[field.name] for field in fields(Job)}
+        known["reason"] = str(known["reason"])
         failure = known["failure"]
         known["state"] = JobState(known["state"])
         known["failure"] = None if failure is None else JobFailure(**failure)
@@ -153,7 +166,7 @@ def unpack_job(stored: bytes) -> Job:
         known["refresh"] = None if refresh is None else _refresh(**refresh)
         job = Job(**known)
         named = datasource_of_job(job.id)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damage(f"a job's record can't be read ({type(error).__name__})") from error
     if named != job.datasource:
         raise Damage("a job's record bears another data source's id")

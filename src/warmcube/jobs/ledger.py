@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from warmcube.entry.keys import Keys
-from warmcube.errors import Damage, UnknownJob, WarmInProgress
-from warmcube.jobs.job import Job, JobState, datasource_of_job, pack_job, unpack_job
+from warmcube.errors import Damage, UnknownJob, WarmInProgress, WarmOutrun
+from warmcube.jobs.job import ASKED, Job, JobState, datasource_of_job, pack_job, unpack_job
 from warmcube.store.api import Store
 from warmcube.warm.lease import busy, holder_of, this_process
 from warmcube.warm.refresh import Refresh
 
-__all__ = ["ALIVE_SECONDS", "MOST_JOBS", "Ledger"]
+__all__ = ["ALIVE_SECONDS", "MOST_JOBS", "Ledger", "Seen"]
 
 ALIVE_SECONDS: Final = 10.0
 """A job whose process has given no sign for so long is abandoned."""
 
 MOST_JOBS: Final = 50
 _KEEP_MS: Final = 30 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What somebody saw of a data source who then decides to warm it.
+
+    Attributes:
+        current: what its pointer held; None if there was none.
+        newest: the id of its newest job; None if there was none.
+    """
+
+    current: bytes | None
+    newest: bytes | None
 
 
 class Ledger:
@@ -55,8 +68,10 @@ class Ledger:
         *,
         actor: str,
         forced: bool = False,
+        reason: str = ASKED,
         refresh: Refresh | None = None,
         state: JobState = JobState.QUEUED,
+        after: Seen | None = None,
     ) -> Job:
         """Record a new job; of several who try at once, one succeeds.
 
@@ -64,10 +79,14 @@ class Ledger:
             datasource: its id.
             actor: who asks for it.
             forced: whether to publish although most rows are gone.
+            reason: why it is begun.
             refresh: what to read anew; None for the whole table.
             state: queued, unless whoever calls does the work at once.
+            after: what was seen by whoever decided that this shall be done; None for whoever
+                doesn't mind what has happened since.
 
         Raises:
+            WarmOutrun: something has happened since.
             WarmInProgress: the data source is being warmed, or about to be.
             StoreError: the store.
         """
@@ -79,6 +98,7 @@ class Ledger:
             actor=actor,
             process=this_process(),
             forced=forced,
+            reason=reason,
             refresh=refresh,
             state=state,
             queued_ms=now,
@@ -87,9 +107,17 @@ class Ledger:
         )
         outcome, *facts = await self._store.script(
             "job_start",
-            [keys.job, keys.lock, keys.jobs, keys.jobs_order],
-            [job.id.encode(), pack_job(job), self._alive_ms, _KEEP_MS, MOST_JOBS],
+            [keys.job, keys.lock, keys.jobs, keys.jobs_order, keys.current],
+            [
+                *(job.id.encode(), pack_job(job), self._alive_ms, _KEEP_MS, MOST_JOBS),
+                *(() if after is None else (after.current or b"", after.newest or b"")),
+            ],
         )
+        if outcome == b"since":
+            raise WarmOutrun(
+                f"data source {datasource} was warmed, invalidated or begun to be warmed by "
+                "somebody else meanwhile; look again"
+            )
         if outcome == b"job":
             raise _taken(datasource, *facts)
         if outcome == b"lock":

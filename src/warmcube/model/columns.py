@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from warmcube.model.schema import ColumnType
 
-__all__ = ["Array", "ColumnData", "Factor", "LazyColumns", "Table"]
+__all__ = ["Array", "Bounds", "ColumnData", "Factor", "LazyColumns", "Table"]
 
 Array: TypeAlias = npt.NDArray[Any]
+Bounds: TypeAlias = tuple[int, int]
+"""The least and the greatest of some numbers, or two that none of them lies beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Factor:
         run: how many rows in a row have one code, as those of an entry have; 1 where that isn't
             known.
         of_runs: the code of each such run, all of which occur; None where `run` is 1.
+        distinct: the values of all codes, of which nobody changes any; None where they aren't made.
     """
 
     codes: Array
@@ -74,6 +77,11 @@ class Factor:
     is_repeating: bool = False
     run: int = 1
     of_runs: Array | None = None
+    distinct: ColumnData | None = None
+
+    def values(self) -> ColumnData:
+        """The values of all codes, where rows have all of them."""
+        return self.at(np.arange(self.size)) if self.distinct is None else self.distinct
 
     def take(self, rows: Array) -> Factor:
         """The rows at these positions, or those where a mask is True."""
@@ -86,7 +94,7 @@ class LazyColumns(Mapping[str, ColumnData]):
     Most answers have more columns than their asker looks at.
 
     Args:
-        names: of the columns, in order.
+        names: of the columns, in order, each once.
         make: makes one; it can't fail, since whoever asks has the answer by then. May be called
             twice for one column where two threads ask at once.
     """
@@ -94,7 +102,7 @@ class LazyColumns(Mapping[str, ColumnData]):
     __slots__ = ("_made", "_make", "_names")
 
     def __init__(self, names: Iterable[str], make: Callable[[str], ColumnData]) -> None:
-        self._names = dict.fromkeys(names)
+        self._names = names if type(names) is tuple else tuple(names)
         self._make = make
         self._made: dict[str, ColumnData] = {}
 
@@ -120,9 +128,8 @@ class LazyColumns(Mapping[str, ColumnData]):
         return name in self._names
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Named columns of one length.
+class Table(NamedTuple):
+    """Named columns of one length; a tuple, since every answer takes some.
 
     Attributes:
         columns: by name.
@@ -130,12 +137,15 @@ class Table:
         factors: gives a column's factor, where that is known without looking at its values; None
             where none is.
         ready: the columns whose factors are there already.
+        bounds: gives numbers that none of a column's values, integers without a NULL, lies beyond;
+            None where none are known without looking at them.
     """
 
     columns: Mapping[str, ColumnData]
     rows: int
-    factors: Callable[[str], Factor | None] | None = field(default=None, compare=False, repr=False)
-    ready: Collection[str] = field(default=(), compare=False, repr=False)
+    factors: Callable[[str], Factor | None] | None = None
+    ready: Collection[str] = ()
+    bounds: Callable[[str], Bounds | None] | None = None
 
     def factor(self, name: str) -> Factor | None:
         """A column's factor; None if it isn't known."""
@@ -155,10 +165,15 @@ class Table:
             length,
             None if self.factors is None else taken,
             self.ready,
+            self.bounds,
         )
 
     def select(self, names: Iterable[str]) -> Table:
         """Some of its columns; none of them is made for that."""
         return Table(
-            LazyColumns(names, self.columns.__getitem__), self.rows, self.factors, self.ready
+            LazyColumns(names, self.columns.__getitem__),
+            self.rows,
+            self.factors,
+            self.ready,
+            self.bounds,
         )

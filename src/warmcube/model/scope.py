@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 __all__ = ["ALL", "NOTHING", "All", "Box", "Ids", "Scope", "intersect_ids"]
 
@@ -14,6 +13,9 @@ class All(Enum):
     """The type of ``ALL``: a different *type* from a set, so that no empty set means "all"."""
 
     ALL = auto()
+
+    # There is but one; `enum`'s own hash is that of its name.
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         return "ALL"
@@ -28,16 +30,16 @@ Ids: TypeAlias = frozenset[str] | All
 
 def intersect_ids(left: Ids, right: Ids) -> Ids:
     """The ids that are among both."""
-    if isinstance(left, All):
+    if left is ALL:
         return right
-    if isinstance(right, All):
-        return left
-    return left & right
+    return left if right is ALL else left & right
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Rows whose practice is among some practices *and* whose provider is among some providers."""
+class Box(NamedTuple):
+    """Rows whose practice is among some practices *and* whose provider is among some providers.
+
+    A tuple, as `Scope` is: every read makes some, and finds answers by them.
+    """
 
     practices: Ids
     providers: Ids
@@ -61,8 +63,7 @@ class Box:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """A union of boxes; no boxes is no rows."""
 
     boxes: tuple[Box, ...]
@@ -70,7 +71,7 @@ class Scope:
     @classmethod
     def of(cls, boxes: Iterable[Box]) -> Scope:
         """The union of `boxes` without the empty and the repeated ones, in a stable order."""
-        found = [box for box in boxes if not box.is_empty]
+        found = [box for box in boxes if box.practices and box.providers]  # ALL is true
         return cls(tuple(found if len(found) < 2 else dict.fromkeys(found)))
 
     @property
@@ -79,13 +80,11 @@ class Scope:
 
     @property
     def is_everything(self) -> bool:
-        return any(
-            isinstance(box.practices, All) and isinstance(box.providers, All) for box in self.boxes
-        )
+        return _EVERYTHING in self.boxes
 
     def intersect(self, practices: Ids, providers: Ids) -> Scope:
         """What is left under two filters; ``ALL`` is no filter."""
-        return Scope.of(box.intersect(practices, providers) for box in self.boxes)
+        return Scope.of([box.intersect(practices, providers) for box in self.boxes])
 
     def allows(self, practice: str | None, provider: str | None) -> bool:
         """Whether a row with this practice and provider (canonical; None is NULL) lies inside."""
@@ -95,4 +94,5 @@ class Scope:
         return False
 
 
+_EVERYTHING: Final = Box(ALL, ALL)
 NOTHING: Final = Scope(())

@@ -85,6 +85,10 @@ _ALL: Final = (
     _gauge("snapshot_rows", "datasource", "Rows of the live snapshot."),
     _gauge("snapshot_partitions", "datasource", "Partitions of the live snapshot."),
     _gauge("snapshot_bytes", "datasource part", "What was written: of entries, of the index."),
+    # What workers do
+    _gauge("worker_alive", "datasource", "Whether a worker looks after it."),
+    _gauge("failed_warms", "datasource", "Warms that have failed in a row, as a worker saw."),
+    _gauge("damaged_parts", "datasource", "Parts that were found damaged, until repaired."),
     # HTTP
     _counter("http_requests", "route method status", "Requests that were answered."),
     _histogram("http_request_seconds", "route method", "How long requests took to their end."),

@@ -26,6 +26,8 @@ _FIGURES: Final = {
     "snapshot_entries": "entries",
     "snapshot_rows": "rows",
     "snapshot_partitions": "partitions",
+    "failed_warms": "failures",
+    "damaged_parts": "damaged",
 }
 """Gauges that are attributes of a data source's statistics."""
 
@@ -62,6 +64,9 @@ def level_families(levels: Levels) -> Iterator[Family]:
     for gauge, attribute in _FIGURES.items():
         figures: _Samples = [((name,), getattr(stats, attribute)) for name, stats in found]
         yield _gauge(gauge, figures)
+    yield _gauge(
+        "worker_alive", [((name,), float(stats.worker is not None)) for name, stats in found]
+    )
     yield _gauge(
         "snapshot_bytes",
         [

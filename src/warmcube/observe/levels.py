@@ -12,7 +12,7 @@ from warmcube.observe.stats import Stats
 
 __all__ = ["STATES", "Levels", "read_levels"]
 
-STATES: Final = ("never warmed", "cold", "fresh", "stale", "damaged")
+STATES: Final = ("never warmed", "cold", "fresh", "stale", "damaged", "disabled")
 """Those of `Stats.state`."""
 _SECONDS: Final = 5.0
 

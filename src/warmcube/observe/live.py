@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
-from warmcube.entry.keys import Keys, Version
+from warmcube.entry.keys import Keys
 from warmcube.entry.manifest import Manifest, answers_for, unpack_manifest
+from warmcube.entry.pointer import parse_pointer
 from warmcube.entry.seal import Seal, unseal
 from warmcube.errors import Damage
 from warmcube.model.schema import Datasource
@@ -39,6 +41,10 @@ class Live:
         published_ms: when it was published; None if that is lost.
         hits: answers from it, as far as processes have reported them.
         misses: answers that the database had to give meanwhile.
+        outlook: what a worker has written of what comes next.
+        is_disabled: whether it is switched off, so that the database answers although one can.
+        pinned_by: who rolled it back, so that nothing warms it without being asked.
+        kept: the versions of superseded snapshots that are kept, the last one first.
     """
 
     why_cold: WhyCold | None
@@ -48,6 +54,10 @@ class Live:
     published_ms: int | None = None
     hits: int = 0
     misses: int = 0
+    outlook: bytes | None = None
+    is_disabled: bool = False
+    pinned_by: str | None = None
+    kept: tuple[bytes, ...] = ()
 
 
 async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Seal) -> Live:
@@ -56,35 +66,45 @@ async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Sea
     Raises:
         StoreError: the store.
     """
-    current, lock, last_warm, events = await store.run(
+    current, lock, last_warm, outlook, pin, kept, events = await store.run(
         [
             (b"GET", keys.current),
             (b"GET", keys.lock),
             (b"GET", keys.last_warm),
+            (b"GET", keys.outlook),
+            (b"GET", keys.pin),
+            (b"LRANGE", keys.kept, 0, -1),
             (b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", _HISTORY),
         ]
     )
-    now = await store.now_ms()
-    if current is None:
-        was_warm = any(b"publish" in pairs for _, pairs in events)
-        why = WhyCold.GONE if was_warm else WhyCold.NEVER_WARMED
-        return Live(why_cold=why, lock=lock, now_ms=now)
+    found = partial(
+        Live,
+        lock=lock,
+        now_ms=await store.now_ms(),
+        outlook=outlook,
+        is_disabled=current is not None and current.startswith(b"disabled"),
+        pinned_by=None if pin is None else pin.decode(errors="replace"),
+        kept=tuple(kept),
+    )
     try:
-        version = Version.parse(current)
+        version = parse_pointer(current).version
+        if version is None:
+            was_warm = any(b"publish" in pairs for _, pairs in events)
+            return found(why_cold=WhyCold.GONE if was_warm else WhyCold.NEVER_WARMED)
         key = keys.manifest(str(version))
         value, uses = await store.run(
             [(b"GET", key), (b"HMGET", keys.uses(str(version)), b"hit", b"miss")]
         )
+        if value is None and current.startswith(b"disabled"):
+            return found(why_cold=WhyCold.GONE)  # it has expired behind the switch
         manifest = unpack_manifest(unseal(using, key, value, "the manifest"))
     except Damage:
-        return Live(why_cold=WhyCold.DAMAGED, lock=lock, now_ms=now)
+        return found(why_cold=WhyCold.DAMAGED)
     if manifest is None or not answers_for(manifest, datasource):
-        return Live(why_cold=WhyCold.OUTDATED, lock=lock, now_ms=now)
+        return found(why_cold=WhyCold.OUTDATED)
     hits, misses = (int(count or 0) for count in uses)
-    return Live(
+    return found(
         why_cold=None,
-        lock=lock,
-        now_ms=now,
         manifest=manifest,
         published_ms=int(last_warm) if last_warm else None,
         hits=hits,

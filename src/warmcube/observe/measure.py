@@ -21,6 +21,7 @@ MOST_CHECKED: Final = 20_000
 """Of larger snapshots so many entries, picked at random from all partitions, are looked for."""
 
 _SWITCHED_OFF: Final = "[cache] enabled is false: the database answers everything"
+_DISABLED: Final = "it is disabled: the database answers everything; see warmcube enable"
 _PARTITIONS: Final = 300
 _ENTRIES: Final = 1000
 
@@ -42,12 +43,17 @@ async def measure(
     """
     live = await read_live(store, keys, datasource, using)
     manifest = live.manifest
-    if manifest is None or not is_on:
+    if manifest is None or not is_on or live.is_disabled:
+        why = str(live.why_cold)
+        if not is_on:
+            why = _SWITCHED_OFF
+        elif live.is_disabled:
+            why = _DISABLED
         return Measured(
             datasource=datasource.id,
             name=datasource.name,
             now_ms=live.now_ms,
-            why_cold=str(live.why_cold) if is_on else _SWITCHED_OFF,
+            why_cold=why,
         )
     proven = await _proven(store, keys, using, manifest)
     checked, found = await _present(store, keys, manifest, proven)

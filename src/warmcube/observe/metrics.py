@@ -213,10 +213,10 @@ class _Answers:
         """Count one answer."""
         if self._hits is not None:
             self._hits.add()
+        steps = self._steps
         for step, spent in figures.timings.items():
-            histogram = self._steps.get(step)
-            if histogram is not None:
-                histogram.observe(spent / 1000)
+            if step in steps:
+                steps[step].observe(spent / 1000)
         if self._fetches:  # what a resident answer was made of was fetched, and counted, before
             self._entries.add(figures.entries)
             self._fetched.add(figures.rows_fetched)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from warmcube.entry.keys import Keys
-from warmcube.entry.manifest import Manifest
-from warmcube.entry.seal import Seal
+from warmcube.entry.manifest import Manifest, unpack_manifest
+from warmcube.entry.seal import Seal, unseal
+from warmcube.errors import Damage
 from warmcube.model.schema import Datasource, Kind
 from warmcube.observe.live import Live, WhyCold, read_live
+from warmcube.observe.outlook import Outlook, unpack_outlook
 from warmcube.store.api import Store
 
-__all__ = ["Stats", "read_stats"]
+__all__ = ["KeptSnapshot", "Stats", "read_stats"]
 
 _STATES: Final = {
     None: "cold",
@@ -26,6 +30,25 @@ _STATES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSnapshot:
+    """A superseded snapshot that is kept.
+
+    Attributes:
+        snapshot: its version.
+        as_of: when its source was read, ISO 8601 in UTC.
+        serve_until: when it goes, likewise.
+        rows: how many.
+        bytes: of its entries, index and sums; what the live snapshot shares isn't subtracted.
+    """
+
+    snapshot: str
+    as_of: str
+    serve_until: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
     """What the cache holds of one data source. None is "not known", never "none".
 
@@ -33,7 +56,8 @@ class Stats:
         datasource: its id.
         name: as configured.
         state: ``never warmed``, ``cold`` (was warm, has expired or was invalidated), ``fresh``,
-            ``stale``, ``damaged``.
+            ``stale``, ``damaged``, ``disabled`` (the database answers, whatever lies behind the
+            switch).
         warming: who holds the lease; None if nobody.
         snapshot: the live version.
         partitions: how many.
@@ -57,6 +81,15 @@ class Stats:
         hits: answers from the store since the warm, as far as processes have reported them.
         misses: answers that the database had to give meanwhile.
         hit_rate: hits / (hits + misses); None before the first query.
+        worker: which worker looked last; None where none is alive.
+        next_warm: when a worker will warm it, ISO 8601 in UTC.
+        next_reason: why then: ``cold``, ``aging``, ``scheduled`` or ``damage``.
+        held: why no worker warms it without anybody's asking.
+        failures: how many warms have failed in a row, as a worker has seen.
+        last_error: of the last of them.
+        damaged: how many parts readers have found damaged, as a worker has seen.
+        pinned_by: who rolled it back, so that nothing warms it without being asked.
+        kept: superseded snapshots that it can be rolled back to, the last one first.
     """
 
     datasource: int
@@ -85,6 +118,15 @@ class Stats:
     hits: int | None = None
     misses: int | None = None
     hit_rate: float | None = None
+    worker: str | None = None
+    next_warm: str | None = None
+    next_reason: str | None = None
+    held: str | None = None
+    failures: int | None = None
+    last_error: str | None = None
+    damaged: int | None = None
+    pinned_by: str | None = None
+    kept: tuple[KeptSnapshot, ...] = ()
 
 
 async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Seal) -> Stats:
@@ -97,8 +139,55 @@ async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Se
     warming = None if live.lock is None else _holder(live.lock)
     if live.manifest is None:
         state = _STATES[live.why_cold]
-        return Stats(datasource=datasource.id, name=datasource.name, state=state, warming=warming)
-    return _describe(datasource, live.manifest, warming, live)
+        found = Stats(datasource=datasource.id, name=datasource.name, state=state, warming=warming)
+    else:
+        found = _describe(datasource, live.manifest, warming, live)
+    found = replace(
+        found,
+        state="disabled" if live.is_disabled else found.state,
+        pinned_by=live.pinned_by,
+        kept=await _kept(store, keys, using, live.kept),
+    )
+    outlook = unpack_outlook(live.outlook)
+    return found if outlook is None else _with_outlook(found, outlook)
+
+
+async def _kept(
+    store: Store, keys: Keys, using: Seal, versions: Sequence[bytes]
+) -> tuple[KeptSnapshot, ...]:
+    """Those of which the manifest can be read."""
+    names = [keys.manifest(version.decode("ascii", "replace")) for version in versions]
+    found = []
+    for key, value in zip(names, await store.run([(b"GET", key) for key in names]), strict=True):
+        with contextlib.suppress(Damage):
+            manifest = unpack_manifest(unseal(using, key, value, "the manifest"))
+            if manifest is not None:
+                found.append(_describe_kept(manifest))
+    return tuple(found)
+
+
+def _describe_kept(manifest: Manifest) -> KeptSnapshot:
+    partitions = manifest.partitions.values()
+    return KeptSnapshot(
+        snapshot=str(manifest.version),
+        as_of=_instant(min((p.as_of_ms for p in partitions), default=manifest.warmed_ms)),
+        serve_until=_instant(manifest.serve_until_ms),
+        rows=manifest.rows,
+        bytes=sum(p.entry_bytes + p.index_bytes + p.sums_bytes for p in partitions),
+    )
+
+
+def _with_outlook(stats: Stats, outlook: Outlook) -> Stats:
+    return replace(
+        stats,
+        worker=outlook.by,
+        next_warm=None if outlook.next_ms is None else _instant(outlook.next_ms),
+        next_reason=outlook.reason,
+        held=outlook.held,
+        failures=outlook.failures,
+        last_error=outlook.error,
+        damaged=outlook.damaged,
+    )
 
 
 def _holder(lock: bytes) -> str:

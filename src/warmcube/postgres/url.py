@@ -17,7 +17,7 @@ _SECRET_KEYS: Final = frozenset({"password", "sslpassword", "passfile", "oauth_c
 _HIDDEN: Final = "***"
 _ADDED: Final = (
     ("application_name", "warmcube"),
-    ("connect_timeout", "10"),
+    ("connect_timeout", "3"),
     ("client_encoding", "UTF8"),
 )
 

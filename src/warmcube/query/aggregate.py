@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from warmcube.errors import UnsupportedValue
-from warmcube.model.columns import Array, ColumnData, Table
+from warmcube.model.columns import Array, Bounds, ColumnData, Table
 from warmcube.model.schema import ColumnType, Kind
 from warmcube.query.grouping import Groups
 from warmcube.query.numbers import MAX_PRECISION, Reserved, digits_of, divide, reserved
@@ -26,6 +26,7 @@ __all__ = ["aggregate_groups"]
 
 _HALF_BITS: Final = 32
 _LOW_HALF: Final = (1 << _HALF_BITS) - 1
+_LARGEST_INTEGER: Final = 1 << 63
 _TOO_GREAT: Final = 10**MAX_PRECISION
 
 
@@ -48,11 +49,14 @@ def aggregate_groups(
         return ColumnData(aggregation.type, groups.of_groups(_counted(groups, None, counts)))
     column, of_rows = table.columns[aggregation.column], groups.of_rows
     counting = partial(_counted, groups, column.valid, counts)
-    if column.valid is not None:
+    bounds = None
+    if column.valid is None:
+        bounds = None if table.bounds is None else table.bounds(aggregation.column)
+    else:
         of_rows = of_rows[column.valid]
         column = column.take(column.valid)
         groups = groups.filtered()
-    known = _Known(column, of_rows, groups, counting)
+    known = _Known(column, of_rows, groups, counting, bounds)
     if aggregation.function == "count":
         return ColumnData(aggregation.type, known.counts)
     if aggregation.function in ("min", "max"):
@@ -94,12 +98,14 @@ class _Known:
         of_rows: the bin of each.
         groups: the bins.
         counting: gives of each bin how many values it has; not every aggregate asks.
+        bounds: what none of the values lies beyond, where that is known.
     """
 
     column: ColumnData
     of_rows: Array
     groups: Groups
     counting: Callable[[], Array]
+    bounds: Bounds | None
 
     @property
     def counts(self) -> Array:
@@ -160,7 +166,10 @@ def _too_great(aggregation: Aggregation, problem: str) -> UnsupportedValue:
 
 def _exact(known: _Known, aggregation: Aggregation) -> ColumnData:
     column, groups, of_rows = known.column, known.groups, known.of_rows
-    values, bounds, marks = column.values, _bounds(column.values), None
+    values, marks = column.values, None
+    bounds = known.bounds
+    if bounds is None or not _are_harmless(bounds, column.type, len(values)):
+        bounds = _bounds(values)
     if column.type.kind is Kind.NUMERIC and len(values):
         special = reserved(column.type)
         if bounds[0] <= special.least or bounds[1] >= special.infinity:
@@ -180,6 +189,15 @@ def _exact(known: _Known, aggregation: Aggregation) -> ColumnData:
     if marks is not None:
         _put_reserved(found, result_type, marks)
     return ColumnData(result_type, found)
+
+
+def _are_harmless(bounds: Bounds, type: ColumnType, rows: int) -> bool:
+    """Whether so many numbers within these bounds are all finite, and so is each of their sums."""
+    if type.kind is Kind.NUMERIC:
+        special = reserved(type)
+        if bounds[0] <= special.least or bounds[1] >= special.infinity:
+            return False
+    return max(-bounds[0], bounds[1]) * rows < _LARGEST_INTEGER
 
 
 def _bounds(values: Array) -> tuple[int, int]:
@@ -221,7 +239,7 @@ def _integer_sums(values: Array, of_rows: Array, groups: Groups, largest: int) -
             totals[group] += value
         return groups.of_groups(np.array(totals, np.object_))
     values = values.astype(np.int64, copy=False)
-    if largest * len(values) < 1 << 63:
+    if largest * len(values) < _LARGEST_INTEGER:
         return _added(values, of_rows, groups)
     low = _added(values & _LOW_HALF, of_rows, groups).astype(np.object_)
     high = _added(values >> _HALF_BITS, of_rows, groups).astype(np.object_)

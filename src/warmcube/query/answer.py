@@ -12,8 +12,14 @@ from warmcube.access.grant import Grant
 from warmcube.access.standing import require_open, unknown_datasource
 from warmcube.audit.trail import Trail
 from warmcube.directory.authoriser import Authoriser
-from warmcube.errors import AccessDenied, Damage, StoreError, UnknownDatasource
-from warmcube.fallback.database import DatabaseRead, open_read
+from warmcube.errors import (
+    AccessDenied,
+    Damage,
+    StoreError,
+    UnknownDatasource,
+    WarmcubeError,
+)
+from warmcube.fallback.shared import Asker, SharedReads
 from warmcube.model.columns import Array, Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.observer import MissReason
@@ -22,15 +28,10 @@ from warmcube.query.answering import (
     Answered,
     AnswerSettings,
     DatabaseMoment,
-    ReadingFigures,
     ReadRequest,
     Unavailable,
-    as_of_answer,
     damaged,
     explain_database,
-    explain_resident,
-    explain_store,
-    held_by,
     notes_of,
     resident_key,
     unreachable,
@@ -38,15 +39,18 @@ from warmcube.query.answering import (
 )
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_at_once, audit_refusal
+from warmcube.query.deadline import AUDITING, DIRECTORY, READING, Within
 from warmcube.query.distinct import partitions_table
 from warmcube.query.evaluate import evaluate, work_of
+from warmcube.query.fallen import FallbackReader
+from warmcube.query.giving import Giver
 from warmcube.query.judge import Judged
 from warmcube.query.judgements import Judgements
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.partitions import Partitions
 from warmcube.query.prepared import Extent, PreparedQuery
 from warmcube.query.read import Reading
-from warmcube.query.resident import Deferred, Origins, Resident, Residents
+from warmcube.query.resident import Resident, Residents
 from warmcube.query.result import Meta, Result
 from warmcube.query.slots import fallback_slots, running_slots
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -101,6 +105,7 @@ class Answerer:
         self._keeps = settings.resident_bytes > 0
         self.residents = Residents(settings.resident_bytes)
         """The answers that are kept."""
+        self._giver = Giver(self.residents, snapshots, keeps=self._keeps)
         self.partitions = Partitions(
             reader.load, snapshots, settings.resident_bytes, self.residents
         )
@@ -108,7 +113,16 @@ class Answerer:
         self._batch = settings.batch
         self._running = running_slots(settings.running_per_user)
         self._falling_back = fallback_slots(settings.fallback_slots, settings.processes)
+        self.shared = SharedReads(
+            sources,
+            self._falling_back,
+            seconds=settings.seconds,
+            most_rows=settings.fallback_rows,
+        )
+        """The reads of the database that go on."""
+        self._fallback = FallbackReader(self.shared, self._judge)
         self._observer = settings.observer
+        self._met_damage = settings.met_damage
 
     async def answer(self, asked: Asked, grant: Grant) -> Result:
         """Answer one read under a grant: every query, export, list of values or of measures.
@@ -117,17 +131,19 @@ class Answerer:
             InvalidQuery: what is asked is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
             Overloaded: too much of this user's, or of the database, goes on already.
+            QueryTimeout: it isn't answered by its deadline.
             SourceError: neither cache nor database could answer.
             AuditError: it has to be audited, and can't be.
         """
         turn, running = whose_turn(grant), self._running
+        until = time.monotonic() + self._seconds
         try:
             # As `Slots.place` does, which takes a few microseconds more: these are a part of them.
             if not running.enter_at_once(turn):
                 await running.enter(turn, self._seconds)
             began = running.now()
             try:
-                result = await self._answer_by_rights_in_force(asked, grant)
+                result = await self._answer_by_rights_in_force(asked, grant, until)
             finally:
                 running.leave(turn, running.now() - began)
         except (AccessDenied, UnknownDatasource) as error:
@@ -149,12 +165,8 @@ class Answerer:
         try:
             return (await self._live(found)).manifest.schema, grant
         except Unavailable:
-            source = self._sources[found.source]
-            async with (
-                self._falling_back.place(whose_turn(grant), self._seconds),
-                open_read(source, found, seconds=self._seconds, known=None) as read,
-            ):
-                return read.schema, grant
+            asker = Asker(whose_turn(grant), self._seconds)
+            return await self.shared.schema(found, asker), grant
 
     async def snapshot(self, datasource: int, grant: Grant) -> str | None:
         """The name of a data source's live snapshot; None where the database answers.
@@ -173,18 +185,20 @@ class Answerer:
             return None
         return str(live.manifest.version)
 
-    async def _answer_by_rights_in_force(self, asked: Asked, grant: Grant) -> Result:
+    async def _answer_by_rights_in_force(self, asked: Asked, grant: Grant, until: float) -> Result:
         """Answer, and once more if rights have changed meanwhile so that it would be another.
 
         Raises:
             AccessDenied: the right is gone, or rights change faster than can be read.
         """
         for _ in range(ATTEMPTS):
-            answer = await self._settle(asked, grant)
+            answer = self._at_once(asked, grant, until) or await self._settle(asked, grant, until)
             judged, meta = answer.judged, answer.result.meta
             counts, decided_by = self._authoriser.counts, judged.narrowed.grant
             if counts(decided_by) or await self._is_still_due(answer):
-                if not audit_at_once(self._trail, judged, meta):
+                if audit_at_once(self._trail, judged, meta):
+                    return answer.result
+                async with self._within(until, AUDITING):
                     await audit_answer(self._trail, judged, meta)
                 # The audit may have taken its time.
                 if counts(decided_by) or await self._is_still_due(answer):
@@ -208,21 +222,46 @@ class Answerer:
         again = answer.request._replace(grant=renewed)
         return self._judge(again, answer.schema).narrowed.scope == judged.narrowed.scope
 
-    async def _settle(self, asked: Asked, grant: Grant) -> Answered:
+    def _at_once(self, asked: Asked, grant: Grant, until: float) -> Answered | None:
+        """The answer, where the process holds it and nothing has to be waited for."""
+        started = time.perf_counter()
+        if not (self._keeps and self._enabled and self._authoriser.counts(grant)):
+            return None
+        datasource = self._open(asked.query.datasource, grant)
+        live = self._snapshots.known(datasource)
+        if live is None:
+            return None
+        request = ReadRequest(asked, grant, datasource, started, until)
+        judged = self._judge(request, live.manifest.schema)
+        found = self._found(judged, datasource, live)
+        # Known to be of the live snapshot without asking.
+        if found is None or not self._snapshots.is_live_at_once(datasource, live):
+            return None
+        if isinstance(found, Resident):
+            self._count(datasource, live, b"hit")
+            return self._giver.kept(request, judged, found, live)
+        if is_much(found.table, judged.prepared):
+            return None
+        self._count(datasource, live, b"hit")
+        began = time.perf_counter()
+        table = evaluate(found.table, judged.prepared, found.counts)
+        found.timings["evaluate"] = (time.perf_counter() - began) * 1000
+        return self._giver.made(request, judged, found, table, live)
+
+    async def _settle(self, asked: Asked, grant: Grant, until: float) -> Answered:
         started = time.perf_counter()
         if not self._authoriser.counts(grant):
-            grant = await self._authoriser.renew(grant)
+            async with self._within(until, DIRECTORY):
+                grant = await self._authoriser.renew(grant)
         datasource = self._open(asked.query.datasource, grant)
-        request = ReadRequest(asked=asked, grant=grant, datasource=datasource, started=started)
-        held = self._held(request)
-        if held is not None:
-            return await self._hit(request, *held)
+        request = ReadRequest(asked, grant, datasource, started, until)
         live: LiveSnapshot | None = None
         try:
-            live = await self._live(datasource)
-            (judged, found), live = await self._on_live(
-                datasource, live, partial(self._read, request)
-            )
+            async with self._within(until, READING):
+                live = await self._live(datasource)
+                (judged, found), live = await self._on_live(
+                    datasource, live, partial(self._read, request)
+                )
         except Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
@@ -231,22 +270,13 @@ class Answerer:
                 return await self._from_database(request, schema, why)
         return await self._hit(request, judged, found, live)
 
+    def _within(self, until: float, step: str) -> Within:
+        return Within(until, self._seconds, step)
+
     def drop(self, datasource: int) -> None:
         """Hold nothing of a data source any more."""
         self.residents.forget(datasource)
         self.partitions.forget(datasource)
-
-    def _held(self, request: ReadRequest) -> tuple[Judged, Reading | Resident, LiveSnapshot] | None:
-        """What the process holds for an answer, known to be of the live snapshot without asking."""
-        datasource = request.datasource
-        live = self._snapshots.known(datasource) if self._enabled and self._keeps else None
-        if live is None:
-            return None
-        judged = self._judge(request, live.manifest.schema)
-        found = self._found(judged, datasource, live)
-        if found is None or not self._snapshots.is_live_at_once(datasource, live):
-            return None
-        return judged, found, live
 
     def _found(
         self, judged: Judged, datasource: Datasource, live: LiveSnapshot
@@ -263,7 +293,7 @@ class Answerer:
         """What the cache answers."""
         self._count(request.datasource, live, b"hit")
         if isinstance(found, Resident):
-            return self._from_resident(request, judged, found, live)
+            return self._giver.kept(request, judged, found, live)
         return await self._from_store(request, judged, found, live)
 
     def _open(self, wanted: object, grant: Grant) -> Datasource:
@@ -290,9 +320,12 @@ class Answerer:
         except StoreError as error:
             raise unreachable(error) from error
         except Damage as error:
+            self._met_damage(datasource.id, None, error)
             raise damaged(error) from error
         if live is None:
             self.drop(datasource.id)
+            if self._snapshots.is_disabled(datasource.id):
+                raise Unavailable(MissReason.DISABLED, "the data source is disabled")
             raise Unavailable(MissReason.COLD, "the data source is cold")
         return live
 
@@ -319,6 +352,7 @@ class Answerer:
                     self._snapshots.forget(datasource.id)
                 live = await self._live(datasource)
                 if live.manifest.version == version and isinstance(error, Damage):
+                    self._met_damage(datasource.id, str(version), error)
                     raise damaged(error) from error
                 if attempt == 2:
                     why = "snapshots change faster than they can be read"
@@ -351,10 +385,19 @@ class Answerer:
             names, reading = await self._reader.read_partitions(datasource, live, scope)
             reading.table = partitions_table(names, prepared, datasource)
             return reading
-        if prepared.extent is Extent.IDS:
-            (column,) = prepared.columns
-            return await self._reader.read_ids(datasource, live, judged.partition, scope, column)
-        return await self._reader.read_query(datasource, live, judged.partition, scope, prepared)
+        try:
+            if prepared.extent is Extent.IDS:
+                (column,) = prepared.columns
+                return await self._reader.read_ids(
+                    datasource, live, judged.partition, scope, column
+                )
+            return await self._reader.read_query(
+                datasource, live, judged.partition, scope, prepared
+            )
+        except Damage as error:
+            if not error.is_whole:
+                error.partition = judged.partition
+            raise
 
     def _judge(self, request: ReadRequest, schema: Schema) -> Judged:
         return self._judgements.judge(
@@ -365,88 +408,25 @@ class Answerer:
             now=self._authoriser.now(),
         )
 
-    def _from_resident(
-        self, request: ReadRequest, judged: Judged, resident: Resident, live: LiveSnapshot
-    ) -> Answered:
-        meta = Meta(
-            origin="resident",
-            snapshot=str(live.manifest.version),
-            as_of=as_of_answer(judged, resident.origins.members, live),
-            entries=resident.origins.entries,
-            rows_fetched=resident.origins.rows,
-            rows=resident.table.rows,
-            timings={"total": (time.perf_counter() - request.started) * 1000},
-            stale=self._snapshots.is_stale(live),
-            notes=notes_of(judged),
-        )
-        explain = partial(explain_resident, judged, meta, resident.origins)
-        result = Result(resident.table, meta, explain, judged, resident)
-        return Answered(request, live.manifest.schema, judged, result)
-
     async def _from_store(
         self, request: ReadRequest, judged: Judged, reading: Reading, live: LiveSnapshot
     ) -> Answered:
-        timings, manifest = reading.timings, live.manifest
-        table = await self._evaluate(reading.table, judged.prepared, timings, reading.counts)
-        resident = self._keep(judged, table, reading, live) if self._keeps else None
-        timings["total"] = (time.perf_counter() - request.started) * 1000
-        meta = Meta(
-            origin=reading.origin,
-            snapshot=str(manifest.version),
-            as_of=as_of_answer(judged, reading.members, live),
-            entries=reading.entries,
-            rows_fetched=reading.rows,
-            rows=table.rows,
-            timings=timings,
-            stale=self._snapshots.is_stale(live),
-            notes=notes_of(judged),
+        """The same, evaluated where it belongs."""
+        table = await self._evaluate(
+            reading.table, judged.prepared, reading.timings, reading.counts
         )
-        figures = ReadingFigures(
-            reading.members, reading.bytes, reading.sets, reading.whole, reading.trips, reading.sums
-        )
-        explain = partial(explain_store, judged, meta, figures)
-        result = Result(table, meta, explain, judged, resident)
-        return Answered(request, manifest.schema, judged, result)
-
-    def _keep(
-        self, judged: Judged, table: Table, reading: Reading, live: LiveSnapshot
-    ) -> Resident | Deferred | None:
-        """Keep an answer, or let it be kept when something is made of it.
-
-        What is evaluated from a held partition is as fast as that: only groups are kept, and if
-        they are asked for again.
-        """
-        key, shared = resident_key(judged, live), live.dictionaries.values()
-        origins = Origins(
-            members=reading.members,
-            entries=reading.entries,
-            rows=reading.rows,
-            sums=reading.sums,
-            held=held_by(judged, reading),
-        )
-        residents, is_held = self.residents, reading.origin == "resident"
-        if is_held and not (judged.prepared.aggregate and residents.is_repeated(key)):
-            return Deferred(residents, key, table, origins, shared)
-        return residents.put(key, table, origins, shared)
+        return self._giver.made(request, judged, reading, table, live)
 
     async def _from_database(
         self, request: ReadRequest, known: Schema | None, unavailable: Unavailable
     ) -> Answered:
-        datasource = request.datasource
-        source = self._sources[datasource.source]
-        left = max(0.0, self._seconds - (time.perf_counter() - request.started))
-        async with (
-            self._falling_back.place(whose_turn(request.grant), left),
-            open_read(source, datasource, seconds=self._seconds, known=known) as read,
-        ):
-            schema = read.schema
-            judged = self._judge(request, schema)
-            rows = await _fetch(read, judged, datasource)
-            if read.schema != schema:  # a numeric has more digits than were known
-                schema = read.schema
-                judged = self._judge(request, schema)
-            read_as = DatabaseMoment(schema, read.as_of, read.milliseconds)
-        return await self._by_database(request, judged, rows, read_as, unavailable)
+        read = await self._fallback.read([request], known)
+        (judged,) = read.judgements
+        if isinstance(judged, WarmcubeError):
+            raise judged
+        return await self._by_database(
+            request, judged, read.rows_of(judged), read.moment, unavailable
+        )
 
     async def _by_database(
         self,
@@ -480,7 +460,7 @@ class Answerer:
         counts: Array | None = None,
     ) -> Table:
         started = time.perf_counter()
-        if table.rows > LARGE and work_of(table, prepared) > LARGE:
+        if is_much(table, prepared):
             answer = await asyncio.to_thread(evaluate, table, prepared, counts)
         else:
             answer = evaluate(table, prepared, counts)
@@ -492,8 +472,6 @@ class Answerer:
         self._usage.count(datasource.id, manifest.version, manifest.serve_until_ms, what)
 
 
-async def _fetch(read: DatabaseRead, judged: Judged, datasource: Datasource) -> Table:
-    prepared, scope = judged.prepared, judged.narrowed.scope
-    if prepared.extent is Extent.PARTITIONS:
-        return partitions_table(await read.partitions(scope), prepared, datasource)
-    return await read.fetch(judged.partition, scope, prepared.columns)
+def is_much(table: Table, prepared: PreparedQuery) -> bool:
+    """Whether evaluation leaves the event loop."""
+    return table.rows > LARGE and work_of(table, prepared) > LARGE

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from warmcube.access.grant import Grant
 from warmcube.access.permissions import Action
@@ -23,16 +25,18 @@ from warmcube.query.snapshots import LiveSnapshot
 __all__ = [
     "AnswerSettings",
     "Answered",
+    "DamageMet",
     "DatabaseMoment",
     "ReadRequest",
-    "ReadingFigures",
     "Unavailable",
     "as_of_answer",
     "damaged",
     "explain_database",
     "explain_resident",
     "explain_store",
-    "held_by",
+    "figures_of",
+    "ignore_damage",
+    "kept_as",
     "notes_of",
     "resident_key",
     "unreachable",
@@ -40,13 +44,26 @@ __all__ = [
 ]
 
 
+DamageMet: TypeAlias = Callable[[int, str | None, Damage], None]
+"""Told of a data source, the version of its snapshot (None: the pointer or the manifest is
+damaged), and what was met; never waits, never fails."""
+
+
+def ignore_damage(_datasource: int, _version: str | None, _damage: Damage) -> None:
+    """Where nobody is told of damage."""
+
+
 class ReadRequest(NamedTuple):
-    """One read on its way: what is asked, by whom, of what, and since when."""
+    """One read on its way: what is asked, by whom, of what, since when, and until when.
+
+    Since when it is read is told by the performance counter, its deadline by the monotonic clock.
+    """
 
     asked: Asked
     grant: Grant
     datasource: Datasource
     started: float
+    until: float
 
     @property
     def sees_figures(self) -> bool:
@@ -118,23 +135,27 @@ class AnswerSettings:
         limits: of one query.
         enabled: whether the cache answers at all.
         seconds: the deadline of a read; as long may the database take for a statement.
+        fallback_rows: how many rows the database may give for one read.
         resident_bytes: of the answers that are kept.
         running_per_user: how many reads of one user go on at a time; the others wait.
         fallback_slots: how many reads of the database go on at a time, in all processes.
         processes: how many processes share those.
         batch: how many queries one read may have.
         observer: told how reads went.
+        met_damage: told of damage under an unchanged pointer.
     """
 
     limits: Limits
     enabled: bool = True
     seconds: float = 10.0
+    fallback_rows: int = 2_000_000
     resident_bytes: int = 0
     running_per_user: int = 8
     fallback_slots: int = 8
     processes: int = 1
     batch: int = 100
     observer: Observer = UNOBSERVED
+    met_damage: DamageMet = ignore_damage
 
 
 def resident_key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
@@ -143,7 +164,19 @@ def resident_key(judged: Judged, live: LiveSnapshot) -> ResidentKey:
     return ResidentKey(prepared.datasource, live.manifest.version, judged.narrowed.scope, prepared)
 
 
-def held_by(judged: Judged, reading: Reading) -> int:
+def kept_as(judged: Judged, reading: Reading, live: LiveSnapshot) -> tuple[ResidentKey, Origins]:
+    """Under what an answer is kept, and what is told of where it came from."""
+    origins = Origins(
+        members=reading.members,
+        entries=reading.entries,
+        rows=reading.rows,
+        sums=reading.sums,
+        held=_held_by(judged, reading),
+    )
+    return resident_key(judged, live), origins
+
+
+def _held_by(judged: Judged, reading: Reading) -> int:
     """Bytes that an answer holds on to until its columns are made: those of all rows read."""
     prepared = judged.prepared
     if prepared.aggregate is not None:
@@ -157,7 +190,12 @@ def as_of_answer(judged: Judged, members: int, live: LiveSnapshot) -> datetime:
     manifest = live.manifest
     partition = manifest.partitions.get(judged.partition) if members else None
     as_of_ms = manifest.as_of_ms if partition is None else partition.as_of_ms
-    return datetime.fromtimestamp(as_of_ms / 1000, UTC)
+    return _moment(as_of_ms)
+
+
+@lru_cache(maxsize=256)
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def whose_turn(grant: object) -> str:
@@ -187,7 +225,16 @@ def explain_resident(judged: Judged, meta: Meta, origins: Origins) -> Explanatio
     return explanation
 
 
-def explain_store(judged: Judged, meta: Meta, figures: ReadingFigures) -> Explanation:
+def figures_of(reading: Reading) -> ReadingFigures | Reading:
+    """What an explanation tells of a reading, and no rows that the answer doesn't hold anyway."""
+    if reading.origin == "resident":
+        return reading
+    return ReadingFigures(
+        reading.members, reading.bytes, reading.sets, reading.whole, reading.trips, reading.sums
+    )
+
+
+def explain_store(judged: Judged, meta: Meta, figures: ReadingFigures | Reading) -> Explanation:
     """How an answer of the store came about."""
     explanation = _explain(judged, meta)
     explanation.members = figures.members

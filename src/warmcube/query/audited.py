@@ -11,13 +11,11 @@ from typing import Any, Final, Literal, NamedTuple
 from warmcube.access.grant import Grant
 from warmcube.access.reasons import Reason
 from warmcube.audit.events import AuditEvent, Denied, EmptyGrant, Exported, Granted, denial
-from warmcube.audit.listed import MOST_LISTED, Listed, id_of
+from warmcube.audit.listed import Listed, id_of
 from warmcube.audit.reasons import empty_reason
 from warmcube.audit.request import Because, Request, RequestAction, because, request_of
-from warmcube.audit.text import LONGEST
 from warmcube.audit.trail import Trail
 from warmcube.errors import WarmcubeError
-from warmcube.model.request import Query
 from warmcube.query.asked import Asked, Wanted
 from warmcube.query.judge import Judged
 from warmcube.query.result import Meta
@@ -48,29 +46,13 @@ async def audit_answer(trail: Trail, judged: Judged, meta: Meta) -> None:
 
 def audit_at_once(trail: Trail, judged: Judged, meta: Meta) -> bool:
     """What `audit_answer` does, where nothing has to be waited for; whether it was done."""
-    if judged.asked.purpose == "export":
+    if judged.narrowed.purpose == "export":
         return False
     make = partial(_answered, judged, meta.origin, meta.snapshot, meta.rows)
-    if not _may_wait(judged.asked.query):
+    if not judged.is_brief:
         event = make()
         return trail.record_at_once(lambda: event)
     return trail.record_at_once(make)
-
-
-def _may_wait(query: Query) -> bool:
-    """Whether nobody can change what is told of a query, and it is as small as what is told.
-
-    Whoever asks can make up names of a megabyte, of which a line has the beginning.
-    """
-    if query.where:
-        return False
-    names: list[object] = [query.measure, query.frequency, query.organization]
-    for ids in (query.practices, query.providers):
-        if ids is not None:
-            if type(ids) is not tuple or len(ids) > MOST_LISTED:
-                return False
-            names += ids
-    return all(type(name) is not str or len(name) <= LONGEST for name in names)
 
 
 async def audit_export(

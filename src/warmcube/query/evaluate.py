@@ -40,19 +40,23 @@ def evaluate(table: Table, prepared: PreparedQuery, counts: Array | None = None)
     """
     mask = matching_rows(table, prepared.conditions)
     if prepared.aggregate is None:
+        if mask is None and not prepared.order and _is_within(table.rows, prepared):
+            # Most questions, whose rows are handed on as they are.
+            columns = LazyColumns(prepared.columns, partial(_own, table.columns))
+            return Table(columns, table.rows)
         answer = _selected(table.select(prepared.output.names), mask)
     else:
         own = counts if counts is None or mask is None else counts[mask]
         answer = _aggregated(table, mask, prepared, prepared.aggregate, own)
-    _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
+    if answer.rows > prepared.limits.rows:
+        _check("rows", _least(answer.rows, prepared.limit), prepared.limits.rows)
     if prepared.order:
         answer = answer.take(ordered_rows(answer, prepared.order)[: prepared.limit])
     elif prepared.limit is not None and prepared.limit < answer.rows:
         answer = _first(answer, prepared.limit)
-    columns = answer.columns
     if prepared.aggregate is None:
-        return Table(LazyColumns(columns, partial(_own, columns)), answer.rows)
-    return Table({name: _own(columns, name) for name in columns}, answer.rows)
+        return Table(LazyColumns(answer.columns, partial(_own, answer.columns)), answer.rows)
+    return Table({name: _own(answer.columns, name) for name in answer.columns}, answer.rows)
 
 
 def work_of(table: Table, prepared: PreparedQuery) -> int:
@@ -95,12 +99,16 @@ def _aggregated(
     aggregate: Aggregation,
     counts: Array | None,
 ) -> Table:
-    rows = _selected(table, mask)
+    rows = table if mask is None else table.take(mask)
     groups = group_rows(rows, prepared.group_by)
-    _check("groups", len(groups), prepared.limits.groups)
-    answer = dict(zip(prepared.group_by, groups.keys, strict=True))
-    answer[aggregate.name] = aggregate_groups(rows, groups, aggregate, counts)
-    return Table({name: _one_zero(column) for name, column in answer.items()}, len(groups))
+    count = len(groups)
+    if count > prepared.limits.groups:
+        _check("groups", count, prepared.limits.groups)
+    answer = {
+        name: _one_zero(column) for name, column in zip(prepared.group_by, groups.keys, strict=True)
+    }
+    answer[aggregate.name] = _one_zero(aggregate_groups(rows, groups, aggregate, counts))
+    return Table(answer, count)
 
 
 def _one_zero(column: ColumnData) -> ColumnData:
@@ -108,6 +116,12 @@ def _one_zero(column: ColumnData) -> ColumnData:
     if not column.type.kind.is_float:
         return column
     return dataclasses.replace(column, values=column.values + column.values.dtype.type(0))
+
+
+def _is_within(rows: int, prepared: PreparedQuery) -> bool:
+    """Whether an answer may have so many rows, and isn't cut."""
+    limit = prepared.limit
+    return rows <= prepared.limits.rows and (limit is None or rows <= limit)
 
 
 def _least(rows: int, limit: int | None) -> int:

@@ -151,6 +151,7 @@ class ExportStream:
                 "the export broke off, since the rest can't be had from the store; throw away "
                 "what came, and export again"
             )
+            broken.__cause__ = error  # whoever is told of the end is told of damage, too
             await self._end(broken)
             raise broken from error
         except BaseException as error:

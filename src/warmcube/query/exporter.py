@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from warmcube.access.grant import Grant
-from warmcube.errors import AccessDenied, UnknownDatasource
+from warmcube.errors import AccessDenied, Damage, ExportBroken, UnknownDatasource
 from warmcube.fallback.convert import table_from_arrow
 from warmcube.fallback.database import open_read
 from warmcube.fallback.spool import Spool
@@ -32,6 +32,7 @@ from warmcube.query.answering import (
 from warmcube.query.arrowform import arrow_texts
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_export, audit_export_end, audit_refusal
+from warmcube.query.deadline import AUDITING, DIRECTORY, time_left
 from warmcube.query.export import ExportStream, StreamMeta, Tables, Watch
 from warmcube.query.judge import Judged
 from warmcube.query.many import ManyAnswerer
@@ -85,26 +86,29 @@ class Exporter(ManyAnswerer):
             InvalidQuery: what is asked is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
             Overloaded: too much of this user's, or of the database, goes on already.
+            QueryTimeout: it hasn't begun by the deadline of a query.
             SourceError: neither cache nor database could answer.
             AuditError: it has to be audited, and can't be.
         """
         check_form(form)
+        until = time.monotonic() + self._seconds
         try:
             async with self._running.place(whose_turn(grant), self._seconds):
-                return await self._open_by_rights_in_force(asked, grant, form, piece)
+                return await self._open_by_rights_in_force(asked, grant, form, piece, until)
         except (AccessDenied, UnknownDatasource) as error:
             audit_refusal(self._trail, asked, grant, error)
             raise
 
     async def _open_by_rights_in_force(
-        self, asked: Asked, grant: Grant, form: Form, piece: int
+        self, asked: Asked, grant: Grant, form: Form, piece: int, until: float
     ) -> ExportStream:
         for _ in range(ATTEMPTS):
-            opened = await self._open_stream(asked, grant, form, piece)
+            opened = await self._open_stream(asked, grant, form, piece, until)
             is_begun = False
             try:
                 if await self._is_still_due(opened.answer):
-                    stream = await self._begin(opened, form)
+                    async with self._within(until, AUDITING):
+                        stream = await self._begin(opened, form)
                     is_begun = stream is not None
                     if stream is not None:
                         return stream
@@ -124,6 +128,8 @@ class Exporter(ManyAnswerer):
         def ended(rows: int, error: BaseException | str | None) -> None:
             if isinstance(error, AccessDenied | UnknownDatasource):
                 audit_refusal(self._trail, judged.asked, judged.narrowed.grant, error)
+            if isinstance(error, ExportBroken) and isinstance(error.__cause__, Damage):
+                self._met_damage(judged.narrowed.datasource, meta.snapshot, error.__cause__)
             why = error if isinstance(error, str | None) else type(error).__name__
             if error is None:
                 told = Meta(origin=meta.origin, rows=rows)
@@ -151,13 +157,16 @@ class Exporter(ManyAnswerer):
         writer = make_writer(form, opened.empty, opened.as_text)
         return ExportStream(meta, opened.source, writer, watch)
 
-    async def _open_stream(self, asked: Asked, grant: Grant, form: Form, piece: int) -> _Opened:
+    async def _open_stream(
+        self, asked: Asked, grant: Grant, form: Form, piece: int, until: float
+    ) -> _Opened:
         if not can_be_portioned(asked.query):
-            return _opened_whole(await self._settle(asked, grant), form, piece)
+            return _opened_whole(await self._settle(asked, grant, until), form, piece)
         started = time.perf_counter()
-        grant = await self._authoriser.renew(grant)
+        async with self._within(until, DIRECTORY):
+            grant = await self._authoriser.renew(grant)
         datasource = self._open(asked.query.datasource, grant)
-        request = ReadRequest(asked=asked, grant=grant, datasource=datasource, started=started)
+        request = ReadRequest(asked, grant, datasource, started, until)
         live: LiveSnapshot | None = None
         try:
             live = await self._live(datasource)
@@ -196,9 +205,9 @@ class Exporter(ManyAnswerer):
         """Set the rows aside, so that no slow reader keeps a transaction open."""
         datasource = request.datasource
         source = self._sources[datasource.source]
-        left = max(0.0, self._seconds - (time.perf_counter() - request.started))
+        self.shared.guard(datasource.source).require()
         async with (
-            self._falling_back.place(whose_turn(request.grant), left),
+            self._falling_back.place(whose_turn(request.grant), time_left(request.until)),
             open_read(source, datasource, seconds=self._seconds, known=None) as read,
         ):
             schema = read.schema

@@ -144,5 +144,6 @@ def dense_factor(column: ColumnData) -> Factor:
         column: of one row at least.
     """
     factor = without_gaps(factor_of(column))
-    distinct = factor.at(np.arange(factor.size))
-    return Factor(factor.codes, factor.size, distinct.take)
+    distinct = factor.values()
+    distinct.values.setflags(write=False)  # it is given on as it is
+    return Factor(factor.codes, factor.size, distinct.take, distinct=distinct)

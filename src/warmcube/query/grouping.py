@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -69,19 +70,25 @@ def group_rows(table: Table, by: Sequence[str]) -> Groups:
         return Groups(nothing, np.zeros(0, np.int64), None, keys)
     factor = table.factor(by[0])
     if factor is not None and factor.is_repeating and len(by) == 1:
-        size = factor.size
-        counts = np.full(size, rows // size)
-        return Groups(factor.codes, counts, None, (factor.at(np.arange(size)),), are_repeating=True)
+        counts = _alike(factor.size, rows // factor.size)
+        return Groups(factor.codes, counts, None, (factor.values(),), are_repeating=True)
     if factor is not None and factor.of_runs is not None and len(by) == 1:
         size, of_runs = factor.size, factor.of_runs
         counts = np.bincount(of_runs, minlength=size) * factor.run
-        keys = (factor.at(np.arange(size)),)
-        return Groups(factor.codes, counts, None, keys, of_runs=of_runs)
+        return Groups(factor.codes, counts, None, (factor.values(),), of_runs=of_runs)
     joined = _join([table.factor(name) or factor_of(table.columns[name]) for name in by], rows)
     counts = np.bincount(joined.codes, minlength=joined.size)
     present = np.flatnonzero(counts)
     keys = tuple(joined.keys(present))
     return Groups(joined.codes, counts, None if len(present) == len(counts) else present, keys)
+
+
+@lru_cache(maxsize=64)
+def _alike(size: int, count: int) -> Array:
+    """The same count so many times; nobody can write to it."""
+    counts = np.full(size, count)
+    counts.setflags(write=False)
+    return counts
 
 
 @dataclass(slots=True, eq=False)

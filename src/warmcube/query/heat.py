@@ -20,6 +20,8 @@ LOAD_BYTES: Final = 512 << 10
 """What loading costs beside the bytes."""
 HALF_LIFE: Final = 30.0
 """Seconds in which what was read comes to count half."""
+UNFADED: Final = 0.05
+"""Seconds in which nothing fades: two thousandths, and an exponential takes a while."""
 MOST: Final = 10_000
 """So many partitions are looked after."""
 
@@ -52,8 +54,10 @@ class Heat:
                 self._drop_coldest(now)
             self._reads[key] = _Reads(fetched + TRIP_BYTES, now)
             return
-        reads.bytes = self._faded(reads, now) + fetched + TRIP_BYTES
-        reads.at = now
+        if now - reads.at > UNFADED:
+            reads.bytes = self._faded(reads, now)
+            reads.at = now
+        reads.bytes += fetched + TRIP_BYTES
 
     def of(self, key: Hashable, now: float) -> float:
         """Bytes that reads of a partition have cost lately."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from typing import Any
 
@@ -11,38 +10,57 @@ from warmcube.access.grant import Grant
 from warmcube.access.narrow import Narrowed, narrow
 from warmcube.entry.keys import PartitionName
 from warmcube.errors import LimitExceeded
+from warmcube.model.request import Query
 from warmcube.model.schema import ColumnType, Datasource, Schema
 from warmcube.query.asked import Asked
 from warmcube.query.distinct import prepare_asked
 from warmcube.query.prepared import Extent, Limits, PreparedQuery
 
-__all__ = ["Judged", "judge"]
+__all__ = ["Judged", "check_lengths", "judge"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What was asked, checked against one schema and narrowed to one grant.
+    """What was asked, checked against one schema and narrowed to one grant. Nobody changes it.
 
-    Attributes:
-        asked: as it came.
+    Each question makes one: a class of its own takes a third of a frozen dataclass's time.
+
+    Args:
+        asked: as it came, or what tells it: few ask.
         prepared: the same, checked and typed.
         narrowed: the rows that it may have, and why.
+        is_brief: whether what was asked is so small, and nobody can change it, that it may be told
+            later on; see `warmcube.query.audited`.
     """
 
-    asked: Asked
-    prepared: PreparedQuery
-    narrowed: Narrowed
-    # What follows from all this, kept so that who is asked the same needn't work it out again.
-    memo: dict[Hashable, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    __slots__ = ("_asked", "is_brief", "memo", "narrowed", "prepared")
+
+    def __init__(
+        self,
+        asked: Asked | Callable[[], Asked],
+        prepared: PreparedQuery,
+        narrowed: Narrowed,
+        *,
+        is_brief: bool = False,
+    ) -> None:
+        self._asked = asked
+        self.is_brief = is_brief
+        self.prepared = prepared
+        self.narrowed = narrowed
+        self.memo: dict[Hashable, Any] = {}
+        """What follows from all this, kept so that who is asked the same needn't work it out."""
+
+    @property
+    def asked(self) -> Asked:
+        """As it came."""
+        known = self._asked
+        if not isinstance(known, Asked):
+            known = self._asked = known()
+        return known
 
     @property
     def partition(self) -> PartitionName:
         """Where its rows are; for `Extent.PARTITIONS` it says nothing."""
-        found = self.memo.get("partition")
-        if not isinstance(found, PartitionName):
-            found = PartitionName(self.prepared.measure, self.prepared.frequency)
-            self.memo["partition"] = found
-        return found
+        return self.prepared.partition
 
     @property
     def named_partition(self) -> dict[str, str | None]:
@@ -60,7 +78,6 @@ def judge(
     schema: Schema,
     limits: Limits,
     now: datetime,
-    prepared: PreparedQuery | None = None,
 ) -> Judged:
     """Access first, so that an error tells nothing to somebody who may not know.
 
@@ -71,16 +88,13 @@ def judge(
         schema: its columns.
         limits: of one query.
         now: aware.
-        prepared: the same question as it was prepared before, be it for other practices, providers
-            or another organization; None where it wasn't.
 
     Raises:
         AccessDenied: the grant doesn't allow it.
         InvalidQuery: what is asked is wrong.
     """
     query = asked.query
-    for name, ids in (("practices", query.practices), ("providers", query.providers)):
-        _check_list(name, ids, limits)
+    check_lengths(query, limits)
     narrowed = narrow(
         grant,
         datasource=datasource,
@@ -92,9 +106,17 @@ def judge(
         purpose=asked.purpose,
         now=now,
     )
-    if prepared is None:
-        prepared = prepare_asked(asked, schema, datasource, limits)
-    return Judged(asked=asked, prepared=prepared, narrowed=narrowed)
+    return Judged(asked, prepare_asked(asked, schema, datasource, limits), narrowed)
+
+
+def check_lengths(query: Query, limits: Limits) -> None:
+    """Whether the lists of practices and providers aren't too long, whatever is in them.
+
+    Raises:
+        LimitExceeded: one is.
+    """
+    _check_list("practices", query.practices, limits)
+    _check_list("providers", query.providers, limits)
 
 
 def _check_list(name: str, ids: object, limits: Limits) -> None:

@@ -134,4 +134,4 @@ def _as(answer: Result, table: Table) -> Result:
     explanation = answer.explanation
     if explanation is not None:
         explanation = dataclasses.replace(explanation, rows=table.rows)
-    return Result(table, dataclasses.replace(answer.meta, rows=table.rows), explanation)
+    return Result(table, answer.meta._replace(rows=table.rows), explanation)

@@ -92,5 +92,6 @@ def _decode(
         table,
         shared=live.dictionaries.values(),
         constants=[each for each in (roles.measure, roles.frequency) if each is not None],
-        prepared=[] if roles.date is None else [roles.date],
+        dates=roles.date,
+        summed=roles.value,
     )

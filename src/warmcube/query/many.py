@@ -18,25 +18,23 @@ from warmcube.errors import (
     AccessDenied,
     InvalidQuery,
     LimitExceeded,
-    SourceUnavailable,
+    QueryTimeout,
     UnknownDatasource,
     WarmcubeError,
 )
-from warmcube.fallback.database import DatabaseRead, open_read
-from warmcube.model.columns import Table
 from warmcube.model.origin import Origin
 from warmcube.model.schema import Datasource, Schema
 from warmcube.query.answer import ATTEMPTS, Answerer
 from warmcube.query.answering import (
     Answered,
-    DatabaseMoment,
     ReadRequest,
     Unavailable,
     whose_turn,
 )
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_answer, audit_at_once, audit_refusal
-from warmcube.query.distinct import partitions_table
+from warmcube.query.deadline import AUDITING, DIRECTORY, READING
+from warmcube.query.fallen import Judgement, judge_each
 from warmcube.query.judge import Judged
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.prepared import Extent
@@ -47,12 +45,6 @@ from warmcube.query.snapshots import LiveSnapshot
 from warmcube.query.together import Need, TogetherReader
 
 __all__ = ["ManyAnswerer"]
-
-TRIES: Final = 2
-"""How often a transaction of the database is begun for one read."""
-
-AT_ONCE: Final = 100
-"""How many reads are judged before others may go on."""
 
 ROWS_AT_ONCE: Final = 10_000
 """How many rows answers are made from before others may go on: a few tenths of a millisecond. Each
@@ -65,7 +57,6 @@ _SHARED: Final = ("lookup", "fetch", "decode")
 """Steps of a read that all its queries share."""
 
 Outcome: TypeAlias = Answered | WarmcubeError
-_Judgement: TypeAlias = Judged | WarmcubeError
 
 
 class _Figures(NamedTuple):
@@ -100,6 +91,7 @@ class ManyAnswerer(Answerer):
             AccessDenied: the grant is over, or changes faster than can be read.
             LimitExceeded: they are too many.
             Overloaded: too much of this user's goes on already.
+            QueryTimeout: they aren't answered by their deadline.
         """
         if most is None and len(asked) > self._batch:
             raise LimitExceeded(
@@ -111,16 +103,17 @@ class ManyAnswerer(Answerer):
             raise LimitExceeded(
                 f"{len(asked):,} queries are asked at once, more than {most:,}; ask for less"
             )
+        until = time.monotonic() + self._seconds
         try:
             async with self._running.place(whose_turn(grant), self._seconds):
-                return await self._answer_many_by_rights_in_force(asked, grant)
+                return await self._answer_many_by_rights_in_force(asked, grant, until)
         except AccessDenied as error:
             for each in asked:
                 audit_refusal(self._trail, each, grant, error)
             raise
 
     async def _answer_many_by_rights_in_force(
-        self, asked: Sequence[Asked], grant: Grant
+        self, asked: Sequence[Asked], grant: Grant, until: float
     ) -> list[Result | WarmcubeError]:
         """Answer, and all once more if rights have changed meanwhile so that one would be another.
 
@@ -128,11 +121,11 @@ class ManyAnswerer(Answerer):
             AccessDenied: the right is gone, or rights change faster than can be read.
         """
         for _ in range(ATTEMPTS):
-            found = await self._settle_many(asked, grant)
+            found = await self._settle_many(asked, grant, until)
             answers = [each for each in found if isinstance(each, Answered)]
             if not await self._are_still_due(answers):
                 continue
-            unwritten = await self._audit_many(answers)
+            unwritten = await self._audit_many(answers, until)
             if not await self._are_still_due(answers):  # the audit may have taken its time
                 continue
             given = [
@@ -145,7 +138,9 @@ class ManyAnswerer(Answerer):
             reason="grant outdated",
         )
 
-    async def _audit_many(self, answers: Sequence[Answered]) -> dict[int, WarmcubeError]:
+    async def _audit_many(
+        self, answers: Sequence[Answered], until: float
+    ) -> dict[int, WarmcubeError]:
         """Have it written that all are given; those of which it can't be, as `_errors` has them."""
         waiting = [
             each
@@ -154,10 +149,11 @@ class ManyAnswerer(Answerer):
         ]
         if not waiting:
             return {}
-        recorded = await asyncio.gather(
-            *(audit_answer(self._trail, each.judged, each.result.meta) for each in waiting),
-            return_exceptions=True,
-        )
+        async with self._within(until, AUDITING):
+            recorded = await asyncio.gather(
+                *(audit_answer(self._trail, each.judged, each.result.meta) for each in waiting),
+                return_exceptions=True,
+            )
         return _errors(waiting, recorded)
 
     def _given(
@@ -209,10 +205,13 @@ class ManyAnswerer(Answerer):
                 return False
         return True
 
-    async def _settle_many(self, asked: Sequence[Asked], grant: Grant) -> list[Outcome]:
+    async def _settle_many(
+        self, asked: Sequence[Asked], grant: Grant, until: float
+    ) -> list[Outcome]:
         started = time.perf_counter()
         if not self._authoriser.counts(grant):
-            grant = await self._authoriser.renew(grant)
+            async with self._within(until, DIRECTORY):
+                grant = await self._authoriser.renew(grant)
         outcomes: dict[int, Outcome] = {}
         by_datasource: dict[int, dict[int, ReadRequest]] = {}
         for number, each in enumerate(asked):
@@ -221,7 +220,7 @@ class ManyAnswerer(Answerer):
             except WarmcubeError as error:
                 outcomes[number] = error
                 continue
-            request = ReadRequest(asked=each, grant=grant, datasource=datasource, started=started)
+            request = ReadRequest(each, grant, datasource, started, until)
             by_datasource.setdefault(datasource.id, {})[number] = request
         for requests in by_datasource.values():
             settled = await self._settle_together(list(requests.values()))
@@ -233,14 +232,17 @@ class ManyAnswerer(Answerer):
         datasource = requests[0].datasource
         live: LiveSnapshot | None = None
         try:
-            live = await self._live(datasource)
-            (judgements, readings), live = await self._on_live(
-                datasource, live, partial(self._read_many, requests)
-            )
+            async with self._within(requests[0].until, READING):
+                live = await self._live(datasource)
+                (judgements, readings), live = await self._on_live(
+                    datasource, live, partial(self._read_many, requests)
+                )
+        except QueryTimeout as error:
+            return [error] * len(requests)
         except Unavailable as why:
             schema = None if live is None else live.manifest.schema
             if live is not None:
-                judgements = await self._judge_many(requests, live.manifest.schema)
+                judgements = await judge_each(self._judge, requests, live.manifest.schema)
                 self._count_each(judgements, live, b"miss")
             try:
                 with ExitStack() as observed:
@@ -255,21 +257,19 @@ class ManyAnswerer(Answerer):
         async def answer(number: int, judged: Judged) -> Answered:
             request, reading = requests[number], readings[number]
             if isinstance(reading, Resident):
-                return self._from_resident(request, judged, reading, of_snapshot)
+                return self._giver.kept(request, judged, reading, of_snapshot)
             return await self._from_store(request, judged, reading, of_snapshot)
 
         return await _each_once(requests, judgements, answer)
 
-    def _count_each(
-        self, judgements: Sequence[_Judgement], live: LiveSnapshot, what: bytes
-    ) -> None:
+    def _count_each(self, judgements: Sequence[Judgement], live: LiveSnapshot, what: bytes) -> None:
         for judged in judgements:
             if isinstance(judged, Judged):
                 self._count(self._datasources[judged.narrowed.datasource], live, what)
 
     async def _read_many(
         self, requests: Sequence[ReadRequest], live: LiveSnapshot
-    ) -> tuple[list[_Judgement], dict[int, Reading | Resident]]:
+    ) -> tuple[list[Judgement], dict[int, Reading | Resident]]:
         """Judge all, and read what those that are allowed need and that isn't kept, once each.
 
         What is kept is of the same snapshot as what is read: its trip looks at the pointer.
@@ -278,7 +278,7 @@ class ManyAnswerer(Answerer):
             the judgements, and what those are answered from that are the first of their kind.
         """
         datasource = requests[0].datasource
-        judgements = await self._judge_many(requests, live.manifest.schema)
+        judgements = await judge_each(self._judge, requests, live.manifest.schema)
         readings: dict[int, Reading | Resident] = {}
         missing: dict[int, Judged] = {}
         for number, judged in _first_of_kind(judgements).items():
@@ -314,87 +314,28 @@ class ManyAnswerer(Answerer):
                 readings[number] = await self._read_extent(each, datasource, live)
         return readings
 
-    async def _judge_many(
-        self, requests: Sequence[ReadRequest], schema: Schema
-    ) -> list[_Judgement]:
-        found: list[_Judgement] = []
-        for request in requests:
-            try:
-                found.append(self._judge(request, schema))
-            except WarmcubeError as error:
-                found.append(error)
-            if len(found) % AT_ONCE == 0:
-                await asyncio.sleep(0)  # thousands take a second, in which others would wait
-        return found
-
     async def _many_from_database(
         self, requests: Sequence[ReadRequest], known: Schema | None, unavailable: Unavailable
     ) -> list[Outcome]:
-        """Answer from one transaction; from another one if that breaks off.
+        """Answer from one transaction.
 
         Raises:
             Overloaded: too many read the database.
+            QueryTimeout: the deadline has passed.
             SourceError: the database.
         """
-        first = requests[0]
-        left = max(0.0, self._seconds - (time.perf_counter() - first.started))
-        async with self._falling_back.place(first.grant.user.id, left):
-            for remaining in reversed(range(TRIES)):
-                try:
-                    judgements, rows, read = await self._read_database(requests, known)
-                    break
-                except SourceUnavailable:
-                    if not remaining:
-                        raise
+        read = await self._fallback.read(requests, known)
 
         async def answer(number: int, judged: Judged) -> Answered:
-            table = rows[_slice_of(judged)]
-            return await self._by_database(requests[number], judged, table, read, unavailable)
+            table = read.rows_of(judged)
+            return await self._by_database(
+                requests[number], judged, table, read.moment, unavailable
+            )
 
-        return await _each_once(requests, judgements, answer)
-
-    async def _read_database(
-        self, requests: Sequence[ReadRequest], known: Schema | None
-    ) -> tuple[list[_Judgement], dict[Hashable, Table], DatabaseMoment]:
-        """Judge all, and read in one transaction what those that are allowed need.
-
-        Raises:
-            SourceError: the database.
-        """
-        datasource = requests[0].datasource
-        source = self._sources[datasource.source]
-        async with open_read(source, datasource, seconds=self._seconds, known=known) as read:
-            while True:
-                schema = read.schema
-                judgements = await self._judge_many(requests, schema)
-                rows = await _fetch_slices(read, judgements, datasource)
-                if read.schema == schema:  # no numeric has more digits than were known
-                    break
-            return judgements, rows, DatabaseMoment(schema, read.as_of, read.milliseconds)
+        return await _each_once(requests, read.judgements, answer)
 
 
-async def _fetch_slices(
-    read: DatabaseRead, judgements: Sequence[_Judgement], datasource: Datasource
-) -> dict[Hashable, Table]:
-    """What all need, by `_slice_of`; queries of the same scope share a statement."""
-    allowed = [each for each in judgements if isinstance(each, Judged)]
-    columns: dict[Hashable, set[str]] = {}
-    for each in allowed:
-        columns.setdefault(_slice_of(each), set()).update(each.prepared.columns)
-    found: dict[Hashable, Table] = {}
-    for each in allowed:
-        key, scope = _slice_of(each), each.narrowed.scope
-        if key in found:
-            continue
-        if each.prepared.extent is Extent.PARTITIONS:
-            found[key] = partitions_table(await read.partitions(scope), each.prepared, datasource)
-        else:
-            wanted = [name for name in read.schema.names if name in columns[key]]
-            found[key] = await read.fetch(each.partition, scope, wanted)
-    return found
-
-
-def _first_of_kind(judgements: Sequence[_Judgement]) -> dict[int, Judged]:
+def _first_of_kind(judgements: Sequence[Judgement]) -> dict[int, Judged]:
     """Those that are allowed, without those whose answer is that of one before; by their places."""
     found: dict[Hashable, tuple[int, Judged]] = {}
     for number, judged in enumerate(judgements):
@@ -405,7 +346,7 @@ def _first_of_kind(judgements: Sequence[_Judgement]) -> dict[int, Judged]:
 
 async def _each_once(
     requests: Sequence[ReadRequest],
-    judgements: Sequence[_Judgement],
+    judgements: Sequence[Judgement],
     answer: Callable[[int, Judged], Awaitable[Answered]],
 ) -> list[Outcome]:
     """What each comes to; equal ones are evaluated once, by the first one's place."""
@@ -458,13 +399,6 @@ def _sameness(judged: Judged) -> Hashable:
             narrowed.unusable_ids,
         )
     return known
-
-
-def _slice_of(judged: Judged) -> Hashable:
-    """Equal for reads that are evaluated from the same rows of the database."""
-    if judged.prepared.extent is Extent.PARTITIONS:
-        return _sameness(judged)
-    return judged.partition, judged.narrowed.scope
 
 
 def _errors(

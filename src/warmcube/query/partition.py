@@ -17,10 +17,11 @@ from typing import Final
 import numpy as np
 
 from warmcube.entry.keys import Member
-from warmcube.model.columns import Array, ColumnData, Factor, LazyColumns, Table
+from warmcube.model.columns import Array, Bounds, ColumnData, Factor, LazyColumns, Table
 from warmcube.model.schema import Kind
-from warmcube.model.scope import All, Box, Scope
+from warmcube.model.scope import ALL, All, Box, Scope
 from warmcube.query.factors import dense_factor
+from warmcube.query.held_sums import HeldSums, make_sums
 
 __all__ = ["Pick", "ResidentPartition"]
 
@@ -44,17 +45,20 @@ class Pick:
         rows: how many.
         unit: rows of each piece.
         pieces: which pieces of so many rows each; or which rows, if they are one slice.
+        practices: the places of the practices, where they are all rows of some, and all have alike
+            many; else None.
     """
 
     members: int
     rows: int
     unit: int
     pieces: Array | slice
+    practices: Array | slice | None = None
 
     def of(self, values: Array) -> Array:
         """The picked ones of a value per row; a view where they are one slice."""
         if isinstance(self.pieces, slice):
-            return values[self.pieces]
+            return values if self.rows == len(values) else values[self.pieces]
         if self.unit == 1:
             found: Array = values.take(self.pieces)
             return found
@@ -73,7 +77,8 @@ class ResidentPartition:
         table: all its columns, of all rows in the order of the entries.
         shared: dictionaries that are there anyway, and cost nothing here.
         constants: names of the columns that have one value in all rows.
-        prepared: of which columns a factor is made at once.
+        dates: the column of which a factor is made at once.
+        summed: the column whose sums by practice and date are made at once.
     """
 
     def __init__(
@@ -84,7 +89,8 @@ class ResidentPartition:
         *,
         shared: Iterable[Sequence[str]] = (),
         constants: Iterable[str] = (),
-        prepared: Iterable[str] = (),
+        dates: str | None = None,
+        summed: str | None = None,
     ) -> None:
         self.rows = table.rows
         self.members = len(members)
@@ -96,6 +102,7 @@ class ResidentPartition:
         }
         self._once = once
         self._factors: dict[str, Factor] = {}
+        self._bounds: dict[str, Bounds | None] = {}
         self._lock = Lock()
         known = set(map(id, shared))
         self.size = (
@@ -104,8 +111,11 @@ class ResidentPartition:
             + sum(_bytes_of(column, known) for column in self._columns.values())
         )
         """Bytes that it takes; grows as factors are made."""
-        for name in prepared:
-            self._factor_of(name)
+        self.sums: HeldSums | None = None
+        """Those of each practice by date, where they are held."""
+        self._repeated: dict[tuple[str, int], ColumnData] = {}
+        if dates is not None and self.rows:
+            self._prepare(dates, summed)
 
     def pick(self, scope: Scope) -> Pick | None:
         """The rows that a scope may have; None if it has none here."""
@@ -118,16 +128,47 @@ class ResidentPartition:
             pick.rows,
             partial(self._picked_factor, pick),
             self._factors,
+            self._bounds_of,
         )
 
     def ids(self, scope: Scope, *, of_practices: bool) -> frozenset[str | None]:
         """The practices, or else the providers, that have rows of a scope."""
         return self._offsets.ids(scope, of_practices=of_practices)
 
+    def _prepare(self, dates: str, summed: str | None) -> None:
+        factor = self._factor_of(dates)
+        if factor.is_repeating:
+            self.size += _bytes_of(self._columns[dates], set())  # of what is kept as repeated
+        if summed is not None and summed not in self._once:
+            self.sums = make_sums(
+                dates,
+                summed,
+                self._columns[summed],
+                factor,
+                self._bounds_of(summed),
+                self._offsets.practices,
+            )
+            if self.sums is not None:
+                self.size += self.sums.size
+
+    def _repeats(self, name: str, rows: int) -> ColumnData:
+        """The first rows of a column whose values come again and again, kept for who asks next."""
+        known = self._repeated.get((name, rows))
+        if known is None:
+            column = self._columns[name]
+            known = ColumnData(column.type, column.values[:rows].copy(), None, column.dictionary)
+            known.values.setflags(write=False)
+            if sum(each for _, each in tuple(self._repeated)) + rows > self.rows:
+                self._repeated.clear()
+            self._repeated[name, rows] = known
+        return known
+
     def _gather(self, pick: Pick, name: str) -> ColumnData:
         column = self._columns[name]
         if name in self._once:
             return column.take(np.zeros(pick.rows, np.intp))
+        if pick.rows < self.rows and self._is_repeated(name, column):
+            return self._repeats(name, pick.rows)
         values, valid = pick.of(column.values), column.valid
         if column.type.kind is Kind.TEXT:
             values = values.astype(np.int64)
@@ -137,6 +178,15 @@ class ResidentPartition:
                 valid = None
         return ColumnData(column.type, values, valid, column.dictionary)
 
+    def _is_repeated(self, name: str, column: ColumnData) -> bool:
+        factor = self._factors.get(name)
+        return (
+            factor is not None
+            and factor.is_repeating
+            and column.valid is None
+            and column.type.kind is not Kind.TEXT
+        )
+
     def _picked_factor(self, pick: Pick, name: str) -> Factor | None:
         factor = self._factors.get(name)
         if factor is None:
@@ -144,7 +194,19 @@ class ResidentPartition:
             if name in self._once or not is_worth:
                 return None
             factor = self._factor_of(name)
-        return Factor(pick.of(factor.codes), factor.size, factor.at, factor.is_repeating)
+        # Of whole entries, that have them again and again, all codes are the first ones.
+        codes = factor.codes[: pick.rows] if factor.is_repeating else pick.of(factor.codes)
+        return Factor(codes, factor.size, factor.at, factor.is_repeating, distinct=factor.distinct)
+
+    def _bounds_of(self, name: str) -> Bounds | None:
+        """What no value of a column lies beyond, so that sums of it needn't look at each."""
+        if name in self._bounds:
+            return self._bounds[name]
+        column, found = self._columns[name], None
+        if column.valid is None and column.values.dtype.kind == "i" and len(column):
+            found = (int(column.values.min()), int(column.values.max()))
+        self._bounds[name] = found
+        return found
 
     def _factor_of(self, name: str) -> Factor:
         column = self._columns[name]
@@ -218,9 +280,17 @@ class _Offsets:
         self._ends = self._starts[self._firsts + counts]
         self._row_firsts = self._starts[self._firsts]
         self._rows = self._ends - self._row_firsts
+        rows = int(self._starts[-1])
         self._unit = _common(lengths)
         self._practice_unit = _common(self._rows)
         self._practice_members = _common(counts)
+        every = slice(0, len(counts)) if self._practice_unit else None
+        self._everything = Pick(len(lengths), rows, 1, slice(0, rows), every)
+
+    @property
+    def practices(self) -> tuple[int, int]:
+        """How many entries, and how many rows, each practice has; 0 where they differ."""
+        return self._practice_members, self._practice_unit
 
     def are_multiples_of(self, rows: int) -> bool:
         """Whether every entry has so many rows, or twice as many, or three times."""
@@ -228,13 +298,12 @@ class _Offsets:
 
     def pick(self, scope: Scope) -> Pick | None:
         """The rows of a scope."""
-        if scope.is_everything:
-            rows = int(self._starts[-1])
-            return Pick(len(self._lengths), rows, 1, slice(0, rows))
         if len(scope.boxes) == 1:
             (box,) = scope.boxes
-            if isinstance(box.providers, All) and not isinstance(box.practices, All):
+            if box.providers is ALL and box.practices is not ALL:
                 return self._of_practices(self._known_practices(box.practices))
+        if scope.is_everything:
+            return self._everything
         return self._of_members(self._places(scope))
 
     def ids(self, scope: Scope, *, of_practices: bool) -> frozenset[str | None]:
@@ -254,7 +323,10 @@ class _Offsets:
         """Where some practices lie, in order."""
         places = self._practices
         if len(practices) <= len(places):
-            return sorted([places[each] for each in practices if each in places])
+            try:
+                return sorted(map(places.__getitem__, practices))
+            except KeyError:  # most ask for practices that are there
+                return sorted([places[each] for each in practices if each in places])
         return [place for name, place in places.items() if name in practices]
 
     def _of_practices(self, places: list[int]) -> Pick | None:
@@ -264,11 +336,13 @@ class _Offsets:
         if last - first + 1 == count:
             start, end = int(self._row_firsts[first]), int(self._ends[last])
             members = int(self._counts[first : last + 1].sum())
-            return Pick(members, end - start, 1, slice(start, end))
+            own = slice(first, last + 1) if self._practice_unit else None
+            return Pick(members, end - start, 1, slice(start, end), own)
         wanted = np.array(places, np.intp)
         if self._practice_unit and self._practice_members:
             rows = self._practice_unit * count
-            return Pick(self._practice_members * count, rows, self._practice_unit, wanted)
+            members = self._practice_members * count
+            return Pick(members, rows, self._practice_unit, wanted, wanted)
         if self._unit:
             return self._pick(_ranges(self._firsts[wanted], self._counts[wanted]))
         pieces = _ranges(self._row_firsts[wanted], self._rows[wanted])

@@ -26,6 +26,7 @@ from warmcube.errors import Damage, StoreError
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource
 from warmcube.query.heat import Heat
+from warmcube.query.held_sums import are_summed
 from warmcube.query.judge import Judged
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.partition import ResidentPartition
@@ -151,8 +152,13 @@ class Partitions:
             values = decode_ids(ids, np.ones(len(ids), np.int64), type_)
             table = Table({column: values}, len(ids))
             return Reading(table, members=pick.members, origin="resident")
+        sums, practices = partition.sums, pick.practices
+        if sums is None or practices is None or not are_summed(judged.prepared, datasource.roles):
+            table = partition.table(pick)
+        else:
+            table = sums.table(practices)
         return Reading(
-            partition.table(pick),
+            table,
             members=pick.members,
             entries=pick.members,
             rows=pick.rows,

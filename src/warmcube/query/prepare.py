@@ -21,7 +21,7 @@ from warmcube.query.prepared import Aggregation, Limits, Ordering, PreparedQuery
 from warmcube.query.values import Span, parse_days, parse_value
 from warmcube.query.wording import shown
 
-__all__ = ["Limits", "PreparedQuery", "check_lists", "prepare", "role_text"]
+__all__ = ["Limits", "PreparedQuery", "check_lists", "prepare", "prepare_span", "role_text"]
 
 _LISTS: Final = ("in", "not_in")
 _NULL_TESTS: Final = ("is_null", "not_null")
@@ -54,18 +54,13 @@ def prepare(query: Query, schema: Schema, datasource: Datasource, limits: Limits
     group_by = _group_by(query, schema)
     aggregate = _aggregation(query, schema, datasource)
     output = _output(schema, group_by, aggregate)
-    needed = {condition.column for condition in conditions} | set(group_by)
-    if aggregate is None:
-        needed = set(schema.names)
-    elif aggregate.column is not None:
-        needed.add(aggregate.column)
     return PreparedQuery(
         datasource=datasource.id,
         measure=measure,
         frequency=frequency,
         conditions=tuple(conditions),
         dates=dates,
-        columns=tuple(name for name in schema.names if name in needed),
+        columns=_needed(schema, conditions, group_by, aggregate),
         group_by=group_by,
         aggregate=aggregate,
         order=_order(query, output),
@@ -73,6 +68,54 @@ def prepare(query: Query, schema: Schema, datasource: Datasource, limits: Limits
         output=output,
         limits=limits,
     )
+
+
+def prepare_span(
+    prepared: PreparedQuery, query: Query, schema: Schema, datasource: Datasource
+) -> PreparedQuery:
+    """What `prepare` makes of a question that was prepared for other days, or another limit.
+
+    Nothing but these is looked at again.
+
+    Args:
+        prepared: the same question.
+        query: as asked now.
+        schema: of the data source's table, as it was then.
+        datasource: likewise.
+
+    Raises:
+        InvalidQuery: as `prepare` does.
+    """
+    zone = ZoneInfo(datasource.time_zone)
+    dates, conditions = _date_range(query, schema, datasource, zone)
+    conditions += prepared.conditions[0 if prepared.dates is None else 1 :]
+    return PreparedQuery(
+        datasource=prepared.datasource,
+        measure=prepared.measure,
+        frequency=prepared.frequency,
+        conditions=tuple(conditions),
+        dates=dates,
+        columns=_needed(schema, conditions, prepared.group_by, prepared.aggregate),
+        group_by=prepared.group_by,
+        aggregate=prepared.aggregate,
+        order=prepared.order,
+        limit=_limit(query.limit),
+        output=prepared.output,
+        limits=prepared.limits,
+    )
+
+
+def _needed(
+    schema: Schema,
+    conditions: Sequence[Condition],
+    group_by: tuple[str, ...],
+    aggregate: Aggregation | None,
+) -> tuple[str, ...]:
+    """The columns that evaluation needs, in the table's order."""
+    if aggregate is None:
+        return schema.names
+    needed = {condition.column for condition in conditions} | {*group_by, aggregate.column}
+    return tuple(name for name in schema.names if name in needed)
 
 
 def _items(name: str, given: Any) -> Sequence[Any]:

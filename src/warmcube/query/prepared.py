@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from warmcube.entry.keys import PartitionName
 from warmcube.model.schema import ColumnType, Schema
 from warmcube.query.conditions import Condition
 
@@ -99,8 +100,18 @@ class PreparedQuery:
     limits: Limits
     extent: Extent = Extent.ROWS
     fixed: tuple[tuple[str, str | None], ...] = ()
-    # Answers are kept under it, so it is asked for at every read; and it takes some time.
+    # Asked for at every read: answers are kept, and partitions held, under them.
     _hash: int | None = field(init=False, default=None, compare=False, repr=False)
+    _partition: PartitionName | None = field(init=False, default=None, compare=False, repr=False)
+
+    @property
+    def partition(self) -> PartitionName:
+        """Where its rows are; for `Extent.PARTITIONS` it says nothing."""
+        known = self._partition
+        if known is None:
+            known = PartitionName(self.measure, self.frequency)
+            object.__setattr__(self, "_partition", known)
+        return known
 
     def __hash__(self) -> int:
         known = self._hash

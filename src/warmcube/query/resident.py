@@ -107,33 +107,31 @@ class Deferred:
 
     Args:
         residents: where it will be kept.
-        key: what it hangs on.
         table: its columns.
-        origins: what it was made of.
+        about: tells what it hangs on, and what it was made of.
         shared: dictionaries that are there anyway.
     """
 
-    __slots__ = ("_key", "_origins", "_residents", "_shared", "_table")
+    __slots__ = ("_about", "_residents", "_shared", "_table")
 
     def __init__(
         self,
         residents: Residents,
-        key: ResidentKey,
         table: Table,
-        origins: Origins,
+        about: Callable[[], tuple[ResidentKey, Origins]],
         shared: Iterable[Sequence[str]],
     ) -> None:
         self._residents = residents
-        self._key = key
         self._table = table
-        self._origins = origins
+        self._about = about
         self._shared = shared
 
     def encoded(self, form: Hashable, encode: Callable[[], bytes]) -> bytes:
         """See `Resident.encoded`."""
         body, table = encode(), self._table
         made = Table(dict(table.columns), table.rows)  # holds on to nothing else
-        resident = self._residents.put(self._key, made, self._origins, self._shared)
+        key, origins = self._about()
+        resident = self._residents.put(key, made, origins, self._shared)
         if resident is not None:
             self._residents.keep_body(resident, form, body)
         return body

@@ -7,9 +7,9 @@ partition, no slice of a longer array, nothing that stood under a NULL.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from warmcube.model.columns import Table
 from warmcube.model.origin import Origin
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Meta", "Result"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
+class Meta(NamedTuple):
     """Where an answer comes from.
 
     Attributes:
@@ -51,7 +50,7 @@ class Meta:
     entries: int = 0
     rows_fetched: int = 0
     rows: int = 0
-    timings: Mapping[str, float] = field(default_factory=dict)
+    timings: Mapping[str, float] = MappingProxyType({})
     stale: bool = False
     notes: tuple[str, ...] = ()
 

@@ -93,7 +93,7 @@ class Slots:
         if turns.enter(user):
             return
         if seconds is not None and not turns.has_room(user):
-            raise self._overloaded("and as many wait as may")
+            raise self.overloaded("and as many wait as may")
         loop = asyncio.get_running_loop()
         ticket = _Ticket(loop.create_future())
         turns.wait(user, ticket)
@@ -112,7 +112,7 @@ class Slots:
                 timer.cancel()
         if not ticket.has_place:
             turns.withdraw(user, ticket)
-            raise self._overloaded(f"and none became free in {seconds:.3g} s")
+            raise self.overloaded(f"and none became free in {seconds:.3g} s")
 
     def leave(self, user: str, seconds: float) -> None:
         """Give a place back after so many seconds; whoever is next has it."""
@@ -129,7 +129,12 @@ class Slots:
             following.has_place = True
             following.wake()
 
-    def _overloaded(self, why: str) -> Overloaded:
+    def overloaded(self, why: str) -> Overloaded:
+        """The error for one who can't have a place.
+
+        Args:
+            why: the end of a sentence that says that all places are taken.
+        """
         wait = self._average * (1 + self._turns.waiting / self._parallel)
         return Overloaded(
             f"too much is asked at once: all places are taken ({self._limit}), {why}; ask again "

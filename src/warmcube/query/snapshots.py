@@ -14,6 +14,7 @@ from warmcube.entry.dictionary import unpack_chunks
 from warmcube.entry.keys import Keys, Version
 from warmcube.entry.layout import TextStorage
 from warmcube.entry.manifest import Manifest, Partition, answers_for, unpack_manifest
+from warmcube.entry.pointer import parse_pointer
 from warmcube.entry.seal import Seal, unseal
 from warmcube.errors import Damage, StoreError
 from warmcube.model.schema import Datasource
@@ -85,6 +86,7 @@ class Snapshots:
         self._ages = ages
         self._keys: dict[int, Keys] = {}
         self._live: dict[int, LiveSnapshot] = {}
+        self._disabled: set[int] = set()
         self._forgotten: Counter[int] = Counter()
         self._checks: dict[int, asyncio.Task[StoreError | None]] = {}
         self._asking: set[asyncio.Task[StoreError | None]] = set()
@@ -109,6 +111,10 @@ class Snapshots:
         self._live.pop(datasource, None)
         self._forgotten[datasource] += 1
         self._checks.pop(datasource, None)
+
+    def is_disabled(self, datasource: int) -> bool:
+        """Whether a data source was switched off when its pointer was last read."""
+        return datasource in self._disabled
 
     def now(self) -> float:
         """The time by the clock that snapshots go by."""
@@ -206,8 +212,9 @@ class Snapshots:
             seconds: that the pointer may take; None takes the store's own.
 
         Returns:
-            None if the data source is cold: never warmed, expired, invalidated, of a format that
-            this version doesn't know, or warmed from another table than is configured now.
+            None if the data source is switched off (`is_disabled`), or cold: never warmed, expired,
+            invalidated, of a format that this version doesn't know, or warmed from another table
+            than is configured now.
 
         Raises:
             Damage: the pointer names a manifest that isn't there or isn't whole.
@@ -221,7 +228,13 @@ class Snapshots:
         current, left = await self._store.run(
             [(b"GET", keys.current), (b"PTTL", keys.current)], seconds=seconds
         )
-        manifest = None if current is None else await self._manifest(datasource, current)
+        pointer = parse_pointer(current)
+        if pointer.is_disabled:
+            self._disabled.add(datasource.id)
+            self.forget(datasource.id)
+            return None
+        self._disabled.discard(datasource.id)
+        manifest = await self._manifest(datasource, pointer.version)
         if manifest is None or not answers_for(manifest, datasource):
             self.forget(datasource.id)
             return None
@@ -242,9 +255,10 @@ class Snapshots:
         live = self._live.get(datasource.id)
         return live if live is not None and live.manifest.version == version else None
 
-    async def _manifest(self, datasource: Datasource, current: bytes) -> Manifest | None:
-        """The manifest that the pointer names; None if this version doesn't know its format."""
-        version = Version.parse(current)
+    async def _manifest(self, datasource: Datasource, version: Version | None) -> Manifest | None:
+        """A version's manifest; None if this version of warmcube doesn't know its format."""
+        if version is None:
+            return None
         known = self._known_as(datasource, version)
         if known is not None:
             return known.manifest
@@ -300,4 +314,8 @@ class Snapshots:
                 and column.name in columns
                 and column.name not in live.dictionaries
             ):
-                await self.dictionary(datasource, live, column.name)
+                try:
+                    await self.dictionary(datasource, live, column.name)
+                except Damage as damage:
+                    damage.is_whole = True
+                    raise

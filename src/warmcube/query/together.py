@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from warmcube.entry.keys import Member, PartitionName
+from warmcube.errors import Damage
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource
 from warmcube.model.scope import Scope
@@ -162,7 +163,11 @@ class TogetherReader(StoreReader):
 
         def work() -> None:
             for each in slices:
-                block, each.members = prove(each.found, each.values, live, self._seal)
+                try:
+                    block, each.members = prove(each.found, each.values, live, self._seal)
+                except Damage as damage:
+                    damage.partition = each.need.partition
+                    raise
                 each.rows_of = block.rows_of
                 each.table = decode(
                     block,

@@ -34,6 +34,7 @@ from warmcube.service.observing import Observation, RequestObserver, observe
 from warmcube.service.origins import ApiOrigins
 from warmcube.service.pages import Site
 from warmcube.service.problems import Problem, error_response, problem_of, problem_response
+from warmcube.service.repairing import keep_repaired
 from warmcube.service.routes.admin import admin_routes
 from warmcube.service.routes.assets import asset_routes
 from warmcube.service.routes.dashboards import dashboard_routes
@@ -51,6 +52,7 @@ from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
 from warmcube.service.routes.warming import warming_routes
+from warmcube.store.paced import ServingStore
 from warmcube.web.assets import PREFIX, Assets
 from warmcube.web.templates import Templates
 
@@ -102,14 +104,15 @@ def create_app(
             if tokens is not None:
                 stack.push_async_callback(tokens.close)
             await stack.enter_async_context(cache)
-            service.sign_in = open_sign_in(settings, cache.store)
+            service.sign_in = open_sign_in(settings, ServingStore(cache.store))
             if service.sign_in is not None:
                 stack.push_async_callback(service.sign_in.close)
-            service.embeds = open_embeds(settings, cache.store)
+            service.embeds = open_embeds(settings, ServingStore(cache.store))
             await stack.enter_async_context(observe(observation, cache.metrics, access_log))
             await stack.enter_async_context(serve_metrics(cache))
             await stack.enter_async_context(keep_figures(cache.sampler))
             stack.push_async_callback(service.close)
+            await stack.enter_async_context(keep_repaired(cache, service.warming))
             yield
 
     app = FastAPI(

@@ -21,6 +21,7 @@ from warmcube.dashboard.render import Dashboards, Renderer
 from warmcube.engine import AnalyticsCache
 from warmcube.service.tags import TagMaker
 from warmcube.service.warming import Warming
+from warmcube.store.paced import ServingStore
 
 __all__ = ["Caller", "Identify", "Service"]
 
@@ -101,7 +102,7 @@ class Service:
     def tags(self) -> TagMaker:
         """Makes entity tags."""
         if self._tags is None:
-            self._tags = TagMaker(self.cache.store, self.settings.store.namespace)
+            self._tags = TagMaker(ServingStore(self.cache.store), self.settings.store.namespace)
         return self._tags
 
     async def identify(self, request: Request) -> Identity:

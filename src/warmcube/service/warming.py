@@ -14,7 +14,8 @@ from warmcube.config import Settings
 from warmcube.config.handover import pack_settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import Overloaded, StoreError, UnknownJob
-from warmcube.jobs.job import Job, JobFailure, JobState, failure_of, pack_job
+from warmcube.jobs.job import ASKED, Job, JobFailure, JobState, failure_of, pack_job
+from warmcube.jobs.ledger import Seen
 from warmcube.warm.refresh import Refresh
 
 __all__ = ["Warming"]
@@ -59,7 +60,14 @@ class Warming:
         self._is_closing = False
 
     async def start(
-        self, datasource: int, *, actor: str, force: bool = False, refresh: Refresh | None = None
+        self,
+        datasource: int,
+        *,
+        actor: str,
+        force: bool = False,
+        reason: str = ASKED,
+        after: Seen | None = None,
+        refresh: Refresh | None = None,
     ) -> Job:
         """Start a job, and return while it is queued.
 
@@ -67,9 +75,12 @@ class Warming:
             datasource: its id.
             actor: who asks.
             force: publish although most rows are gone.
+            reason: why.
+            after: what was seen by whoever decided upon it.
             refresh: what to read anew; None for the whole table.
 
         Raises:
+            WarmOutrun: what was seen isn't so any more.
             UnknownDatasource: none has this id.
             WarmInProgress: it is being warmed, by whomever.
             Overloaded: the service is about to end.
@@ -78,7 +89,9 @@ class Warming:
         if self._is_closing:
             raise Overloaded("the service is about to end; ask again", retry_after=5.0)
         self._settings.datasource(datasource)
-        job = await self._cache.jobs.start(datasource, actor=actor, forced=force, refresh=refresh)
+        job = await self._cache.jobs.start(
+            datasource, actor=actor, forced=force, reason=reason, after=after, refresh=refresh
+        )
         task = asyncio.create_task(self._run(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -199,5 +199,12 @@ class Source(Protocol):
             SourceUnavailable: the database can't be reached, or took too long.
         """
 
+    async def ping(self) -> None:
+        """Open a connection of its own, and close it.
+
+        Raises:
+            SourceUnavailable: the database can't be reached.
+        """
+
     async def close(self) -> None:
         """Give back all connections; snapshots must be closed before."""

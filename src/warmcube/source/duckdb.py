@@ -84,6 +84,9 @@ class DuckdbSource:
             as_of = await connection.in_thread(connection.now)
             yield DuckdbSnapshot(connection, sql, datasource, columns, as_of)
 
+    async def ping(self) -> None:
+        """Its files are there or not, which each read finds out at once."""
+
     async def close(self) -> None:
         """Nothing is kept open."""
 

@@ -17,7 +17,7 @@ from warmcube.source.names import TableName, parse_table
 from warmcube.source.postgres_catalog import describe, public, relation_kind
 from warmcube.source.postgres_connection import PostgresConnection, PostgresDatabase
 from warmcube.source.postgres_errors import LockNotAvailable
-from warmcube.source.postgres_snapshot import PostgresSnapshot, in_thread
+from warmcube.source.postgres_snapshot import THREADS, PostgresSnapshot, in_thread
 from warmcube.source.roles import check_roles
 
 __all__ = ["PostgresSource"]
@@ -48,6 +48,7 @@ class PostgresSource:
         self._database: PostgresDatabase | None = None
         self._opening = asyncio.Lock()
         self._idle: list[PostgresConnection] = []
+        self._abandoned: set[asyncio.Future[PostgresConnection]] = set()
 
     def __repr__(self) -> str:
         return f"PostgresSource({self._name!r}, {self._url.place})"
@@ -79,7 +80,13 @@ class PostgresSource:
             await opened.resolve(known)
             yield opened
 
+    async def ping(self) -> None:
+        connection = await self._connect()
+        await in_thread(connection, connection.close)
+
     async def close(self) -> None:
+        if self._abandoned:
+            await asyncio.wait(self._abandoned)
         idle, self._idle = self._idle, []
         database, self._database = self._database, None
         await asyncio.to_thread(_close, idle, database)
@@ -182,7 +189,20 @@ class PostgresSource:
         async with self._opening:
             if self._database is None:
                 self._database = await asyncio.to_thread(PostgresDatabase, self._name, self._url)
-        return await asyncio.to_thread(self._database.connect)
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(THREADS, self._database.connect)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._abandoned.add(opening)
+            opening.add_done_callback(self._close_abandoned)
+            raise
+
+    def _close_abandoned(self, opening: asyncio.Future[PostgresConnection]) -> None:
+        """Close what nobody waited for any more when it was opened."""
+        self._abandoned.discard(opening)
+        if not opening.cancelled() and opening.exception() is None:
+            opening.result().close()
 
 
 async def _looked(connection: PostgresConnection, table: TableName) -> str:
@@ -212,4 +232,6 @@ def _close(idle: Sequence[PostgresConnection], database: PostgresDatabase | None
     for connection in idle:
         connection.close()
     if database is not None:
-        database.close()
+        # A connection whose server is silent can't be closed, and ends with the process.
+        with contextlib.suppress(RuntimeError):
+            database.close()

@@ -11,7 +11,7 @@ import adbc_driver_postgresql
 import pyarrow as pa
 
 from warmcube.postgres.url import PostgresUrl
-from warmcube.source.postgres_errors import DRIVER_ERRORS, translate
+from warmcube.source.postgres_errors import CONNECTING, DRIVER_ERRORS, translate
 from warmcube.source.select import Parameter
 
 __all__ = ["PostgresConnection", "PostgresDatabase"]
@@ -35,7 +35,7 @@ class PostgresDatabase:
         try:
             self._handle = adbc_driver_postgresql.connect(url.uri)
         except DRIVER_ERRORS as error:
-            raise translate(error, source, url, "connecting") from None
+            raise translate(error, source, url, CONNECTING) from None
 
     def connect(self) -> PostgresConnection:
         """Open a connection.
@@ -46,7 +46,7 @@ class PostgresDatabase:
         try:
             return PostgresConnection(self, adbc.AdbcConnection(self._handle))
         except DRIVER_ERRORS as error:
-            raise translate(error, self.source, self.url, "connecting") from None
+            raise translate(error, self.source, self.url, CONNECTING) from None
 
     def close(self) -> None:
         """Forget the database; its connections must be closed before."""

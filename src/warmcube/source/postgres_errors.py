@@ -10,7 +10,10 @@ import adbc_driver_manager as adbc
 from warmcube.errors import SourceError, SourceUnavailable, TableMismatch
 from warmcube.postgres.url import PostgresUrl
 
-__all__ = ["DRIVER_ERRORS", "LockNotAvailable", "translate"]
+__all__ = ["CONNECTING", "DRIVER_ERRORS", "LockNotAvailable", "translate"]
+
+CONNECTING: Final = "connecting"
+"""What is done where nothing has been reached yet."""
 
 DRIVER_ERRORS: Final = (adbc.Error, OSError, ValueError)
 """What the driver raises: its own errors, and Arrow's in the middle of a stream."""
@@ -44,7 +47,10 @@ def translate(  # noqa: PLR0911 (one return per meaning)
     if found is None and not state:
         if not isinstance(error, adbc.Error):  # in the middle of a stream
             return SourceUnavailable(f"{where}: the connection broke off")
-        return SourceUnavailable(f"{where}: can't be reached: {_on_one_line(text)}")
+        return SourceUnavailable(
+            f"{where}: can't be reached: {_on_one_line(text)}",
+            is_unreachable=doing == CONNECTING,
+        )
     # A server that speaks another language than English has other words for ERROR.
     severity, message = found.groups() if found else ("ERROR", _on_one_line(text))
     if state == "55P03":

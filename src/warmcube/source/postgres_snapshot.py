@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -40,9 +41,11 @@ from warmcube.source.slice import owners_statement, partitions_statement, slice_
 from warmcube.source.some import literal, partitions_condition
 from warmcube.source.storage_form import storage_schema
 
-__all__ = ["PostgresSnapshot", "in_thread"]
+__all__ = ["THREADS", "PostgresSnapshot", "in_thread"]
 
 _CANCEL_SECONDS: Final = 1.0
+THREADS: Final = ThreadPoolExecutor(32, "warmcube-postgres")
+"""Of their own, since those that wait for a database that is silent are lost to everybody else."""
 _CURSOR: Final = "warmcube_slice"
 _FETCHED_ROWS: Final = 20_000
 _VERSION: Final = "SELECT pg_catalog.current_setting('server_version_num')"
@@ -260,14 +263,20 @@ class PostgresSnapshot:
 
 async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
     """Run blocking work on a connection in a thread; if cancelled, stop it in the server too."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    loop = asyncio.get_running_loop()
+    task = loop.run_in_executor(THREADS, work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         connection.is_broken = True
-        await asyncio.to_thread(connection.cancel)
+        # Bounded both: a server that doesn't answer doesn't answer this either.
+        stop = loop.run_in_executor(THREADS, connection.cancel)
+        await asyncio.wait([stop], timeout=_CANCEL_SECONDS)
         await asyncio.wait([task], timeout=_CANCEL_SECONDS)
+        stop.add_done_callback(_seen)
         task.add_done_callback(_seen)
+        if not task.done():  # its statement keeps the connection from being closed until then
+            task.add_done_callback(lambda _: connection.close())
         raise
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Command", "Memory", "Reply", "Store"]
+__all__ = ["Command", "Down", "Memory", "Reply", "Store"]
 
 Command: TypeAlias = tuple[bytes | int, ...]
-"""A command's words; the second one is the key that says where it goes."""
+"""A command's words; the second one is the key that says where it goes. All keys of a command lie
+in one cluster slot. What has no key goes to any one server."""
 
 Reply: TypeAlias = Any
 """bytes, int, None, or lists of these."""
@@ -23,6 +24,14 @@ class Memory:
     used: int
     limit: int
     policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A server whose breaker is open, and why."""
+
+    node: str
+    why: str
 
 
 class Store(Protocol):
@@ -64,7 +73,7 @@ class Store(Protocol):
     async def script(
         self, name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]
     ) -> Reply:
-        """Run one of the scripts in ``store/scripts``, at most once.
+        """Run one of the scripts in ``store/scripts``, at most once; all keys lie in one slot.
 
         Raises:
             StoreUnavailable: no connection, or no answer in time; it may or may not have run.
@@ -72,16 +81,35 @@ class Store(Protocol):
         """
         ...
 
+    def down(self) -> list[Down]:
+        """The servers that are given up until a probe finds them well; asks nobody."""
+        ...
+
     async def now_ms(self) -> int:
-        """The store's clock, Unix milliseconds."""
+        """The store's clock, Unix milliseconds; of a cluster it is one master's as long as that
+        answers.
+        """
         ...
 
     async def memory(self) -> list[Memory]:
         """Used memory, limit and eviction policy of each master."""
         ...
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        """Which master holds each key, by the name that its `Memory` has.
+
+        Raises:
+            StoreUnavailable: nobody can be asked, or nobody holds one of them.
+        """
+        ...
+
+    async def await_replicas(self, key: bytes, seconds: float, *, everywhere: bool = False) -> None:
         """Wait until the replicas of the master that has `key` hold what was written before.
+
+        Args:
+            key: says which master; what begins so may be written and removed.
+            seconds: at most.
+            everywhere: the replicas of all other masters too.
 
         Raises:
             StoreUnavailable: if one of them doesn't within so many seconds.

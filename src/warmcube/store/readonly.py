@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from warmcube.errors import StoreRefused
-from warmcube.store.api import Command, Memory, Reply, Store
+from warmcube.store.api import Command, Down, Memory, Reply, Store
 
 __all__ = ["ReadOnlyStore"]
 
@@ -59,14 +59,21 @@ class ReadOnlyStore:
         del keys, arguments
         raise _refusal(f"the script {name}")
 
+    def down(self) -> list[Down]:
+        return self._store.down()
+
     async def now_ms(self) -> int:
         return await self._store.now_ms()
 
     async def memory(self) -> list[Memory]:
         return await self._store.memory()
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:
-        await self._store.await_replicas(key, seconds)
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        return await self._store.masters_of(keys)
+
+    async def await_replicas(self, key: bytes, seconds: float, *, everywhere: bool = False) -> None:
+        del seconds, everywhere
+        raise _refusal(f"waiting for the replicas of {key!r}")
 
     async def close(self) -> None:
         await self._store.close()

@@ -1,5 +1,8 @@
 """The adapter for one Redis or Valkey server, over redis-py's connections.
 
+Each server has a breaker of its own (`warmcube.store.breaker`): a call that has no answer opens it,
+and a probe in the background closes it as soon as the server answers again.
+
 Only connections and the reply parser are taken from the client library: commands are packed and
 replies read here, so that a pipeline is exactly one write and one read, an error inside it can't
 shift the replies of those behind it, and a half-read connection is never used again.
@@ -8,7 +11,10 @@ shift the replies of those behind it, and a half-read connection is never used a
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any, Final, TypeAlias
 
@@ -18,10 +24,13 @@ from redis import exceptions as failure
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailable
-from warmcube.store.api import Command, Memory, Reply
+from warmcube.store.api import Command, Down, Memory, Reply
+from warmcube.store.breaker import Breaker
 from warmcube.store.connections import Connections
+from warmcube.store.probe import Probe
 from warmcube.store.wire import PackedCommand, pack
 
 try:  # not a public name: another version of the client library may lack it
@@ -29,7 +38,7 @@ try:  # not a public name: another version of the client library may lack it
 except ImportError:  # pragma: no cover - then replies are awaited one by one
     NOT_ENOUGH_DATA = None
 
-__all__ = ["RedisStore"]
+__all__ = ["RedisStore", "script_command"]
 
 CONNECTIONS: Final = 64
 MANY_WORDS: Final = 100
@@ -38,6 +47,19 @@ PORTIONS_AHEAD: Final = 2
 """So many commands with large replies are under way at once; each other one is sent when a reply
 has been read. Replies that wait in the server and in the socket fall out of the processor's caches
 before they are read: three of 1.5 MB take half as long again."""
+
+_LOG: Final = logging.getLogger("warmcube")
+TELL_EVERY: Final = 60.0
+"""Once in so many seconds the log has what isn't right with a configuration."""
+IMPATIENT: Final = 1.0
+"""A call that may take less than so many seconds is one that somebody waits for: that it has no
+answer in time is reason enough to open the breaker. Others may have been long."""
+NOTICE: Final = 0.25
+"""After so many seconds without an answer, a probe finds out whether the server is there at all."""
+LATE: Final = 0.1
+"""A timer that rings so many seconds late does so because this process was held up."""
+_JITTER: Final = 0.02
+_SECOND_TRIES: Final = 2
 
 _Read: TypeAlias = Callable[[AbstractConnection, int], Awaitable[list[Any]]]
 """Reads so many replies from a connection."""
@@ -64,7 +86,9 @@ class RedisStore:
             decode_responses=False,
         )
         self._connections = Connections(self._pool.make_connection, CONNECTIONS)
-        self._scripts: dict[str, bytes] = {}
+        self._breaker = Breaker()
+        self._probe = Probe(self._pool.make_connection, self._breaker, place)
+        self._refusal_told = -math.inf
 
     def __repr__(self) -> str:
         return f"RedisStore({self.place!r})"
@@ -74,47 +98,54 @@ class RedisStore:
     ) -> list[Reply]:
         if not commands:
             return []
-        limit = self._timeout if seconds is None else seconds
+        return self._checked(commands, await self.ask(commands, seconds=seconds))
+
+    async def ask(
+        self, commands: Sequence[Command], *, seconds: float | None = None
+    ) -> list[Reply | failure.ResponseError]:
+        """What `run` does, but errors are returned where they stand among the replies.
+
+        Raises:
+            StoreUnavailable: no connection, or no answer in time.
+        """
+        breaker = self._breaker
+        if breaker.is_open:
+            raise self._down()
+        limit, began = self._timeout if seconds is None else seconds, breaker.closings
         try:
-            replies = await self._exchange(commands, limit)
-        except failure.ConnectionError as error:
-            if isinstance(error, failure.AuthenticationError):
-                raise self._unavailable(error) from error
-            # A pooled connection that the server closed meanwhile; the commands are idempotent.
-            try:
+            if limit < IMPATIENT:
                 replies = await self._exchange(commands, limit)
-            except (failure.RedisError, OSError, TimeoutError) as again:
-                raise self._unavailable(again) from again
+            else:
+                replies = await self._exchange_noticed(commands, limit)
         except (failure.RedisError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
-        for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, failure.ResponseError):
-                raise self._refused(command, reply)
+            replies = await self._second_try(commands, limit, began, error)
         return replies
 
     async def write(self, commands: Sequence[Command | bytes]) -> None:
-        try:
-            replies = await self._exchange(commands, max(self._timeout, 30.0), _many_replies)
-        except (failure.RedisError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
-        for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, failure.ResponseError):
-                raise self._refused(command, reply)
+        self._checked(commands, await self.ask_once(commands, max(self._timeout, 30.0)))
+
+    async def ask_once(
+        self, commands: Sequence[Command | bytes], seconds: float | None = None
+    ) -> list[Reply | failure.ResponseError]:
+        """Run what must not run twice; errors are returned where they stand among the replies.
+
+        Raises:
+            StoreUnavailable: no connection, or no answer in time.
+        """
+        limit = self._timeout if seconds is None else seconds
+        return await self._once(commands, limit, _many_replies)
 
     async def script(
         self, name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]
     ) -> Reply:
-        if name not in self._scripts:
-            path = resources.files("warmcube.store") / "scripts" / f"{name}.lua"
-            self._scripts[name] = path.read_bytes()
-        command: Command = (b"EVAL", self._scripts[name], len(keys), *keys, *arguments)
-        try:
-            (reply,) = await self._exchange([command], self._timeout)
-        except (failure.RedisError, OSError, TimeoutError) as error:
-            raise self._unavailable(error) from error
+        (reply,) = await self.ask_once([script_command(name, keys, arguments)])
         if isinstance(reply, failure.ResponseError):
-            raise self._refused((b"EVAL " + name.encode(),), reply)
+            raise self.refusal((b"EVAL " + name.encode(),), reply)
         return reply
+
+    def down(self) -> list[Down]:
+        breaker = self._breaker
+        return [Down(self.place, breaker.why)] if breaker.is_open else []
 
     async def now_ms(self) -> int:
         ((seconds, micros),) = await self.run([(b"TIME",)])
@@ -132,14 +163,29 @@ class RedisStore:
             )
         ]
 
-    async def await_replicas(self, key: bytes, seconds: float) -> None:  # noqa: ARG002 (one server)
+    async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
+        return [self.place] * len(keys)
+
+    async def await_replicas(
+        self,
+        key: bytes,
+        seconds: float,
+        *,
+        everywhere: bool = False,  # noqa: ARG002 (there is one master)
+    ) -> None:
         (text,) = await self.run([(b"INFO", b"replication")])
         replicas = text.count(b"state=online")
         if not replicas:
             return
-        (reached,) = await self.run(
-            [(b"WAIT", replicas, int(seconds * 1000))], seconds=seconds + self._timeout
-        )
+        # WAIT is for what its own connection wrote last. So something is written on it, behind
+        # all that others wrote; what is in the way of nothing and gone at once.
+        mark = key + b":replicated"
+        commands: list[Command] = [
+            (b"SET", mark, b"", b"PX", 1000),
+            (b"UNLINK", mark),
+            (b"WAIT", replicas, int(seconds * 1000)),
+        ]
+        *_, reached = await self.run(commands, seconds=seconds + self._timeout)
         if reached < replicas:
             raise StoreUnavailable(
                 f"only {reached} of {replicas} replicas of {self.place} hold the new snapshot "
@@ -147,7 +193,73 @@ class RedisStore:
             )
 
     async def close(self) -> None:
+        await self._probe.close()
         await self._connections.close()
+
+    async def _once(
+        self, commands: Sequence[Command | bytes], limit: float, read: _Read | None = None
+    ) -> list[Any]:
+        """What may have been done when its reply is lost, and is never tried again."""
+        if self._breaker.is_open:
+            raise self._down()
+        try:
+            return await self._exchange_noticed(commands, limit, read)
+        except (failure.RedisError, OSError, TimeoutError) as error:
+            if not _is_answer(error):
+                self._probe.begin()  # one long command that fails says little of the server
+            raise self._unavailable(error) from error
+
+    async def _second_try(
+        self,
+        commands: Sequence[Command],
+        limit: float,
+        began: int,
+        error: failure.RedisError | OSError,
+    ) -> list[Any]:
+        """Try a read again where that is worth it; else open the breaker.
+
+        It is where the connection broke, as one does that the server closed while it lay idle, and
+        where it was this process that was late. Nobody waits twice for a server that is silent.
+        """
+        if _is_answer(error):
+            raise self._unavailable(error) from error
+        tries = AsyncRetrying(
+            sleep=asyncio.sleep,
+            stop=stop_after_attempt(_SECOND_TRIES),
+            wait=wait_random(0, _JITTER),
+            retry=retry_if_exception_type((failure.ConnectionError, ConnectionError)),
+            reraise=True,
+        )
+        try:
+            if isinstance(error, TimeoutError | failure.TimeoutError) and not _is_late(error):
+                raise error
+            async with asyncio.timeout(limit):
+                async for attempt in tries:
+                    with attempt:
+                        return await self._exchange(commands, limit)
+        except (failure.RedisError, OSError, TimeoutError) as again:
+            if not _is_answer(again):
+                self._suspect(limit, began, again)
+            raise self._unavailable(again) from again
+        raise AssertionError
+
+    def _suspect(self, limit: float, began: int, error: BaseException) -> None:
+        """A call had no answer: open the breaker, or have it found out whether to."""
+        is_silent = isinstance(error, TimeoutError | failure.TimeoutError)
+        if (is_silent and limit >= IMPATIENT) or self._breaker.fail(
+            began, _why(error), asyncio.get_running_loop().time()
+        ):
+            self._probe.begin()
+
+    async def _exchange_noticed(
+        self, commands: Sequence[Command | bytes], seconds: float, read: _Read | None = None
+    ) -> list[Any]:
+        """The same for what may take long: if it does, it is found out whether that is all."""
+        notice = asyncio.get_running_loop().call_later(NOTICE, self._probe.begin)
+        try:
+            return await self._exchange(commands, seconds, read)
+        finally:
+            notice.cancel()
 
     async def _exchange(
         self, commands: Sequence[Command | bytes], seconds: float, read: _Read | None = None
@@ -155,8 +267,9 @@ class RedisStore:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
+        deadline = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with deadline:
                 connection = await self._connections.borrow()
                 reply_to = read or _replies
                 portions = _portions(commands)
@@ -166,10 +279,17 @@ class RedisStore:
                 for number, portion in enumerate(portions, PORTIONS_AHEAD):
                     replies += await reply_to(connection, len(portion))
                     if number < len(portions):
+                        # Each portion has the whole time: what counts is that replies come.
+                        deadline.reschedule(asyncio.get_running_loop().time() + seconds)
                         more = pack(portions[number])
                         await connection.send_packed_command([more], check_health=False)
                 complete = True
                 return replies
+        except TimeoutError as error:
+            due = deadline.when()
+            if due is not None and asyncio.get_running_loop().time() > due + LATE:
+                raise _Late from error
+            raise
         finally:
             if connection is not None:
                 try:
@@ -180,18 +300,44 @@ class RedisStore:
                     self._connections.give_back(connection)
 
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
-        if isinstance(error, TimeoutError | failure.TimeoutError):
-            why = "it didn't answer in time"
+        if isinstance(error, failure.AuthenticationError | failure.AuthorizationError):
+            todo = "check the user and the password in [store] url"
+            self._tell_refusal()
+        elif isinstance(error, failure.BusyLoadingError):
+            todo = "it answers when that is done"
+        elif isinstance(error, failure.ResponseError):
+            todo = "it takes no connections until that is over"
         else:
-            why = str(error).rstrip(".") or type(error).__name__
+            todo = "check that it runs and that [store] url is right"
+        return StoreUnavailable(f"can't reach the store at {self.place}: {_why(error)}; {todo}")
+
+    def _tell_refusal(self) -> None:
+        """Have it in the log, since queries are answered by the database meanwhile."""
+        now = asyncio.get_running_loop().time()
+        if now - self._refusal_told >= TELL_EVERY:
+            self._refusal_told = now
+            _LOG.warning(
+                "the store at %s refuses the user or the password of [store] url", self.place
+            )
+
+    def _down(self) -> StoreUnavailable:
+        """For calls that aren't even tried."""
         return StoreUnavailable(
-            f"can't reach the store at {self.place}: {why}; check that it runs and that [store] "
-            "url is right"
+            f"can't reach the store at {self.place}: {self._breaker.why}; it is tried again all "
+            "the time: check that it runs and that [store] url is right",
+            is_unsent=True,
         )
 
-    def _refused(
+    def _checked(self, commands: Sequence[Command | bytes], replies: list[Any]) -> list[Reply]:
+        for command, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, failure.ResponseError):
+                raise self.refusal(command, reply)
+        return replies
+
+    def refusal(
         self, command: Command | bytes, error: failure.ResponseError
     ) -> StoreRefused | StoreTooSmall | Damage:
+        """What is raised for a reply that is an error."""
         if str(error).startswith("WRONGTYPE"):
             return Damage("a key of the store holds another type than warmcube wrote")
         if isinstance(error, failure.OutOfMemoryError):
@@ -202,6 +348,41 @@ class RedisStore:
         first = command.split(b"\r\n", 3)[2] if isinstance(command, bytes) else command[0]
         name = str(first, "ascii") if isinstance(first, bytes) else str(first)
         return StoreRefused(f"the store at {self.place} refused {name}: {error}")
+
+
+@cache
+def _script(name: str) -> bytes:
+    return (resources.files("warmcube.store") / "scripts" / f"{name}.lua").read_bytes()
+
+
+def script_command(name: str, keys: Sequence[bytes], arguments: Sequence[bytes | int]) -> Command:
+    """The command that runs one of the scripts in ``store/scripts``."""
+    return (b"EVAL", _script(name), len(keys), *keys, *arguments)
+
+
+class _Late(TimeoutError):
+    """A time-out that this process was too busy to notice in time, and so perhaps the reply."""
+
+
+def _is_late(error: BaseException) -> bool:
+    return isinstance(error, _Late)
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Whether it is the server that says so: then there is one, and nothing to be probed."""
+    answers = (
+        failure.AuthenticationError,
+        failure.AuthorizationError,
+        failure.BusyLoadingError,
+        failure.ResponseError,
+    )
+    return isinstance(error, answers)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, TimeoutError | failure.TimeoutError):
+        return "it didn't answer in time"
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _portions(commands: Sequence[Command | bytes]) -> list[Sequence[Command | bytes]]:

@@ -66,7 +66,7 @@ async def carry_partitions(
             await lease.ensure()
             own = keys.partition(name, str(partition.version))
             try:
-                owners = await _carry(store, own, using, expires_ms)
+                owners = await _carry(store, own, partition, using, expires_ms)
             except Damage:
                 owners = None
             if owners is None:
@@ -84,10 +84,12 @@ async def carry_partitions(
     return lost | {name async for name, _ in unproven(store, keys, using, lease, kept)}
 
 
-async def _carry(store: Store, own: PartitionKeys, using: Seal, expires_ms: int) -> Owners | None:
+async def _carry(
+    store: Store, own: PartitionKeys, partition: Partition, using: Seal, expires_ms: int
+) -> Owners | None:
     """The owners of a partition's rows, if every key of it is there now that it expires anew."""
     owners: Owners = {"practice": DistinctCount(), "provider": DistinctCount()}
-    async for chunk in _keys_of(store, own, using, owners):
+    async for chunk in _keys_of(store, own, partition, using, owners):
         await store.write(pack_expiries(chunk, expires_ms))
         (found,) = await store.run([(b"EXISTS", *chunk)])
         if found != len(chunk):
@@ -96,10 +98,10 @@ async def _carry(store: Store, own: PartitionKeys, using: Seal, expires_ms: int)
 
 
 async def _keys_of(
-    store: Store, own: PartitionKeys, using: Seal, owners: Owners
+    store: Store, own: PartitionKeys, partition: Partition, using: Seal, owners: Owners
 ) -> AsyncIterator[list[bytes]]:
     """All keys of a partition, as its index and its counts name them, in chunks."""
-    yield [own.all, own.counts]
+    yield [own.all, own.counts, *([own.whole_sums] if partition.has_whole_sums else ())]
     cursor = b"0"
     while True:
         ((cursor, pairs),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])

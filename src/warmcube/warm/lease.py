@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from warmcube.entry.keys import Keys, Version
-from warmcube.errors import StoreError, WarmFenced, WarmInProgress
+from warmcube.errors import StoreError, WarmFenced, WarmInProgress, WarmPinned
 from warmcube.store.api import Store
 
 __all__ = ["LEASE_SECONDS", "Lease", "busy", "holder_of", "this_process"]
@@ -31,14 +31,23 @@ class Lease:
 
     Raises:
         WarmInProgress: on entering, if somebody else holds it.
+        WarmPinned: likewise, if the data source is pinned and nobody asked for this warm.
     """
 
     version: Version
 
-    def __init__(self, store: Store, keys: Keys, *, seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        *,
+        seconds: float = LEASE_SECONDS,
+        is_automatic: bool = False,
+    ) -> None:
         self._store = store
         self._keys = keys
         self._seconds = seconds
+        self._is_automatic = is_automatic
         self._value = json.dumps(
             {
                 "token": secrets.token_hex(16),
@@ -70,21 +79,29 @@ class Lease:
         if taken is None and held != self._value:
             raise busy(self._keys.datasource, held, left)
         self._renewed = started
-        version = await self._store.script(
+        outcome, *said = await self._store.script(
             "begin",
-            [lock, self._keys.fence, self._keys.current, self._keys.history],
+            [lock, self._keys.fence, self._keys.current, self._keys.history, self._keys.pin],
             [
                 self._value,
                 secrets.token_hex(8).encode(),
                 await self._store.now_ms(),
                 holder_of(self._value).encode(),
+                int(self._is_automatic),
             ],
         )
-        if version is None:
+        if outcome == b"pin":
+            await self._store.script("release", [lock], [self._value])
+            raise WarmPinned(
+                f"data source {self._keys.datasource} is pinned since "
+                f"{said[0].decode(errors='replace')} rolled it back: it isn't warmed without "
+                "anybody's asking; run warmcube warm, or warmcube unpin"
+            )
+        if outcome != b"ok":
             raise WarmFenced(
                 f"the lease on data source {self._keys.datasource} was lost at once; warm again"
             )
-        self.version = Version.parse(version)
+        self.version = Version.parse(said[0])
         self._task = asyncio.create_task(self._keep())
         return self
 

@@ -1,34 +1,23 @@
-"""Publishing a snapshot, and retiring the one before it."""
+"""Publishing a snapshot, and retiring those before it."""
 
 from __future__ import annotations
 
-import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from warmcube.entry.keys import Keys
-from warmcube.entry.manifest import Manifest, pack_manifest, unpack_manifest
+from warmcube.entry.keys import Keys, Version
+from warmcube.entry.manifest import Manifest, pack_manifest
 from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot, format_item
-from warmcube.entry.seal import Seal, seal, unseal
-from warmcube.errors import Damage, WarmFenced
+from warmcube.entry.seal import Seal, seal
+from warmcube.errors import WarmFenced
 from warmcube.store.api import Store
-from warmcube.warm.cleanup import expire_items, is_named
+from warmcube.warm.cleanup import expire_items, mark_retired
 from warmcube.warm.lease import Lease
+from warmcube.warm.named import read_manifests, read_named
 from warmcube.warm.report import WarmReport
 
-__all__ = ["publish", "read_previous", "retire"]
-
-
-async def read_previous(store: Store, keys: Keys, using: Seal) -> Manifest | None:
-    """The manifest of the live snapshot; None if there is none that can be read."""
-    (current,) = await store.run([(b"GET", keys.current)])
-    if current is None:
-        return None
-    key = keys.manifest(current.decode("ascii", "replace"))
-    (value,) = await store.run([(b"GET", key)])
-    with contextlib.suppress(Damage):
-        return unpack_manifest(unseal(using, key, value, "the manifest"))
-    return None
+__all__ = ["publish", "retire"]
 
 
 async def publish(
@@ -60,7 +49,7 @@ async def publish(
     await lease.ensure()
     await store.write([(b"SADD", keys.master, format_item(Snapshot(manifest.version)))])
     await store.write([(b"SET", key, value, b"PXAT", manifest.serve_until_ms)])
-    await store.await_replicas(keys.current, 10.0)
+    await store.await_replicas(keys.current, 10.0, everywhere=True)
     outcome = await store.script(
         "publish",
         [
@@ -70,6 +59,8 @@ async def publish(
             key,
             keys.last_warm,
             keys.history,
+            keys.kept,
+            keys.pin,
         ],
         [
             lease.value,
@@ -95,21 +86,51 @@ async def publish(
 
 
 async def retire(
-    store: Store, keys: Keys, previous: Manifest | None, grace: float, live: Manifest
+    store: Store,
+    keys: Keys,
+    using: Seal,
+    grace: float,
+    keep: int = 0,
+    also: Sequence[Version] = (),
 ) -> None:
-    """Let the previous snapshot's keys expire once no reader can need them, in `grace` seconds.
+    """Let superseded snapshots' keys expire once no reader can need them, in `grace` seconds.
 
-    What the live one has carried over stays.
+    What the live one, or a kept one, has in common with them stays.
+
+    Args:
+        store: the store.
+        keys: of the data source.
+        using: the seal.
+        grace: how long readers may still be in the middle of them.
+        keep: how many of the last superseded ones stay until their own end.
+        also: others that go, such as one that was rolled back.
+
+    Raises:
+        StoreError: the store; the next warm does it then.
     """
-    if previous is None:
-        return
     await store.await_replicas(keys.current, 10.0)
-    items: list[MasterItem] = [
-        PartitionVersion(name, partition.version) for name, partition in previous.partitions.items()
+    named = await read_named(store, keys, using)
+    going = [
+        version
+        for at, (version, manifest) in enumerate(zip(named.versions, named.kept, strict=True))
+        if at >= keep or manifest is None
     ]
-    for column, dictionary in previous.dictionaries.items():
+    at_ms = await store.now_ms() + int(grace * 1000)
+    marked = await mark_retired(store, keys, [*going, *also], at_ms)
+    manifests = await read_manifests(store, keys, using, marked)
+    # Anew: whatever is marked can't come back, but what it shares may have come to be live.
+    named = await read_named(store, keys, using)
+    for manifest in manifests:
+        if manifest is not None:
+            items = named.without(items_of(manifest))
+            await expire_items(store, keys, items, at_ms, manifest)
+
+
+def items_of(manifest: Manifest) -> list[MasterItem]:
+    """What a snapshot is made of, its manifest last."""
+    items: list[MasterItem] = [
+        PartitionVersion(name, partition.version) for name, partition in manifest.partitions.items()
+    ]
+    for column, dictionary in manifest.dictionaries.items():
         items += [Chunks(column, run.version, run.chunks) for run in dictionary.runs]
-    items.append(Snapshot(previous.version))
-    at = await store.now_ms() + int(grace * 1000)
-    going = [item for item in items if not is_named(item, live)]
-    await expire_items(store, keys, going, at, previous)
+    return [*items, Snapshot(manifest.version)]

@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from warmcube.entry.keys import Keys, Version
-from warmcube.entry.manifest import Manifest
-from warmcube.store.api import Store
-from warmcube.warm.cleanup import is_named, master_items, remove_items
+from warmcube.entry.seal import Seal
+from warmcube.store.api import Command, Store
+from warmcube.warm.cleanup import expire_items, master_items, remove_items
+from warmcube.warm.named import read_named
 
 __all__ = ["remove_residue"]
 
+_VERSIONS: Final = 500
+_FENCING: Final = (b"begin", b"invalidate", b"rollback", b"disable")
+"""Events that advance the fence; their version is the new one."""
+
 
 async def remove_residue(
-    store: Store, keys: Keys, live: Manifest | None, lease_seconds: float
+    store: Store, keys: Keys, using: Seal, lease_seconds: float, grace: float
 ) -> None:
     """Remove what crashed warms left behind and cross off what has expired.
 
     What another warm may still be writing is left alone: only versions whose lease has been dead
-    for a whole lease are touched.
+    for a whole lease are touched. What a reader may be in the middle of, since it may have been
+    live, goes by a retirement.
+
+    Args:
+        store: the store.
+        keys: of the data source.
+        using: the seal.
+        lease_seconds: how long a lease is.
+        grace: how long readers may be in the middle of what was live.
     """
     dead_below = await _dead_below(store, keys, lease_seconds)
-    items = [
-        item
-        for item in await master_items(store, keys)
-        if not is_named(item, live) and item.version.fence < dead_below
-    ]
-    versions = {item.version for item in items}
+    found = await master_items(store, keys)
+    named = await read_named(store, keys, using)  # what is named later was named by now
+    items = [item for item in named.without(found) if item.version.fence < dead_below]
+    versions = list({item.version for item in items})
+    going: set[Version] = set()
     in_grace: set[Version] = set()
-    for version in versions:
-        (held,) = await store.run([(b"EXISTS", keys.retired(str(version)))])
-        if held:
-            in_grace.add(version)
-    gone = [item for item in items if item.version not in in_grace]
+    for at in range(0, len(versions), _VERSIONS):
+        some = versions[at : at + _VERSIONS]
+        commands: list[Command] = []
+        for version in some:
+            commands += [
+                (b"EXISTS", keys.retired(str(version))),
+                (b"PTTL", keys.manifest(str(version))),
+            ]
+        replies = await store.run(commands)
+        for version, held, left in zip(some, replies[::2], replies[1::2], strict=True):
+            if left > grace * 1000:  # the manifest goes last: its retirement wasn't finished
+                going.add(version)
+            elif held or left >= 0:
+                in_grace.add(version)
+    at_ms = await store.now_ms() + int(grace * 1000)
+    await expire_items(store, keys, [item for item in items if item.version in going], at_ms)
+    gone = [item for item in items if item.version not in going | in_grace]
     await remove_items(store, keys, gone)
 
 
@@ -42,7 +68,7 @@ async def _dead_below(store: Store, keys: Keys, lease_seconds: float) -> int:
     )
     for _, pairs in events:
         facts = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        if facts.get(b"event") not in (b"begin", b"invalidate"):
+        if facts.get(b"event") not in _FENCING:
             continue
         if int(facts[b"at"]) <= now - lease_seconds * 1000:
             return Version.parse(facts[b"version"]).fence

@@ -84,7 +84,7 @@ async def unproven(
     store: Store,
     keys: Keys,
     using: Seal,
-    lease: Lease,
+    lease: Lease | None,
     partitions: Mapping[PartitionName, Partition],
     progress: Reporter | None = None,
 ) -> AsyncIterator[tuple[PartitionName, int | Damage]]:
@@ -94,7 +94,7 @@ async def unproven(
         store: the store.
         keys: of the data source.
         using: the seal.
-        lease: under which this is done.
+        lease: under which this is done; None where nothing is to be published.
         partitions: what to look at.
         progress: told as it goes.
 
@@ -104,7 +104,8 @@ async def unproven(
     done = 0
     items = list(partitions.items())
     for at in range(0, len(items), VERIFY_CHUNK):
-        await lease.ensure()
+        if lease is not None:
+            await lease.ensure()
         share = items[at : at + VERIFY_CHUNK]
         all_keys = [keys.partition(name, str(p.version)) for name, p in share]
         commands: list[Command] = []

@@ -31,7 +31,6 @@ from warmcube.warm.capacity import (
     free_bytes,
     predict_bytes,
     predict_sums_bytes,
-    too_small,
 )
 from warmcube.warm.carry import carry_partitions
 from warmcube.warm.cleanup import remove_items
@@ -40,7 +39,8 @@ from warmcube.warm.dictionaries import CarriedDictionary, carry_dictionaries, wr
 from warmcube.warm.gather import Gathered
 from warmcube.warm.lease import LEASE_SECONDS, Lease
 from warmcube.warm.memory import give_back
-from warmcube.warm.publish import publish, read_previous, retire
+from warmcube.warm.named import read_named
+from warmcube.warm.publish import publish, retire
 from warmcube.warm.refresh import (
     TOO_WIDE,
     Plan,
@@ -52,6 +52,7 @@ from warmcube.warm.refresh import (
     why_whole,
 )
 from warmcube.warm.report import Phase, ProgressCallback, Reporter, WarmReport
+from warmcube.warm.reservation import Reservation
 from warmcube.warm.residue import remove_residue
 from warmcube.warm.verify import check_counts, check_loss, verify
 
@@ -80,6 +81,7 @@ class WarmSettings:
         folder: for the spill file; None for the system's.
         lease_seconds: how long a dead warmer keeps others out.
         with_sums: whether practice-level sums are written.
+        keep_snapshots: how many superseded snapshots stay until their own end.
     """
 
     ttl: int = 14_400
@@ -90,6 +92,7 @@ class WarmSettings:
     folder: Path | None = None
     lease_seconds: float = LEASE_SECONDS
     with_sums: bool = True
+    keep_snapshots: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,16 @@ class Warmer:
         self._seal = seal
         self._settings = settings
 
+    @property
+    def settings(self) -> WarmSettings:
+        """What it needs of the configuration."""
+        return self._settings
+
+    @property
+    def seal(self) -> Seal:
+        """What the store's values bear."""
+        return self._seal
+
     async def warm(
         self,
         datasource: Datasource,
@@ -138,6 +151,7 @@ class Warmer:
         force: bool = False,
         refresh: Refresh | None = None,
         progress: ProgressCallback | None = None,
+        is_automatic: bool = False,
     ) -> WarmReport:
         """Read a table and publish it as the live snapshot.
 
@@ -147,9 +161,11 @@ class Warmer:
             force: publish although most rows are gone.
             refresh: what to read anew, while the rest is carried over; None for everything.
             progress: told as it happens, from the event loop.
+            is_automatic: whether nobody asked for it, so that a pin forbids it.
 
         Raises:
             WarmInProgress: somebody else is warming it.
+            WarmPinned: the data source is pinned, and nobody asked for this.
             UnknownPartition: the refresh names what is nowhere.
             WarmError: see the tree; whatever is raised, the old snapshot goes on serving.
             SourceError: the database.
@@ -157,7 +173,8 @@ class Warmer:
         """
         check_policy(await self._store.memory(), allow_eviction=self._settings.allow_eviction)
         keys = Keys(self._namespace, datasource.id)
-        async with Lease(self._store, keys, seconds=self._settings.lease_seconds) as lease:
+        seconds = self._settings.lease_seconds
+        async with Lease(self._store, keys, seconds=seconds, is_automatic=is_automatic) as lease:
             run = _Run(self._store, keys, self._seal, self._settings, datasource, lease, progress)
             try:
                 return await run.warm(source, force=force, refresh=refresh)
@@ -187,6 +204,7 @@ class _Run:
         self._settings = settings
         self._datasource = datasource
         self._lease = lease
+        self._reservation = Reservation(store, keys)
         self._progress = Reporter(progress)
         self._written = Written()
         self._chunks: list[Chunks] = []
@@ -195,8 +213,14 @@ class _Run:
     async def warm(
         self, source: Source, *, force: bool, refresh: Refresh | None = None
     ) -> WarmReport:
-        previous = await read_previous(self._store, self._keys, self._seal)
-        await remove_residue(self._store, self._keys, previous, self._settings.lease_seconds)
+        await remove_residue(
+            self._store,
+            self._keys,
+            self._seal,
+            self._settings.lease_seconds,
+            self._settings.grace,
+        )
+        previous = (await read_named(self._store, self._keys, self._seal)).live
         async with source.snapshot(self._datasource) as snapshot:
             self._progress.enter(Phase.COUNTING)
             plan = await self._plan(snapshot, previous, refresh)
@@ -270,8 +294,14 @@ class _Run:
         self._published = True
         self._progress.enter(Phase.CLEANING)
         with contextlib.suppress(StoreError):  # then the next warm removes them
-            await self._unreserve()
-            await retire(self._store, self._keys, previous, self._settings.grace, manifest)
+            await self._reservation.release()
+            await retire(
+                self._store,
+                self._keys,
+                self._seal,
+                self._settings.grace,
+                self._settings.keep_snapshots,
+            )
         self._progress.enter(Phase.DONE)
         return self._report(manifest, as_of, plan)
 
@@ -386,9 +416,9 @@ class _Run:
         items += [*self._chunks, Snapshot(self._lease.version)]
 
         async def remove() -> None:
-            (current,) = await self._store.run([(b"GET", self._keys.current)])
-            if current == str(self._lease.version).encode():
-                await self._unreserve()  # only the reply to its publication was lost
+            named = await read_named(self._store, self._keys, self._seal)
+            if named.has(Snapshot(self._lease.version)):
+                await self._reservation.release()  # only the reply to its publication was lost
                 return
             now = await self._store.now_ms()
             await self._store.run(
@@ -400,8 +430,9 @@ class _Run:
                     )
                 ]
             )
-            await self._unreserve()
-            await remove_items(self._store, self._keys, items)
+            await self._reservation.release()
+            # If it was published unnoticed and superseded, a later one may have carried some over.
+            await remove_items(self._store, self._keys, named.without(items))
 
         with contextlib.suppress(StoreError, TimeoutError):  # its keys expire by themselves
             await asyncio.wait_for(asyncio.shield(remove()), timeout=30)
@@ -449,8 +480,7 @@ class _Run:
 
     async def _reserve(self, gathered: Gathered) -> None:
         memories = await self._store.memory()
-        free = free_bytes(memories)
-        if free is None or gathered.entries is None:
+        if free_bytes(memories) is None or gathered.entries is None:
             return
         label = len(self._keys.manifest(str(self._lease.version))) + 40
         predicted = predict_bytes(
@@ -461,19 +491,9 @@ class _Run:
             predicted += predict_sums_bytes(
                 gathered.rows, form.layout.width, gathered.entries, gathered.practices, label
             )
-        now = await self._store.now_ms()
-        until = now + int(10 * self._settings.lease_seconds * 1000)
-        outcome = await self._store.script(
-            "reserve",
-            [self._keys.reservations],
-            [str(self._datasource.id).encode(), predicted, until, now, max(0, free)],
-        )
-        if outcome != b"ok":
-            raise too_small(memories, predicted, int(outcome))
-
-    async def _unreserve(self) -> None:
-        field = str(self._datasource.id).encode()
-        await self._store.run([(b"HDEL", self._keys.reservations, field)])
+        rows = dict(zip(gathered.partitions, gathered.rows_of.tolist(), strict=True))
+        seconds = 10 * self._settings.lease_seconds
+        await self._reservation.take(memories, predicted, rows, seconds)
 
     async def _write(self, gathered: Gathered, target: Target, as_of_ms: int) -> None:
         commands = write_commands(gathered, target, self._written, as_of_ms)

@@ -278,6 +278,15 @@ def test_whoever_looks_after_the_cache(client: Client, address: str) -> None:
     assert client.health()["datasources"][0]["state"] in ("excellent", "good")
     (warming,) = client.warming(1)
     assert warming["history"][0]["id"] == job.id
+    (named,) = client.warm(1, measures=["Charges"])
+    refreshed = client.wait(named)
+    assert (refreshed.because, refreshed.refreshed) == ("", len(refreshed.names["refreshed"]))
+    assert refreshed.carried == report.partitions - refreshed.refreshed
+    (nowhere,) = client.warm(1, frequencies=[NULL, "nowhere"])
+    with pytest.raises(WarmError, match=r"nowhere|NULL"):
+        client.wait(nowhere)
+    (again,) = client.warm(1, changed=True)
+    assert client.wait(again).rows == 44
     (gone,) = client.invalidate(1)
     assert (gone.datasource, gone.was_live) == (1, True)
     assert client.stats(1)[0].state == "cold"

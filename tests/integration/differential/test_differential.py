@@ -26,6 +26,7 @@ from warmcube.warm import sums
 SEED = os.environ.get("WARMCUBE_TEST_SEED", "1")
 PAIRS = 6_000
 PAIRS_LONG = 52_000
+PAIRS_CLUSTER = 600
 BATCHES = 800
 MOST_FAILURES = 3
 
@@ -57,6 +58,30 @@ async def test_the_cache_answers_as_sql_does_at_length(name: str, servers: Serve
 async def test_batches_are_answered_as_sql_does(name: str, servers: Servers) -> None:
     """Hundreds of random batches: each query as if it were asked alone, all of one snapshot."""
     await _compare(SAMPLES[name], f"{SEED} in batches", BATCHES, servers, BatchTrial)
+
+
+@pytest.fixture
+def on_cluster(
+    cluster_url: str, postgres_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Servers:
+    """The same with a cluster, whose replicas answer too."""
+    monkeypatch.setattr(sums, "LEAST_SAVING", 1)
+    monkeypatch.setenv("WARMCUBE_STORE__READ_REPLICAS", "true")
+    return Servers(cluster_url, postgres_db, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["money", "keys", "instants"])
+async def test_a_cluster_answers_as_sql_does(name: str, on_cluster: Servers) -> None:
+    """Hundreds of random users and queries on tables of different kinds."""
+    await _compare(SAMPLES[name], f"{SEED} on a cluster", PAIRS_CLUSTER, on_cluster)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", SAMPLES)
+async def test_a_cluster_answers_as_sql_does_at_length(name: str, on_cluster: Servers) -> None:
+    """Thousands of them on all tables."""
+    await _compare(SAMPLES[name], f"{SEED} on a cluster", PAIRS, on_cluster)
 
 
 async def _compare(

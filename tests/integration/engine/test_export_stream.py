@@ -252,6 +252,9 @@ async def test_damage_on_the_way_breaks_the_stream_off(
             await client.delete(*await client.keys("cache:*Charges*Monthly*:p:103:prov:3"))
 
     await until_broken(cache, ExportBroken, 2, lose)
+    await cache.damage.settled()
+    async with redis.Redis.from_url(redis_url) as client:
+        assert await client.hlen("cache:meta:{ds:1}:damage") == 2  # so that it is repaired
     data, found = await stream(cache, Query(**CHARGES), "arrow")  # which looks through all first
     assert found.meta.origin == "database"
     assert "damage" in found.meta.notes[0]

@@ -159,10 +159,10 @@ async def test_two_deployments_share_a_server_by_namespace(
     assert (await ask(cache)).meta.origin == "store"
 
 
-async def test_what_this_version_cannot_do_is_said_at_the_start(tmp_path: Path, facts: str) -> None:
-    """A cluster is a configuration error."""
-    with pytest.raises(ConfigError, match="cluster"):
-        async with make_cache(tmp_path, "redis+cluster://h:1/0", facts):
+async def test_what_a_cluster_cannot_do_is_said_at_the_start(tmp_path: Path, facts: str) -> None:
+    """A database of a number is a configuration error, since a cluster has only one."""
+    with pytest.raises(ConfigError, match="only one"):
+        async with make_cache(tmp_path, "redis+cluster://h:1/3", facts):
             pass
 
 

@@ -267,7 +267,7 @@ def facts(postgres_module_db: str) -> str:
 
 def told(answer: Any) -> dict[str, Any]:
     """All that an answer tells, but for how long it took and when the database was asked."""
-    meta = dataclasses.asdict(answer.meta)
+    meta = answer.meta._asdict()
     explanation = dataclasses.asdict(answer.explanation)
     for each in (meta, explanation):
         each["timings"] = list(each["timings"])

@@ -170,7 +170,7 @@ def whole_partitions_are_read(patch: Patch) -> None:
 def everything_is_fetched_and_filtered_later(patch: Patch) -> None:
     """Rivals, line 4: the answer is right, but rows of others were fetched for it."""
     patch.setattr(
-        "warmcube.query.answer.Meta", lambda **fields: Meta(**(fields | {"rows_fetched": 281_060}))
+        "warmcube.query.giving.Meta", lambda **fields: Meta(**(fields | {"rows_fetched": 281_060}))
     )
 
 

@@ -444,7 +444,7 @@ async def test_a_transaction_that_breaks_off_is_begun_once_more(
             raise SourceUnavailable("the connection broke off")
         return before(*arguments, **named)
 
-    monkeypatch.setattr("warmcube.query.many.open_read", open_or_break)
+    monkeypatch.setattr("warmcube.fallback.shared.open_read", open_or_break)
     answers = await ask(cache, "north", BY_DATE, {**BY_DATE, "practices": [102]})
     assert [by_date(each) for each in answers] == [
         sums(facts, NORTH),

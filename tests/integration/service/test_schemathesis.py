@@ -40,9 +40,12 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
+EXAMPLES = 16
+EXAMPLES_LONG = 100
+"""Cases of each operation, right and wrong ones; each is sent as everybody."""
+
 settings.register_profile(
     "schemathesis",
-    max_examples=50,
     deadline=None,
     derandomize=True,
     database=None,
@@ -78,23 +81,26 @@ USERS = (*PRACTICES, "watcher", "nobody", "")
 """Every role, an unknown user, and nobody."""
 
 
-def test_the_service_keeps_to_its_document(described: Any) -> None:
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(EXAMPLES_LONG, marks=pytest.mark.long)]
+)
+def test_the_service_keeps_to_its_document(described: Any, examples: int) -> None:
     """Whatever is sent: no 5xx, no status that isn't documented, no body of another shape."""
     scan = LeakScan(PRACTICES)
     operations = [found.ok() for found in described.get_all_operations()]
     for operation in operations:
         for mode in GenerationMode:
             try:
-                _try(operation.as_strategy(generation_mode=mode), scan)
+                _try(operation.as_strategy(generation_mode=mode), scan, examples)
             except Unsatisfiable:  # nothing of an operation without parameters can be wrong
                 assert mode is GenerationMode.NEGATIVE
     assert scan.scanned > 10 * len(operations) * len(USERS)
 
 
-def _try(cases: Any, scan: LeakScan) -> None:
+def _try(cases: Any, scan: LeakScan, examples: int) -> None:
     """Send many cases, each as everybody."""
 
-    @settings(settings.get_profile("schemathesis"))
+    @settings(settings.get_profile("schemathesis"), max_examples=examples)
     @given(case=cases)
     def ask(case: Any) -> None:
         for user in USERS:

@@ -15,7 +15,9 @@ from warmcube.engine import AnalyticsCache as AsyncCache
 OWN = {"open", "close", "metrics"}
 """What only the synchronous class has: for code that can't use a with block, and an attribute."""
 
-HIDDEN = {"inspector", "jobs", "observe_warm", "oversight", "sampler", "store"}
+HIDDEN = {
+    *("damage", "inspector", "jobs", "observe_warm", "oversight", "sampler", "seal", "store"),
+}
 """What belongs to the loop, and can't be handed to other threads, or is for the service alone."""
 
 

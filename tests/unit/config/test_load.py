@@ -72,6 +72,7 @@ def test_defaults(folder: Path) -> None:
         "body": 1_000_000,
         "depth": 16,
         "batch": 100,
+        "fallback_rows": 2_000_000,
         "answer": 256_000_000,
     }
     assert settings.directory_path == folder / "access.toml"
@@ -124,7 +125,8 @@ def test_everything_can_be_said(folder: Path) -> None:
         body = 6
         depth = 7
         batch = 8
-        answer = 9
+        fallback_rows = 9
+        answer = 10
         [sources.main]
         url = "embedded"
         [sources.lake]
@@ -135,6 +137,8 @@ def test_everything_can_be_said(folder: Path) -> None:
         source = "lake"
         time_zone = "Europe/Berlin"
         table = "t"
+        warm_at = "*/5 7-19 * * mon-fri"
+        refresh = "whole"
         roles = ["a", "b"]
         [datasources.columns]
         measure = "m"
@@ -143,6 +147,16 @@ def test_everything_can_be_said(folder: Path) -> None:
         frequency = false
         date = "d"
         value = false
+        [worker]
+        concurrency = 1
+        warm_after = 0.25
+        refresh = "changed"
+        jitter = 0
+        pause = 2
+        longest_pause = 3
+        repair = "off"
+        repair_pause = 4
+        shutdown = 5
         [directory]
         url = "postgresql://host/db"
         [audit]
@@ -172,7 +186,12 @@ def test_everything_can_be_said(folder: Path) -> None:
         3,
         4,
     ]
-    assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert list(settings.limits.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert list(settings.worker.model_dump().values()) == [
+        *(1, 0.25, "changed", 0, 2, 3, "off", 4, 5)
+    ]
+    assert settings.refreshes == {0: "whole"}
+    assert settings.warm_at == {0: "*/5 7-19 * * mon-fri"}
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded
     assert settings.directory.url is not None
@@ -289,6 +308,38 @@ def test_a_missing_file_says_how_to_make_one(
 
 
 @pytest.mark.parametrize(
+    ("cron", "why"),
+    [
+        ("", ""),
+        ("* * * *", ""),
+        ("0 0 0 * * *", ""),
+        ("@daily", ""),
+        ("61 * * * *", " (Bad minute)"),
+        ("0 0 31 2 *", " (Bad day-of-month)"),
+        ("0 0 * * noday", " (Bad day-of-week)"),
+    ],
+)
+def test_a_schedule_has_to_be_one(folder: Path, cron: str, why: str) -> None:
+    """Five fields that cron would take, and a day that comes."""
+    text = f"""
+        [sources.main]
+        url = "embedded"
+        [[datasources]]
+        id = 1
+        name = "n"
+        source = "main"
+        table = "t"
+        warm_at = "{cron}"
+        """
+    with pytest.raises(ConfigError) as caught:
+        load_text(folder, text)
+    assert str(caught.value).endswith(
+        f'datasources[0].warm_at = "{cron}": expected five fields as in a crontab, like '
+        f'"0 */2 * * *"{why}'
+    )
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"[store]\nurl = nothing\n", "warmcube.toml isn't valid TOML: "),
@@ -358,7 +409,8 @@ def test_all_problems_at_once(folder: Path) -> None:
         "environment variable WARMCUBE_STORE__ULR: sets no setting; did you mean 'url'?",
         (
             "warmcube.toml: surprise: unknown table or key; expected one of audit, auth, "
-            "cache, dashboards, datasources, directory, embedded, limits, service, sources, store"
+            "cache, dashboards, datasources, directory, embedded, limits, service, sources, store, "
+            "worker"
         ),
         (
             'warmcube.toml: store.url = "redis://:***@h:abc/0": expected a URL whose host and port '
@@ -428,6 +480,14 @@ def test_all_problems_at_once(folder: Path) -> None:
         ("[store]\nintegrity = 'md5'", 'expected "checksum" or "mac"'),
         ("[store]\nintegrity = 'mac'", "store.mac_key: missing"),
         ("[store]\nnamespace = '{a}'", "expected printable ASCII without spaces, braces"),
+        ("[store]\nread_replicas = true", "store.read_replicas: is for a cluster; give url the"),
+        ("[worker]\nconcurrency = 0", "worker.concurrency = 0: expected an integer above 0"),
+        ("[worker]\nwarm_after = 1.0", "worker.warm_after = 1.0: expected a finite number above"),
+        ("[worker]\nrepair = 'self'", 'expected "auto" or "worker" or "off"'),
+        (
+            "[worker]\npause = 60.0\nlongest_pause = 5.0",
+            "worker.longest_pause = 5: expected at least pause, which is 60",
+        ),
         ("[limits]\nrows = 0", "limits.rows = 0: expected an integer above 0"),
         ("[directory]\npath = 'a'\nurl = 'postgresql://h/d'", "directory: has both path and url"),
         (

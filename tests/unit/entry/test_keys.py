@@ -20,6 +20,7 @@ from warmcube.entry.keys import (
     Version,
     decode_component,
     encode_component,
+    is_of_partition,
     member_of,
     parse_field,
     parse_member,
@@ -175,6 +176,20 @@ def test_all_keys_of_a_partition_share_one_hash_tag(
     assert tags == {expected.encode()}
 
 
+@given(values, values, values)
+def test_keys_of_a_partition_are_told_from_others(
+    measure: str | None, frequency: str | None, column: str | None
+) -> None:
+    """What never changes once written, from what does, whatever the names hold."""
+    keys, version = Keys("ns:", 1), "1-" + "0" * 16
+    own = keys.partition(PartitionName(measure, frequency), version)
+    for key in (own.all, own.counts, own.set(b"p:1"), own.entry(b"p:1:prov:1"), own.whole_sums):
+        assert is_of_partition(key)
+    others = [keys.manifest(version), keys.retired(version), keys.uses(version)]
+    others += [keys.dictionary(column or "", version, 0), keys.current, keys.master, keys.lock]
+    assert not any(is_of_partition(key) for key in others)
+
+
 def test_keys_are_spelled_as_documented() -> None:
     """The names that operators see in the store."""
     keys = Keys("app:", 7)
@@ -317,7 +332,10 @@ parsed_keys = st.one_of(
         lambda kind, number: ParsedKey(kind, (number,)),
         *(
             st.sampled_from(
-                ["master", "current", "fence", "history", "last_warm", "published", "lock"]
+                [
+                    *("master", "current", "fence", "history", "last_warm", "published", "lock"),
+                    *("damage", "outlook"),
+                ]
             ),
             numbers,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from warmcube.jobs.job import (
     pack_job,
     unpack_job,
 )
+from warmcube.warm.refresh import Refresh
 
 JOB = Job(
     id="7-0123456789abcdef",
@@ -24,6 +26,8 @@ JOB = Job(
     actor="root",
     process="host process 12",
     forced=True,
+    reason="damage",
+    refresh=Refresh(measures=("a", None)),
     state=JobState.FAILED,
     revision=3,
     phase="writing",
@@ -46,6 +50,15 @@ def test_it_comes_back_as_it_was() -> None:
     assert unpack_job(pack_job(JOB)) == JOB
     fresh = Job(id=JOB.id, datasource=7, actor="a", process="p", queued_ms=1, updated_ms=1)
     assert unpack_job(pack_job(fresh)) == fresh
+    named = replace(fresh, refresh=Refresh(frequencies=("f",)))
+    assert unpack_job(pack_job(named)) == named
+
+
+def test_records_of_before_are_of_whole_tables() -> None:
+    """A job that was recorded before there were refreshes can still be read."""
+    facts = json.loads(pack_job(JOB))
+    del facts["refresh"]
+    assert unpack_job(json.dumps(facts).encode()) == replace(JOB, refresh=None)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +77,12 @@ def test_what_is_no_record_is_damage(stored: bytes) -> None:
     """Nothing from the store is believed, and nothing of it makes a reader fall over."""
     with pytest.raises(Damage):
         unpack_job(stored)
+
+
+def test_a_record_of_before_there_were_reasons() -> None:
+    """It was asked for."""
+    stored = pack_job(JOB).replace(b'"reason":"damage",', b"")
+    assert unpack_job(stored) == replace(JOB, reason="asked")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +112,8 @@ def test_people_read_instants() -> None:
         "actor": "root",
         "process": "host process 12",
         "forced": True,
+        "reason": "damage",
+        "refresh": {"measures": ["a", None], "frequencies": None, "changed": False},
         "state": "failed",
         "revision": 3,
         "phase": "writing",

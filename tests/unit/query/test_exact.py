@@ -208,7 +208,10 @@ def test_it_says_how_much_it_holds() -> None:
         order_by=["a"],
     )
     assert key is not None
-    assert key.values == 2 + 1 + 3 + 1 + 1 + 1
+    assert (key.values, key.listed, key.characters) == (3 + 1 + 1 + 1, 2 + 1, 0)
+    texts = form(practices=["abc", 1], providers=["de"])
+    assert texts is not None
+    assert (texts.values, texts.listed, texts.characters) == (0, 3, 5)
 
 
 VALUES = st.one_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from warmcube.query.heat import HALF_LIFE, LOAD_BYTES, MOST, TRIP_BYTES, Heat
+from warmcube.query.heat import HALF_LIFE, LOAD_BYTES, MOST, TRIP_BYTES, UNFADED, Heat
 
 MEGABYTE = 1 << 20
 
@@ -31,6 +31,18 @@ def test_what_was_long_ago_counts_for_less() -> None:
         heat.add("a", MEGABYTE // 8, 10 * HALF_LIFE * number)
         assert not heat.is_hot("a", MEGABYTE, 10 * HALF_LIFE * number)
     assert heat.of("a", 0.0) == heat.of("a", 10 * HALF_LIFE * 999)  # never more than it was
+
+
+def test_nothing_fades_at_once_and_nothing_that_is_read_all_the_time_is_spared() -> None:
+    """A read every few milliseconds, for a half-life: what was before counts half."""
+    heat = Heat()
+    heat.add("a", 1 << 40, 0.0)
+    heat.add("a", 0, UNFADED / 2)
+    assert heat.of("a", 0.0) > 1 << 40
+    for number in range(1, round(HALF_LIFE / 0.01)):
+        heat.add("a", 0, 0.01 * number)
+    reads = TRIP_BYTES * HALF_LIFE / 0.01
+    assert (1 << 39) < heat.of("a", HALF_LIFE) < (1 << 39) + reads
 
 
 def test_what_cools_begins_anew() -> None:

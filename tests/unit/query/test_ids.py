@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -87,7 +85,7 @@ def test_groups_are_those_of_the_columns(function: str, data: st.DataObject) -> 
         role: Role = "practice" if name == "practice" else "provider"
         return of_entries.factor(role, size, INTEGER)
 
-    known = dataclasses.replace(plain, factors=factor)
+    known = plain._replace(factors=factor)
     some = np.array(data.draw(st.lists(st.booleans(), min_size=rows, max_size=rows)))
     for by in ("practice", "provider", "date"):
         for _ in range(2):  # what was made for the first is used for the second

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -15,27 +15,36 @@ from tests.support.access import NOW, grant_of
 from tests.support.columns import a_datasource, a_schema
 
 from warmcube.access.grant import Grant
-from warmcube.errors import AccessDenied, InvalidFilter, LimitExceeded, WarmcubeError
+from warmcube.errors import (
+    AccessDenied,
+    InvalidFilter,
+    InvalidQuery,
+    LimitExceeded,
+    WarmcubeError,
+)
 from warmcube.model.request import NULL, Filter, Query
 from warmcube.model.schema import ColumnType, Kind, Schema
 from warmcube.model.scope import ALL, Box, Scope
 from warmcube.query.asked import Asked
+from warmcube.query.exact import exact_form, settled
 from warmcube.query.judge import Judged, judge
 from warmcube.query.judgements import Judgements
 from warmcube.query.prepared import Limits
 
 TEXT, INTEGER = ColumnType(Kind.TEXT), ColumnType(Kind.INTEGER)
+DATE, DOUBLE = ColumnType(Kind.DATE), ColumnType(Kind.DOUBLE)
 SCHEMA = a_schema(
-    measure=TEXT, frequency=TEXT, practice=INTEGER, provider=TEXT, value=ColumnType(Kind.DOUBLE)
+    measure=TEXT, frequency=TEXT, practice=INTEGER, provider=TEXT, date=DATE, value=DOUBLE
 )
 WIDER = a_schema(
-    measure=TEXT, frequency=TEXT, practice=TEXT, provider=TEXT, value=ColumnType(Kind.DOUBLE)
+    measure=TEXT, frequency=TEXT, practice=TEXT, provider=TEXT, date=DATE, value=DOUBLE
 )
 DATASOURCE = a_datasource(
     measure="measure",
     frequency="frequency",
     practice="practice",
     provider="provider",
+    date="date",
     value="value",
 )
 LIMITS = Limits(list=4, conditions=2)
@@ -110,6 +119,51 @@ def test_a_question_that_differs_only_in_whose_rows_is_prepared_once() -> None:
     assert other.prepared is first.prepared
     assert other.narrowed.scope == Scope((Box(frozenset({"102"}), frozenset({"5"})),))
     assert judged(judgements, SUE).prepared is not first.prepared
+
+
+def test_a_question_for_other_days_is_prepared_from_the_one_before() -> None:
+    """And is what it would be anew: days, limit, and the columns that it needs."""
+    judgements = Judgements(LIMITS)
+    about: dict[str, Any] = {
+        "aggregate": "sum",
+        "group_by": ["practice"],
+        "where": [Filter("measure", "neq", "x")],
+        "order_by": ["practice"],
+    }
+    spans: list[dict[str, Any]] = [
+        {},
+        {"start": "2024-01-01"},
+        {"end": date(2024, 2, 1), "limit": 5},
+        {"start": "2024-01-01", "end": "2024-02-01"},
+        {"limit": 0},
+        *({"limit": limit} for limit in range(100, 120)),
+        {},
+    ]
+    for span in spans:
+        found = judged(judgements, ANA, **about, **span)
+        expected = anew(ANA, **about, **span)
+        assert found.prepared == expected.prepared
+        assert found.asked == settled(expected.asked)
+    for wrong in ({"limit": -1}, {"start": "2024-02-01", "end": "2024-01-01"}, {"end": "x"}):
+        with pytest.raises(InvalidQuery) as refused:
+            judged(judgements, ANA, **about, **wrong)
+        with pytest.raises(InvalidQuery, match=re.escape(str(refused.value))):
+            anew(ANA, **about, **wrong)
+
+
+def test_what_is_asked_is_brief_if_an_audit_line_has_it_whole() -> None:
+    """Few ids, short names, no conditions; what has no key may be anything."""
+    judgements = Judgements(LIMITS)
+    for _ in range(2):  # what is judged first, and what is like it
+        assert judged(judgements, practices=[101]).is_brief
+        assert judged(judgements, practices=[102]).is_brief
+        assert not judged(judgements, where=[Filter("measure", "eq", "x")]).is_brief
+        assert not judged(judgements, measure="x" * 1000).is_brief
+        assert not judged(judgements, providers=["x" * 1000]).is_brief
+        assert not judged(judgements, where=[Filter("value", "in", [1.0])]).is_brief
+    many = Judgements(Limits())
+    assert judged(many, practices=list(range(1, 21))).is_brief
+    assert not judged(many, practices=list(range(1, 22))).is_brief
 
 
 def test_a_denial_is_none_for_long() -> None:
@@ -204,7 +258,7 @@ def test_what_has_no_key_is_judged_anew() -> None:
     where = [Filter("value", "in", [1.0, 2.0])]
     first, second = (judged(judgements, where=where) for _ in range(2))
     assert first is not second
-    assert first == second
+    assert (first.prepared, first.narrowed) == (second.prepared, second.narrowed)
     assert judgements.weight == 0
 
 
@@ -238,7 +292,7 @@ def test_long_texts_weigh() -> None:
         assert judged(judgements, measure=text) is judged(judgements, measure=text)
         judged(judgements, where=[Filter("measure", "in", [text])])
     assert len(judgements._judged._items) < 6
-    assert len(judgements._prepared._items) < 6
+    assert len(judgements._alike._items) < 6
 
 
 def test_a_limit_holds_for_what_was_prepared_before() -> None:
@@ -281,7 +335,12 @@ QUESTIONS = st.fixed_dictionaries(
         "providers": st.lists(st.sampled_from(["5", 5, ""]), max_size=2),
         "organization": st.sampled_from(["north", "south", "", 1]),
         "measure": st.sampled_from(["Charges", 1, NULL]),
-        "limit": st.sampled_from([0, 1, True, 1.0, False]),
+        "limit": st.sampled_from([0, 1, True, 1.0, False, -1]),
+        "start": st.sampled_from(["2024-01-01", date(2024, 2, 1), "2024", 1, "2024-13-01"]),
+        "end": st.sampled_from(["2024-03-01", date(2023, 12, 31), ""]),
+        "group_by": st.sampled_from([[], ["date"], ("practice",)]),
+        "wanted": st.sampled_from(["rows", "rows", "rows", "values", "measures"]),
+        "column": st.sampled_from([None, "measure", "practice"]),
         "where": st.lists(
             st.builds(
                 Filter,
@@ -313,7 +372,9 @@ def test_keeping_changes_nothing(asked: list[tuple[Grant, Schema, dict[str, Any]
         assert error == refused
         if got is None or expected is None:
             continue
-        assert dataclasses.replace(got, asked=expected.asked) == expected
+        assert (got.prepared, got.narrowed) == (expected.prepared, expected.narrowed)
+        told = settled(expected.asked) if exact_form(expected.asked) else expected.asked
+        assert got.asked == told
         assert hash(got.prepared) == hash(expected.prepared)
         assert got.narrowed.grant is grant
         assert got.partition == expected.partition

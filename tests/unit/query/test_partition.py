@@ -70,7 +70,7 @@ def a_partition(sizes: dict[tuple[str | None, str | None, int], int]) -> Residen
         date=ColumnData(DATE, (np.arange(rows) % 4 * 30).astype(np.int32)),
         text=ColumnData(TEXT, np.arange(rows) % 3, np.arange(rows) % 5 > 0, ["a", "b", "c", "z"]),
     )
-    return ResidentPartition(members, rows_of, table, prepared=["date"])
+    return ResidentPartition(members, rows_of, table, dates="date")
 
 
 @given(sizes=st.one_of(entries, regular), scope=scopes)
@@ -217,7 +217,7 @@ def test_dates_that_repeat_add_up_the_same(data: st.DataObject, scope: Scope) ->
     if data.draw(st.booleans()):
         values = dataclasses.replace(values, valid=None)
     table = a_table(x=values, date=ColumnData(DATE, (np.arange(24) % 3 * 30).astype(np.int32)))
-    partition = ResidentPartition(members, rows_of, table, prepared=["date"])
+    partition = ResidentPartition(members, rows_of, table, dates="date")
     pick = partition.pick(scope)
     if pick is None:
         return
@@ -304,3 +304,36 @@ def test_factors_are_made_where_they_are_worth_it() -> None:
     assert work_of(partition.table(most), QUERY) == 0
     filtered = dataclasses.replace(QUERY, conditions=(Condition("n", "is_null"),))
     assert work_of(partition.table(most), filtered) == 2 * rows
+
+
+def test_dates_that_repeat_are_made_once_for_all_answers_of_as_many_rows() -> None:
+    """In memory that holds nothing else, and bounded by what the column takes."""
+    sizes: dict[tuple[str | None, str | None, int], int]
+    sizes = {(f"{practice}", "1", 0): 4 for practice in range(100, 150)}
+    partition = a_partition(sizes)
+    made = []
+    for few in ({"100", "120"}, {"101", "110"}, {"103", "104"}):
+        pick = partition.pick(Scope((Box(frozenset(few), ALL),)))
+        assert pick is not None
+        made.append(partition.table(pick).columns["date"])
+    assert made[0] is made[1] is made[2]
+    assert made[0].values.tolist() == [0, 30, 60, 90] * 2
+    assert made[0].values.base is None
+    assert not made[0].values.flags.writeable
+    for count in range(1, 50):
+        some = frozenset(f"{practice}" for practice in range(100, 100 + count))
+        pick = partition.pick(Scope((Box(some, ALL),)))
+        assert pick is not None
+        assert partition.table(pick).columns["date"].values.tolist() == [0, 30, 60, 90] * count
+        assert sum(rows for _, rows in partition._repeated) <= partition.rows
+
+
+def test_a_whole_partition_is_handed_on_as_it_is() -> None:
+    """Nobody can write to it, and it holds nothing that isn't in the answer."""
+    partition = a_partition({("1", "1", 0): 3, ("2", "1", 0): 5})
+    pick = partition.pick(Scope((Box(ALL, ALL),)))
+    assert pick is not None
+    first, second = (partition.table(pick).columns["n"].values for _ in range(2))
+    assert first is second
+    assert first.base is None
+    assert not first.flags.writeable

@@ -348,14 +348,14 @@ def test_what_is_deferred_is_kept_with_what_is_made_of_it() -> None:
     """By whoever makes something first; then its columns hold on to nothing else."""
     residents = Residents(LARGE)
     lazy = Table(LazyColumns(["n"], lambda _: ColumnData(MONEY, np.arange(3))), 3)
-    deferred = Deferred(residents, KEY, lazy, MADE_OF, ())
+    deferred = Deferred(residents, lazy, lambda: (KEY, MADE_OF), ())
     assert residents.get(KEY) is None
     assert deferred.encoded("csv", lambda: b"n\n0\n1\n2\n") == b"n\n0\n1\n2\n"
     kept = residents.get(KEY)
     assert kept is not None
     assert kept.encoded("csv", lambda: b"made again") == b"n\n0\n1\n2\n"
     assert not isinstance(kept.table.columns, LazyColumns)
-    nowhere = Deferred(Residents(0), KEY, lazy, MADE_OF, ())
+    nowhere = Deferred(Residents(0), lazy, lambda: (KEY, MADE_OF), ())
     assert nowhere.encoded("csv", lambda: b"n") == b"n"
 
 

@@ -7,7 +7,7 @@ from typing import Final, get_args
 
 from warmcube.jobs.job import JobState
 from warmcube.observe.health import WEIGHTS, HealthState
-from warmcube.observe.stats import Stats
+from warmcube.observe.stats import KeptSnapshot, Stats
 from warmcube.service.documents.shapes import (
     Schema,
     body_of,
@@ -19,7 +19,7 @@ from warmcube.service.documents.shapes import (
     schema_object,
 )
 
-__all__ = ["EVENTS", "HEALTH", "INVALIDATE", "STATS", "STATUS", "WARM"]
+__all__ = ["EVENTS", "HEALTH", "INVALIDATE", "STATS", "STATUS", "STEER", "WARM"]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _MAYBE_TEXT: Final[Schema] = {"type": ["string", "null"]}
@@ -37,6 +37,8 @@ _STAT_TYPES: Final[dict[str, Schema]] = {
     "float | None": _MAYBE_NUMBER,
 }
 
+_KEPT: Final = closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fields(KeptSnapshot)})
+_STAT_TYPES["tuple[KeptSnapshot, ...]"] = list_of(_KEPT)
 _STATS: Final = closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fields(Stats)})
 _MAYBE_NAMES: Final[Schema] = {"type": ["array", "null"], "items": _MAYBE_TEXT}
 _JOB: Final = closed(
@@ -45,6 +47,7 @@ _JOB: Final = closed(
     actor={**_TEXT, "description": "who asked for it"},
     process=_TEXT,
     forced={"type": "boolean"},
+    reason={**_TEXT, "description": "why: asked, or a worker's: cold, aging, scheduled, damage"},
     refresh={
         "anyOf": [
             closed(
@@ -72,6 +75,29 @@ _JOB: Final = closed(
     ended=_MAYBE_INSTANT,
     failure={"anyOf": [closed(kind=_TEXT, message=_TEXT), {"type": "null"}]},
     report={"type": ["object", "null"], "description": "what the warm did"},
+)
+
+_OUTLOOK: Final = closed(
+    workers={**_COUNT, "description": "how many workers look after it"},
+    state={**_MAYBE_TEXT, "description": "waiting, due, warming or held; null without a worker"},
+    next={**_MAYBE_INSTANT, "description": "when a worker will warm it"},
+    reason={**_MAYBE_TEXT, "description": "why: cold, aging, scheduled or damage"},
+    held={**_MAYBE_TEXT, "description": "why it isn't warmed without anybody's asking"},
+    failures={**_MAYBE_COUNT, "description": "warms that have failed in a row"},
+    error={**_MAYBE_TEXT, "description": "of the last of them"},
+    damaged={**_MAYBE_COUNT, "description": "parts that were found damaged"},
+)
+
+_WORKER: Final = closed(
+    id=_TEXT,
+    host=_TEXT,
+    process=_COUNT,
+    version=_TEXT,
+    since=_MAYBE_INSTANT,
+    datasources={**list_of(_COUNT), "description": "that it looks after"},
+    warming={**list_of(_COUNT), "description": "that it warms now"},
+    concurrency=_COUNT,
+    is_ending={"type": "boolean"},
 )
 
 _MAYBE_JOB: Final[Schema] = {"anyOf": [_JOB, {"type": "null"}]}
@@ -187,8 +213,8 @@ WARM: Final = operation(
 STATUS: Final = operation(
     "How warms get on, and how the last ones ended",
     answers=json_answer(
-        "Of each data source who is warming it, the job that is queued or runs, and the last "
-        "fifty, newest first; or the one job.",
+        "Of each data source who is warming it, the job that is queued or runs, the last fifty, "
+        "newest first, and what workers will do; the workers; or the one job.",
         {
             "anyOf": [
                 closed(
@@ -199,8 +225,10 @@ STATUS: Final = operation(
                             warming={**_MAYBE_TEXT, "description": "who holds the lease"},
                             active=_MAYBE_JOB,
                             history=list_of(_JOB),
+                            worker=_OUTLOOK,
                         )
-                    )
+                    ),
+                    workers=list_of(_WORKER),
                 ),
                 closed(job=_JOB),
             ]
@@ -250,3 +278,51 @@ INVALIDATE: Final = operation(
     problems_of=(400, 401, 403, 404, 413, 415, 422, 503),
     more=body_of(schema_object({"datasource": _NAMED}, required=("datasource",)), None),
 )
+
+_STEERED: Final = closed(
+    datasource=_COUNT,
+    action={"type": "string", "enum": ["rollback", "unpin", "disable", "enable"]},
+    changed={"type": "boolean", "description": "whether it wasn't so already"},
+    snapshot={**_MAYBE_TEXT, "description": "which is live now, or lies behind the switch"},
+    is_disabled={"type": "boolean", "description": "whether the database answers everything"},
+    pinned_by={**_MAYBE_TEXT, "description": "who pinned it; nothing warms it unasked then"},
+)
+_ONE: Final = body_of(
+    schema_object({"datasource": {**_COUNT, "description": "its id"}}, required=("datasource",)),
+    {"datasource": 1},
+)
+
+STEER: Final = {
+    action: operation(
+        summary,
+        answers=json_answer(how, closed(steered=_STEERED)),
+        problems_of=(400, 401, 403, 404, *problems, 413, 415, 422, 503),
+        more=_ONE,
+    )
+    for action, summary, how, problems in (
+        (
+            "rollback",
+            "Serve the snapshot before the live one again",
+            "It is pinned: nothing warms it without being asked, until somebody's warm or unpin.",
+            (409,),
+        ),
+        (
+            "unpin",
+            "Let a data source be warmed again without anybody's asking",
+            "Workers look after it again.",
+            (),
+        ),
+        (
+            "disable",
+            "Have the database answer everything of a data source",
+            "Its snapshot stays behind the switch.",
+            (),
+        ),
+        (
+            "enable",
+            "Answer from a data source's snapshot again",
+            "If it is whole and its life isn't over; else it is cold.",
+            (),
+        ),
+    )
+}

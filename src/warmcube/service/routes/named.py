@@ -13,7 +13,13 @@ from warmcube.query.wording import shown
 from warmcube.service.context import Service
 from warmcube.service.strict import whole_number
 
-__all__ = ["PREFIX", "datasource_in_body", "datasources_in_url", "uncached_json"]
+__all__ = [
+    "PREFIX",
+    "datasource_in_body",
+    "datasources_in_url",
+    "one_datasource_in_body",
+    "uncached_json",
+]
 
 PREFIX: Final = "/api/admin/analytics/cache"
 
@@ -47,6 +53,19 @@ def datasource_in_body(service: Service, fields: Mapping[str, Any]) -> list[int]
             f'datasource is {shown(named)}; expected the id of a data source, or "all"'
         )
     return [service.settings.datasource(named).id]
+
+
+def one_datasource_in_body(service: Service, fields: Mapping[str, Any]) -> int:
+    """The one data source that a body names: not all at once, since each is a decision.
+
+    Raises:
+        UnknownDatasource: none has this id.
+        InvalidQuery: it names none, or not one.
+    """
+    named = fields.get("datasource")
+    if not isinstance(named, int) or isinstance(named, bool):
+        raise InvalidQuery(f"datasource is {shown(named)}; expected the id of a data source")
+    return service.settings.datasource(named).id
 
 
 def uncached_json(what: object, status: int = 200, **headers: str) -> Response:

@@ -19,7 +19,7 @@ from warmcube.dashboard.definition import Dashboard
 from warmcube.dashboard.document import rendered_json
 from warmcube.dashboard.filters import filters_of
 from warmcube.dashboard.rendered import UniversalFilters
-from warmcube.errors import InvalidQuery, Overloaded, SourceError, WarmcubeError
+from warmcube.errors import InvalidQuery, Overloaded, QueryTimeout, SourceError, WarmcubeError
 from warmcube.service.context import Caller, Service
 from warmcube.service.pages import Site, Visit, page_route
 from warmcube.service.problems import problem_of
@@ -86,7 +86,7 @@ async def _described(service: Service, dashboard: Dashboard, caller: Caller) -> 
     """The definition; without what the filter bar offers where nothing can be told of the table."""
     try:
         return await service.renderer.describe(dashboard, caller.grant)
-    except (SourceError, Overloaded):
+    except (SourceError, Overloaded, QueryTimeout):
         return {"id": dashboard.id, "datasource": dashboard.datasource, "offers": None}
 
 
@@ -112,7 +112,7 @@ async def _rendered(
             trouble = error
             filters = UniversalFilters(time_zone=zone)
             rendered = await service.renderer.render(dashboard, filters, caller.grant)
-    except (SourceError, Overloaded) as error:
+    except (SourceError, Overloaded, QueryTimeout) as error:
         return _NOTHING, error
     return await asyncio.to_thread(rendered_json, rendered, _problem), trouble
 

@@ -26,6 +26,7 @@ from warmcube.service.routes.named import (
 )
 from warmcube.service.strict import body_json, fields_of, parameters
 from warmcube.warm.refresh import Refresh
+from warmcube.worker.status import outlook_facts, read_status
 
 __all__ = ["warming_routes"]
 
@@ -61,8 +62,13 @@ def warming_routes(service: Service) -> APIRouter:
         given = _one_of(parameters(request, ("datasource", "job")))
         if "job" in given:
             return uncached_json({"job": (await cache.jobs.find(given["job"])).as_dict()})
-        found = [await _status(service, each) for each in datasources_in_url(service, given)]
-        return uncached_json({"datasources": found})
+        wanted = datasources_in_url(service, given)
+        workers = await _workers(service, wanted)
+        found = [
+            {**await _status(service, each), "worker": dict(told)}
+            for each, told in zip(wanted, workers["datasources"], strict=True)
+        ]
+        return uncached_json({"datasources": found, "workers": workers["workers"]})
 
     @routes.get("/warming/events", **EVENTS)
     async def get_events(
@@ -134,6 +140,23 @@ async def _status(service: Service, datasource: int) -> dict[str, Any]:
         "warming": await jobs.holder(datasource),
         "active": None if active is None else active.as_dict(),
         "history": [job.as_dict() for job in found if job.state.has_ended],
+    }
+
+
+async def _workers(service: Service, wanted: Sequence[int]) -> dict[str, Any]:
+    """The workers that are alive, and what they mean to do with each data source."""
+    cache, settings = service.cache, service.settings
+    status = await read_status(
+        cache.store,
+        settings.store.namespace,
+        cache.jobs,
+        [settings.datasource(each) for each in wanted],
+    )
+    return {
+        "workers": [card.as_dict() for card in status.workers],
+        "datasources": [
+            {"workers": each.workers, **outlook_facts(each.outlook)} for each in status.datasources
+        ],
     }
 
 

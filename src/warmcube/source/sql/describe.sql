@@ -24,7 +24,7 @@ base AS (
 SELECT
     relation.relkind::text AS relation_kind,
     pg_catalog.to_char(
-        pg_catalog.statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'
+        pg_catalog.transaction_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'
     ) AS as_of,
     a.attname::text AS name,
     pg_catalog.format_type(a.atttypid, a.atttypmod) AS declared,

@@ -4,13 +4,19 @@ import { count, duration, latency, percent, shortCount, size } from "./admin-for
 import { element } from "./dom.js";
 import { moment } from "./format.js";
 
-const BADGES = { fresh: "good", stale: "warn", damaged: "bad", cold: "", "never warmed": "" };
+const BADGES = { fresh: "good", stale: "warn", damaged: "bad", disabled: "warn", cold: "", "never warmed": "" };
 const DIALS = { excellent: "good", good: "good", degraded: "warn", stale: "warn", cold: "bad" };
 const PARTS = {
   age: ["Age", "1 while fresh, falling to 0 when the snapshot may no longer serve"],
   hit_rate: ["Hit rate", "the share of answers that came from the cache since the warm"],
   completeness: ["Completeness", "the share of the snapshot’s entries that were found to be there"],
   coverage: ["Coverage", "whether a snapshot can serve"],
+};
+const REASONS = {
+  cold: "since it is cold",
+  aging: "before the snapshot is too old",
+  scheduled: "by its schedule",
+  damage: "since it is damaged",
 };
 const AROUND = 2 * Math.PI * 42;
 
@@ -118,6 +124,15 @@ function life(stats) {
   );
 }
 
+/** What the workers do about it, or why they do nothing. */
+function upkeep(stats) {
+  if (stats.worker === null) return "no worker looks after it";
+  if (stats.held !== null) return `when asked for: ${stats.held}`;
+  if (stats.failures) return `failed ${count(stats.failures)} times: ${stats.last_error}`;
+  const damaged = stats.damaged ? `; ${count(stats.damaged)} parts are damaged` : "";
+  return `${REASONS[stats.next_reason] ?? stats.next_reason}${damaged}`;
+}
+
 function facts({ stats, latest, summary }) {
   const isLive = stats.snapshot !== null;
   const written = isLive ? stats.entry_bytes + stats.index_bytes + stats.sums_bytes : null;
@@ -140,6 +155,7 @@ function facts({ stats, latest, summary }) {
     ["Providers", count(stats.providers), null],
     ["Hit rate", percent(stats.hit_rate), stats.hit_rate === null ? (isLive ? "nothing asked since the warm" : null) : hits],
     ["Median latency", latency(summary?.median_ms), asked],
+    ["Next warm", stats.next_warm === null ? "–" : moment(stats.next_warm), upkeep(stats)],
     ["95 % within", latency(summary?.p95_ms), isAsked ? "in the last hour" : null],
   ];
   return element(
