@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
@@ -16,6 +17,8 @@ from warmcube.access.permissions import Action
 from warmcube.access.standing import Purpose
 from warmcube.audit.events import AuditEvent, denial
 from warmcube.audit.request import Request
+from warmcube.compare.report import VerifyProgress, VerifyReport
+from warmcube.compare.verifier import DEFAULT_SAMPLE
 from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys
 from warmcube.entry.keys import Keys
@@ -545,6 +548,39 @@ class AnalyticsCache:
         """
         wanted = self.settings.datasource(datasource)
         return await self._parts.upkeep.invalidate(wanted, actor or self._actor)
+
+    async def verify(
+        self,
+        datasource: int,
+        *,
+        sample: int = DEFAULT_SAMPLE,
+        seed: int | None = None,
+        progress: VerifyProgress | None = None,
+        actor: str | None = None,
+    ) -> VerifyReport:
+        """Compare the live snapshot with its database, and prove it by itself; changes nothing.
+
+        Args:
+            datasource: its id.
+            sample: how many slices (a practice of a partition) are compared row by row.
+            seed: what they are drawn with; None for another one each time, which the report has.
+            progress: told as it goes: the stage, and how many rows or slices of how many.
+            actor: who asks for it, for the audit; None for the cache's own actor.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            VerifyError: it is cold, or warmed anew all the while.
+            Damage: the manifest isn't whole.
+            SourceError: the database.
+            StoreError: the store.
+        """
+        return await self._parts.verifier.verify(
+            self.settings.datasource(datasource),
+            actor=actor or self._actor,
+            sample=sample,
+            seed=secrets.randbelow(1 << 32) if seed is None else seed,
+            progress=progress,
+        )
 
     async def rollback(self, datasource: int, actor: str | None = None) -> Steered:
         """Serve the snapshot before the live one again, while it is kept.

@@ -40,6 +40,7 @@
     │   ├── WarmRefused            far fewer rows than before; needs ``--force``
     │   └── UnknownPartition       a refresh names what is nowhere
     ├── RollbackRefused            there is no earlier snapshot that can be served
+    ├── VerifyError                there is nothing to verify, or it never stays the same
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
     ├── ServiceError               a service answers otherwise than a client expects
@@ -90,6 +91,7 @@ __all__ = [
     "UnknownJob",
     "UnknownPartition",
     "UnsupportedValue",
+    "VerifyError",
     "WarmError",
     "WarmFenced",
     "WarmInProgress",
@@ -373,6 +375,10 @@ class UnknownPartition(WarmError):
 
 class RollbackRefused(WarmcubeError):
     """No earlier snapshot is kept, or the last one can't be served any more."""
+
+
+class VerifyError(WarmcubeError):
+    """There is nothing to verify, or it is replaced each time before that is done."""
 
 
 class ServeError(WarmcubeError):

@@ -10,6 +10,7 @@ from typing import Final
 
 from warmcube.audit.directory import audit_directory, audit_no_directory
 from warmcube.audit.trail import Trail
+from warmcube.compare.verifier import Verifier
 from warmcube.config import Settings
 from warmcube.directory.authoriser import Authoriser
 from warmcube.entry.keys import Keys
@@ -76,6 +77,7 @@ class Parts:
         readiness: whether the others can answer.
         sampler: figures over time.
         inspector: what lies in the store, entry by entry.
+        verifier: compares snapshots with their databases.
         oversight: the users, and what they may see.
     """
 
@@ -94,6 +96,7 @@ class Parts:
     readiness: Readiness
     sampler: Sampler
     inspector: Inspector
+    verifier: Verifier
     oversight: Oversight
 
 
@@ -230,6 +233,7 @@ class Wiring:
                 days=cache.history_days,
             ),
             inspector=Inspector(store, snapshots, seal, authoriser, trail),
+            verifier=Verifier(store, namespace, seal, sources, trail),
             oversight=Oversight(authoriser, settings.datasources, trail),
         )
 

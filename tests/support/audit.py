@@ -28,6 +28,7 @@ from warmcube.audit.events import (
     SignedIn,
     SignedOut,
     SnapshotSteered,
+    Verified,
     Warmed,
 )
 from warmcube.audit.listed import Listed, listed_ids
@@ -113,6 +114,16 @@ EVENTS: dict[str, AuditEvent] = {
     "not warmed": Warmed(actor="cli:op", outcome="failed", datasource=1, error="WarmMismatch"),
     "invalidated": Invalidated(
         actor="cli:op", outcome="done", datasource=1, was_live=True, keys=99
+    ),
+    "verified": Verified(
+        actor="cli:op",
+        outcome="done",
+        datasource=1,
+        snapshot="8-def",
+        verdict="changed",
+        findings=2,
+        rows=10,
+        seconds=0.5,
     ),
     "snapshot steered": SnapshotSteered(
         actor="cli:op",

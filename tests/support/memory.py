@@ -18,6 +18,7 @@ from warmcube.model.scope import ALL, Box, Scope
 from warmcube.query.read import Reading, StoreReader
 from warmcube.query.snapshots import Snapshots
 from warmcube.source.api import DateRange, DescribedColumn, PartitionCount
+from warmcube.source.figures import PartitionFigures
 from warmcube.store.api import Store
 
 DATASOURCE = Datasource(
@@ -115,6 +116,10 @@ class MemorySnapshot:
             )
             for counted in await self.count_by_partition()
         ]
+
+    async def figures_by_partition(self) -> list[PartitionFigures]:
+        """Not needed to warm."""
+        raise AssertionError
 
     async def fetch_slice(
         self,

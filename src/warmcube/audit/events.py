@@ -34,6 +34,7 @@ __all__ = [
     "SignedIn",
     "SignedOut",
     "SnapshotSteered",
+    "Verified",
     "Warmed",
     "denial",
 ]
@@ -232,6 +233,26 @@ class SnapshotSteered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """A data source's snapshot was compared with its database, or could not be."""
+
+    name: ClassVar[str] = "verified"
+
+    outcome: Annotated[Literal["done", "failed"], "what came of it"]
+    actor: Annotated[str, "who asked"]
+    datasource: Annotated[int, "the id of the data source"]
+    snapshot: Annotated[str | None, "the snapshot that was verified"] = None
+    verdict: Annotated[
+        Literal["equal", "changed", "differs", "wrong", "damaged"] | None,
+        "equal, or how it differs; damaged if the store doesn't hold what was written",
+    ] = None
+    findings: Annotated[int | None, "how many differences were found"] = None
+    rows: Annotated[int | None, "how many rows of the cache were read"] = None
+    seconds: Annotated[float | None, "how long it took"] = None
+    error: Annotated[str | None, "the kind of error that ended it"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EntryInspected:
     """Somebody who looks after the cache looked at one entry, or at which ones there are."""
 
@@ -304,6 +325,7 @@ AuditEvent: TypeAlias = (
     | Warmed
     | Invalidated
     | SnapshotSteered
+    | Verified
     | EntryInspected
     | DirectoryRead
     | DirectoryChanged
@@ -323,6 +345,7 @@ EVENTS: Final[tuple[type[AuditEvent], ...]] = (
     Warmed,
     Invalidated,
     SnapshotSteered,
+    Verified,
     EntryInspected,
     DirectoryRead,
     DirectoryChanged,

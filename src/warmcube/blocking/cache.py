@@ -18,6 +18,8 @@ from warmcube.access.standing import Purpose
 from warmcube.audit.events import AuditEvent
 from warmcube.blocking.export import ExportStream
 from warmcube.blocking.loop import Inbox, LoopThread
+from warmcube.compare.report import Stage, VerifyProgress, VerifyReport
+from warmcube.compare.verifier import DEFAULT_SAMPLE
 from warmcube.config import Settings, load
 from warmcube.directory.check import DatasourceKeys
 from warmcube.engine import AnalyticsCache as AsyncCache
@@ -326,6 +328,34 @@ class AnalyticsCache:
         """See `warmcube.AnalyticsCache.invalidate`."""
         thread, cache = self._parts()
         return thread.run(partial(cache.invalidate, datasource, actor))
+
+    def verify(
+        self,
+        datasource: int,
+        *,
+        sample: int = DEFAULT_SAMPLE,
+        seed: int | None = None,
+        progress: VerifyProgress | None = None,
+        actor: str | None = None,
+    ) -> VerifyReport:
+        """See `warmcube.AnalyticsCache.verify`; `progress` is told in the thread that waits."""
+        thread, cache = self._parts()
+
+        def show(told: tuple[Stage, int, int]) -> None:
+            if progress is not None:
+                progress(*told)
+
+        inbox: Inbox[tuple[Stage, int, int]] = Inbox(None if progress is None else show)
+        hear = inbox.tell
+
+        def tell(stage: Stage, done: int, total: int) -> None:
+            if hear is not None:
+                hear((stage, done, total))
+
+        return thread.run(
+            partial(cache.verify, datasource, sample=sample, seed=seed, progress=tell, actor=actor),
+            inbox,
+        )
 
     def rollback(self, datasource: int, actor: str | None = None) -> Steered:
         """See `warmcube.AnalyticsCache.rollback`."""

@@ -27,6 +27,7 @@ from warmcube.cli.stats import stats
 from warmcube.cli.steer import disable, enable, rollback, unpin
 from warmcube.cli.token import token
 from warmcube.cli.values import measures, values
+from warmcube.cli.verify import verify
 from warmcube.cli.warm import warm
 from warmcube.cli.where import WhereCommand
 from warmcube.cli.worker import worker
@@ -51,6 +52,7 @@ app.command(cls=WhereCommand)(unpin)
 app.command(cls=WhereCommand)(disable)
 app.command(cls=WhereCommand)(enable)
 app.command(cls=WhereCommand)(stats)
+app.command(cls=WhereCommand)(verify)
 app.command(cls=WhereCommand)(worker)
 app.command(cls=WhereCommand)(serve)
 app.command(cls=WhereCommand)(prove)

@@ -10,11 +10,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from warmcube.cli.console import stderr
 from warmcube.cli.render import byte_count
+from warmcube.compare.report import Stage, VerifyProgress
 from warmcube.prove.options import ProgressCallback as ProveCallback
 from warmcube.warm.report import Phase, ProgressCallback
 from warmcube.warm.report import Progress as WarmProgress
 
-__all__ = ["counting", "proving", "warming"]
+__all__ = ["counting", "proving", "verifying", "warming"]
 
 
 @contextmanager
@@ -96,6 +97,36 @@ def proving(*, is_wanted: bool = True) -> Iterator[ProveCallback | None]:
         def show(done: int, planned: int, found: int) -> None:
             wrong = f", {found:,} wrong" if found else ""
             bar.update(task, completed=done, total=planned, found=wrong)
+
+        yield show
+
+
+@contextmanager
+def verifying(name: str, *, is_wanted: bool = True) -> Iterator[VerifyProgress | None]:
+    """A bar with the stage and how far it is.
+
+    Args:
+        name: of the data source.
+        is_wanted: False where the output is for machines.
+
+    Yields:
+        What the verification is to call; None where nobody watches.
+    """
+    if not is_wanted or not sys.stderr.isatty():
+        yield None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[unit]}", markup=False),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        task = bar.add_task(name, total=0, unit="rows")
+
+        def show(stage: Stage, done: int, total: int) -> None:
+            unit = "slices" if stage is Stage.SLICES else "rows"
+            bar.update(task, description=f"{name}: {stage}", completed=done, total=total, unit=unit)
 
         yield show
 

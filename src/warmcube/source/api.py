@@ -21,6 +21,7 @@ import pyarrow as pa
 from warmcube.entry.keys import PartitionName
 from warmcube.model.schema import ColumnType, Datasource, Schema
 from warmcube.model.scope import Scope
+from warmcube.source.figures import PartitionFigures
 
 __all__ = [
     "DateRange",
@@ -115,6 +116,9 @@ class SourceSnapshot(Protocol):
         Raises:
             TableMismatch: the table lacks the change column.
         """
+
+    async def figures_by_partition(self) -> list[PartitionFigures]:
+        """Counts, sums and ranges of each partition, as the database computes them."""
 
     async def fetch_slice(
         self,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from warmcube.model.schema import ColumnType, Kind
+from warmcube.source.figures import float_expressions
 from warmcube.source.names import quote
 from warmcube.source.storage_form import WIDEST_PRECISION
 
@@ -69,6 +71,29 @@ class DuckdbColumn:
     def text(self) -> str:
         """Its value as text, to be grouped and compared by code point."""
         return f'{quote(self.name)}::VARCHAR COLLATE "C"'
+
+    @property
+    def figures(self) -> Sequence[str]:
+        """The expressions of what `warmcube.source.figures` wants of it, beside its NULLs.
+
+        Sums of wide numerics aren't among them: they may not fit DuckDB's own.
+        """
+        kind, plain = self.type.kind, self.plain
+        if kind.is_float:
+            return float_expressions(plain)
+        if kind.is_number:
+            return () if self.type.is_wide else (f"sum({plain})::VARCHAR",)
+        if kind is Kind.DATE:
+            return tuple(
+                f"date_diff('day', DATE '1970-01-01', {f}({plain}) FILTER (isfinite({plain})))"
+                for f in ("min", "max")
+            )
+        if kind.is_instant:
+            value = plain if kind is Kind.TIMESTAMPTZ else f"TRY_CAST({plain} AS TIMESTAMP)"
+            return tuple(
+                f"epoch_us({f}({value}) FILTER (isfinite({value})))" for f in ("min", "max")
+            )
+        return ()
 
     @property
     def key(self) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import duckdb
@@ -19,6 +20,7 @@ from warmcube.source.api import DateRange, PartitionCount
 from warmcube.source.duckdb_column import DuckdbColumn
 from warmcube.source.duckdb_files import Files
 from warmcube.source.duckdb_form import duckdb_batch
+from warmcube.source.figures import PartitionFigures, figures_statements, read_figures
 from warmcube.source.fingerprint import (
     change_column_of,
     changes_statement,
@@ -219,6 +221,15 @@ class DuckdbSnapshot:
         values: list[Parameter] = []
         condition = partitions_condition(self._columns, self._datasource, only, bound_to(values))
         return condition, tuple(values)
+
+    async def figures_by_partition(self) -> list[PartitionFigures]:
+        found: dict[PartitionName, PartitionFigures] = {}
+        wanted = [(column, column.figures) for column in self._columns.values()]
+        counts = {column.name: len(expressions) for column, expressions in wanted}
+        for sql, names in figures_statements(self._relation, self._keys, wanted):
+            rows = await self._connection.in_thread(partial(self._connection.fetch, sql))
+            read_figures(found, rows, [self.schema[name] for name in names], counts)
+        return list(found.values())
 
     async def fetch_slice(
         self,

@@ -8,6 +8,7 @@ from typing import Final
 
 from warmcube.errors import UnsupportedValue
 from warmcube.model.schema import NARROW_PRECISION, Column, ColumnType, Kind
+from warmcube.source.figures import float_expressions
 from warmcube.source.names import quote
 from warmcube.source.select import Statement
 from warmcube.source.storage_form import INSTANT_MAX, WIDEST_PRECISION
@@ -125,6 +126,25 @@ class PostgresColumn:
                 f" WHEN {plain} IS NOT NULL THEN {last_but_two} END"
             )
         return plain
+
+    @property
+    def figures(self) -> Sequence[str]:
+        """The expressions of what `warmcube.source.figures` wants of it, beside its NULLs."""
+        kind, plain = self.type.kind, self.plain
+        if kind.is_float:
+            return float_expressions(plain)
+        if kind.is_number:
+            return (f"sum({plain})::text",)
+        if kind is Kind.DATE:
+            return tuple(
+                f"{f}({plain}) FILTER (WHERE isfinite({plain})) - DATE '1970-01-01'"
+                for f in ("min", "max")
+            )
+        if kind.is_instant:
+            zone = "+00" if kind is Kind.TIMESTAMPTZ else ""
+            finite = f"isfinite({plain}) AND {plain} < {kind.value} '{_LAST_BUT_TWO}{zone}'"
+            return tuple(f"{f}({plain}) FILTER (WHERE {finite})" for f in ("min", "max"))
+        return ()
 
     @property
     def key(self) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from warmcube.errors import UnsupportedValue
 from warmcube.model.schema import Column, Datasource, Schema
 from warmcube.model.scope import Scope
 from warmcube.source.api import DateRange, PartitionCount
+from warmcube.source.figures import PartitionFigures, figures_statements, read_figures
 from warmcube.source.fingerprint import (
     change_column_of,
     changes_statement,
@@ -141,6 +143,15 @@ class PostgresSnapshot:
 
     def _condition(self, only: Collection[PartitionName]) -> str:
         return partitions_condition(self._columns, self._datasource, only, literal)
+
+    async def figures_by_partition(self) -> list[PartitionFigures]:
+        found: dict[PartitionName, PartitionFigures] = {}
+        wanted = [(column, column.figures) for column in self._columns.values()]
+        counts = {column.name: len(expressions) for column, expressions in wanted}
+        for sql, names in figures_statements(self._table.sql, self._keys, wanted):
+            table = await self._query(partial(_queried, sql, self._doing))
+            read_figures(found, _plain_rows(table), [self.schema[name] for name in names], counts)
+        return list(found.values())
 
     async def fetch_slice(
         self,
@@ -273,6 +284,19 @@ def _seen(task: asyncio.Future[Any]) -> None:
     """Nobody waits for this anymore, so its error isn't lost by mistake."""
     if not task.cancelled():
         task.exception()
+
+
+def _queried(sql: str, doing: str, connection: PostgresConnection) -> pa.Table:
+    return connection.query(sql, doing)
+
+
+def _plain_rows(found: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """Rows of a small result, with instants as their integers: Python's have no year 0."""
+    columns = [
+        column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+        for column in found.columns
+    ]
+    return zip(*(column.to_pylist() for column in columns), strict=True)
 
 
 def _rows(found: pa.Table) -> Iterator[tuple[str | int | None, ...]]:

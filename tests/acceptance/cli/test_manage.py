@@ -97,6 +97,9 @@ def test_one_failed_warm_does_not_keep_the_others(
         ("warm 9", "there is no data source 9"),
         ("warm x", "'x' is no whole number"),
         ("invalidate", "--all, one of them"),
+        ("verify", "--all, one of them"),
+        ("verify 9", "there is no data source 9"),
+        ("verify 1 --sample x", "'x' is no whole number"),
         ("invalidate 9", "there is no data source 9"),
         ("stats 9", "there is no data source 9"),
         ("nonsense", "nonsense"),
@@ -149,3 +152,20 @@ def test_unreachable_servers(demo_config: Path, tmp_path: Path, warmcube: Run) -
     answered = warmcube(*words, "--aggregate", "count", "--format", "json", **away)
     assert answered.returncode == 0
     assert json.loads(answered.stdout)[0]["count"] > 0
+
+
+def test_verify_compares_with_the_database(warmcube: Run) -> None:
+    """Equal is status 0, in words and as JSON; a cold data source is a clear error and status 1."""
+    assert warmcube("warm", "1").returncode == 0
+    verified = warmcube("verify", "1", "--sample", "5", "--seed", "3", "--json")
+    assert (verified.returncode, verified.stderr) == (0, b"")
+    report = json.loads(verified.stdout)
+    assert (report["verdict"], report["findings"]) == ("equal", [])
+    assert (report["rows"], report["database_rows"], report["seed"]) == (ROWS, ROWS, 3)
+    assert 1 <= report["slices"] <= 5
+    told = warmcube("verify", "--all").stdout.decode()
+    assert told.startswith("data source 1 (Practice analytics): equal; 3,000 rows in the cache")
+    assert warmcube("invalidate", "1").returncode == 0
+    cold = warmcube("verify", "1")
+    assert (cold.returncode, cold.stdout) == (1, b"")
+    assert b"is cold, so there is nothing to verify" in cold.stderr
