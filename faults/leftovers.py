@@ -9,7 +9,7 @@ import redis
 
 from faults.table import DATASOURCE
 
-__all__ = ["leftovers"]
+__all__ = ["leftovers", "versions"]
 
 _MASTER: Final = f"idx:{{ds:{DATASOURCE}}}:master"
 # Written from the design's §2, not from `warmcube.entry`, which it judges.
@@ -19,6 +19,7 @@ _VERSIONED: Final = re.compile(
 _CHUNK: Final = re.compile(
     r"cache:meta:\{ds:\d+\}:dict:(?P<column>[^:]*):v(?P<version>\d+-[0-9a-f]{16}):\d+"
 )
+_VERSION: Final = re.compile(r"\d+-[0-9a-f]{16}")
 _SNAPSHOT: Final = re.compile(r"cache:meta:\{ds:\d+\}:snapshot:(?P<version>\d+-[0-9a-f]{16})")
 
 
@@ -46,6 +47,12 @@ def leftovers(client: redis.Redis) -> dict[str, bool]:
         if item not in known:
             found[key] = client.pttl(raw) != -1
     return found
+
+
+def versions(client: redis.Redis) -> set[str]:
+    """Every version that ``master`` knows."""
+    members = (_text(member) for member in client.smembers(_MASTER))
+    return {found[0] for member in members if (found := _VERSION.search(member))}
 
 
 def _text(raw: bytes | str) -> str:

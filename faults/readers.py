@@ -38,6 +38,9 @@ class Way(Protocol):
     name: str
     deadline: float
 
+    async def prepare(self) -> None:
+        """Be ready to ask, whatever that takes."""
+
     async def ask(self, person: Person, query: Query) -> Any:
         """The answer to one query."""
 
@@ -66,6 +69,12 @@ class Library:
         self._stack = AsyncExitStack()
         self._cache: AnalyticsCache | None = None
 
+    async def prepare(self) -> None:
+        self._reads += 1
+        if self._renewed is not None and self._reads % self._renewed == 0:
+            await self.close()
+        await self._opened()
+
     async def ask(self, person: Person, query: Query) -> Any:
         cache = await self._opened()
         return await cache.query(query, await cache.authorize(person.id, anew=False))
@@ -80,9 +89,6 @@ class Library:
         await self._stack.aclose()
 
     async def _opened(self) -> AnalyticsCache:
-        self._reads += 1
-        if self._renewed is not None and self._reads % self._renewed == 0:
-            await self.close()
         if self._cache is None:
             cache = AnalyticsCache.from_config(self._config)
             self._cache = await self._stack.enter_async_context(cache)
@@ -104,6 +110,9 @@ class Service:
             person.id: AsyncClient(url, token=token_of(person.id), timeout=self.deadline)
             for person in PEOPLE
         }
+
+    async def prepare(self) -> None:
+        """It is ready."""
 
     async def ask(self, person: Person, query: Query) -> Any:
         return await self._clients[person.id].query(query)
@@ -179,6 +188,7 @@ class Reader:
         return answer
 
     async def _ask(self, question: Question) -> Answer:
+        await self.way.prepare()
         asked = self._begin()
         try:
             result = await self.way.ask(question.person, question.query)
@@ -187,6 +197,7 @@ class Reader:
         return self._answer(asked, question, result)
 
     async def _ask_many(self, person: Person, questions: Sequence[Question]) -> list[Answer]:
+        await self.way.prepare()
         asked = self._begin()
         queries = [question.query for question in questions]
         try:
@@ -226,6 +237,7 @@ class Reader:
         answer.rows = result.rows()
         as_of = asked.began - time.monotonic() + time.time()
         if meta.as_of is not None:
+            answer.as_of = meta.as_of.timestamp() if meta.snapshot else None
             as_of = min(as_of, meta.as_of.timestamp()) if meta.snapshot else meta.as_of.timestamp()
         answer.first = self._world.history.happened_before(as_of - _AS_OF_MARGIN)
         answer.last = self._world.history.newest

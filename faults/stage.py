@@ -77,8 +77,10 @@ class Stage:
         self.random = random
         self.is_long = False
         """Whether faults may take half a minute."""
-        self.expiring: set[str] = set()
-        """Keys that nobody knows any more, and that will expire."""
+        self.nameless: set[str] = set()
+        """Versions whose keys may have lost what names them: they can only expire."""
+        self.told: set[str] = set()
+        """Keys that were found left over already."""
         self.notes: list[str] = []
         """What is to be told of a fault."""
 

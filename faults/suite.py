@@ -14,7 +14,7 @@ from random import Random
 from typing import Final
 
 from faults.kinds import FAULTS
-from faults.leftovers import leftovers
+from faults.leftovers import leftovers, versions
 from faults.outcome import Outcome
 from faults.readers import Library, Reader, Service, Way
 from faults.serve import begin_service, token_of
@@ -195,6 +195,8 @@ class Suite:
         if fault.is_quiet:
             self._is_warming.clear()
         self._phase = f"{fault.name}/during"
+        if fault.loses_index:
+            stage.nameless |= await asyncio.to_thread(_versions, stage)
         try:
             await fault.inject(stage, moment)
             await asyncio.sleep(fault.seconds)
@@ -246,13 +248,16 @@ class Suite:
         if happened and shown < happened[0]:
             outcome.fail(f"lost: change {shown} is shown, {happened[0]} was warmed: {answer.error}")
         found = await asyncio.to_thread(_left, stage)
-        new = {key: expires for key, expires in found.items() if key not in stage.expiring}
+        new = {key: expires for key, expires in found.items() if key not in stage.told}
+        stage.told |= set(new)
         outcome.left += len(new)
-        if fault.loses_index:
-            stage.expiring |= {key for key, expires in new.items() if expires}
-            new = {key: expires for key, expires in new.items() if not expires}
-        if new:
-            outcome.fail(f"{len(new)} keys that nobody knows: {list(new)[:3]}")
+        lost = [
+            key
+            for key, expires in new.items()
+            if not expires or not any(version in key for version in stage.nameless)
+        ]
+        if lost:
+            outcome.fail(f"{len(lost)} keys that nobody knows: {lost[:3]}")
 
     @staticmethod
     async def _is_back(probe: Reader) -> bool:
@@ -291,6 +296,12 @@ class Suite:
         for each in judged:
             name, _, phase = each.answer.phase.partition("/")
             self.outcomes[name].add(each, phase)
+
+
+def _versions(stage: Stage) -> set[str]:
+    """Of all that ``master`` knows just now."""
+    with stage.store() as client:
+        return versions(client)
 
 
 def _left(stage: Stage) -> dict[str, bool]:

@@ -47,6 +47,7 @@ class Answer:
         is_clear: whether the error is one that warmcube raises on purpose.
         seconds: how long it took.
         is_late: longer than its deadline allows.
+        as_of: when it says that its rows were read; None from the database, and of an error.
         change: the one that it shows, if a clock beside it has told.
         first: the earliest change that it may show.
         last: the latest.
@@ -65,6 +66,7 @@ class Answer:
     is_clear: bool = False
     is_denied: bool = False
     is_late: bool = False
+    as_of: float | None = None
     change: int | None = None
     first: int = 1
     last: int = 1
@@ -96,7 +98,8 @@ class Judge:
     """
 
     history: History
-    _named: dict[str, int] = field(default_factory=dict)
+    _named: dict[str, tuple[int, float | None]] = field(default_factory=dict)
+    _repaired: dict[tuple[str, object, object], set[int]] = field(default_factory=dict)
     _waiting: list[Answer] = field(default_factory=list)
 
     @property
@@ -136,14 +139,22 @@ class Judge:
         """The changes that an answer may show; None if that isn't known yet."""
         change = answer.change
         if change is None and answer.snapshot is not None:
-            change = self._named.get(answer.snapshot)
-            if change is None and not is_last:
+            named = self._named.get(answer.snapshot)
+            if named is None and not is_last:
                 return None
+            if named is not None and named[1] == answer.as_of:
+                change = named[0]
         if change is not None:
             return [change] if change <= self.history.settled else None
         if answer.last > self.history.settled:
             return None
-        return self.history.happened(answer.first, answer.last)
+        changes = self.history.happened(answer.first, answer.last)
+        if answer.snapshot is None:
+            return changes
+        # Its partition was read by another warm than the clock's, as a repair does it; all answers
+        # from it still have to be of one change.
+        known = self._repaired.get(_partition(answer))
+        return changes if known is None else [each for each in changes if each in known]
 
     def _compare(self, due: Sequence[tuple[Answer, list[int]]]) -> list[Judged]:
         expected = self.history.expected(
@@ -161,6 +172,17 @@ class Judge:
                 if fault is None:
                     break
                 fault = _differs(answer, self.history.expected([(answer.question, change)])[0])
+            if fault is None and len(changes) > 1 and answer.snapshot is not None:
+                fits = {
+                    change
+                    for change in changes
+                    if not _differs(answer, self.history.expected([(answer.question, change)])[0])
+                }
+                part = _partition(answer)
+                fits &= self._repaired.get(part, fits)
+                self._repaired[part] = fits
+                if not fits:
+                    fault = Verdict.WRONG, "its partition shows several changes"
             if fault is None:
                 late = Verdict.LATE if answer.is_late else Verdict.RIGHT
                 judged.append(Judged(answer, late))
@@ -198,7 +220,7 @@ class Judge:
             return Judged(answer, Verdict.WRONG, f"a mixture of changes {sorted(shown)}")
         for change in shown:
             if answer.snapshot is not None:
-                known = self._named.setdefault(answer.snapshot, change)
+                known, _ = self._named.setdefault(answer.snapshot, (change, answer.as_of))
                 if known != change:
                     why = f"snapshot {answer.snapshot} shows change {known} and {change}"
                     return Judged(answer, Verdict.WRONG, why)
@@ -206,6 +228,11 @@ class Judge:
                 why = f"the database showed {change}, not {answer.first} to {answer.last}"
                 return Judged(answer, Verdict.WRONG, why)
         return Judged(answer, Verdict.LATE if answer.is_late else Verdict.RIGHT)
+
+
+def _partition(answer: Answer) -> tuple[str, object, object]:
+    query = answer.question.query
+    return str(answer.snapshot), query.measure, query.frequency
 
 
 def _differs(answer: Answer, wanted: Rows) -> tuple[Verdict, str] | None:

@@ -24,6 +24,9 @@ RECHECK: Final = timedelta(seconds=1)
 """How old the last look for news may be when a grant is used again."""
 _RECHECK_SECONDS: Final = RECHECK.total_seconds()
 MOST_RECALLED: Final = 10_000
+LEFT: Final = timedelta(seconds=15)
+"""How long a recalled grant still counts at least, unless it never did: longer than a read takes,
+so that none is denied halfway because its minute was over."""
 """Grants that are kept for users and actors who come again."""
 
 
@@ -164,7 +167,7 @@ class Authoriser:
             DirectoryError: likewise.
         """
         known = self._recalled.get((user, actor))
-        if known is None:
+        if known is None or self._is_ending(known):
             grant = await self.authorize(user, actor=actor)
         else:
             try:
@@ -178,6 +181,11 @@ class Authoriser:
                 del self._recalled[next(iter(self._recalled))]
             self._recalled[user, actor] = grant
         return grant
+
+    def _is_ending(self, grant: Grant) -> bool:
+        """Whether a grant that counted for long is about to end."""
+        is_short = grant.valid_until - grant.decided_at <= LEFT
+        return not is_short and grant.valid_until - self._clock() < LEFT
 
     def check(self, grant: object) -> Grant:
         """The grant, if this authoriser made it and it still counts. Costs no look for news.

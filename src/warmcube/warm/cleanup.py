@@ -95,7 +95,8 @@ async def remove_items(
         nonlocal count
         for item in items:
             async for chunk in keys_of(store, keys, item):
-                count += await _unlink(store, chunk)
+                gone = await _unlink(store, chunk)  # apart: another lane counts meanwhile
+                count += gone
                 if removed is not None:
                     removed(count)
             await store.run([(b"SREM", keys.master, format_item(item))])

@@ -31,6 +31,8 @@ from warmcube.errors import (
 )
 from warmcube.query.result import Result
 
+STEP = 0.9
+"""More than what users have: a busy machine mustn't look like a frozen server."""
 SLACK = 3.0
 """A machine that is busy with other things may take so much longer."""
 MEASURES = ("Charges", "A/R > 90 days: {net} 100%")
@@ -42,6 +44,12 @@ SEEN = {
     "nobody": "FALSE",
 }
 CHARGES = Query(datasource=1, measure="Charges", frequency="Monthly", aggregate="count")
+
+
+@pytest.fixture(autouse=True)
+def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a step may take is what these tests are about."""
+    monkeypatch.setattr("warmcube.store.paced.STEP_SECONDS", STEP)
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +268,7 @@ def children_of(pid: int) -> list[int]:
 async def test_those_who_ask_the_same_share_a_read(
     tmp_path: Path, redis_url: str, facts: str
 ) -> None:
-    """A hundred clients of three scopes are three statements, whatever each makes of the rows."""
+    """Two dozen clients of three scopes are three statements, whatever each makes of the rows."""
     async with a_cache(tmp_path, redis_url, facts) as (cache, gate):
         grants = [await cache.authorize(user) for user in ("root", "north", "provider")]
         await cache.query(CHARGES, grants[0])

@@ -24,6 +24,12 @@ SLACK: float = 2.0
 """A machine that is busy with other things may take so much longer."""
 
 
+@pytest.fixture(autouse=True)
+def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step that users have."""
+    monkeypatch.setattr("warmcube.store.paced.STEP_SECONDS", 0.25)
+
+
 @pytest.fixture
 def server(tmp_path: Path, redis_executable: Path | None) -> Iterator[OwnRedis]:
     """A Redis of this test's own."""

@@ -55,6 +55,7 @@ def test_defaults(folder: Path) -> None:
         "enabled": True,
         "metrics": True,
         "stale_for": 3600,
+        "keep_snapshots": 0,
         "max_pointer_age": 1.0,
         "max_unchecked_age": 5.0,
         "resident_bytes": 128 << 20,
@@ -109,6 +110,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         enabled = false
         metrics = false
         stale_for = 0
+        keep_snapshots = 6
         max_pointer_age = 0
         max_unchecked_age = 0.5
         resident_bytes = 0
@@ -178,6 +180,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         False,
         False,
         0,
+        6,
         0.0,
         0.5,
         0,

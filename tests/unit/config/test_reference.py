@@ -13,6 +13,7 @@ def test_contract_names() -> None:
         "cache.enabled": "CACHE_ENABLED",
         "cache.fallback_slots": "WARMCUBE_CACHE__FALLBACK_SLOTS",
         "cache.history_days": "WARMCUBE_CACHE__HISTORY_DAYS",
+        "cache.keep_snapshots": "WARMCUBE_CACHE__KEEP_SNAPSHOTS",
         "cache.max_pointer_age": "WARMCUBE_CACHE__MAX_POINTER_AGE",
         "cache.max_unchecked_age": "WARMCUBE_CACHE__MAX_UNCHECKED_AGE",
         "cache.index_bytes": "WARMCUBE_CACHE__INDEX_BYTES",
