@@ -21,7 +21,11 @@ from warmcube.model.columns import ColumnData
 from warmcube.model.schema import ColumnType, Kind
 
 __all__ = [
+    "INFINITY",
+    "MINUS_INFINITY",
+    "NAN",
     "Checksum",
+    "ColumnValues",
     "Hashes",
     "arrow_values",
     "column_values",
@@ -43,7 +47,11 @@ _WIDE_SPECIALS: Final = {
     (1 << 127) - 2: "Infinity",
     -(1 << 127): "-Infinity",
 }
-_SPECIAL_CODES: Final = {"NaN": (1 << 200), "Infinity": (1 << 200) - 1, "-Infinity": -(1 << 200)}
+NAN: Final = (1 << 200) + (1 << 127) - 1
+"""What NaN is among rescaled numerics: beyond all of them, and apart from them in 128 bits too."""
+INFINITY: Final = NAN - 1
+MINUS_INFINITY: Final = -(1 << 200) - (1 << 127)
+_SPECIAL_CODES: Final = {"NaN": NAN, "Infinity": INFINITY, "-Infinity": MINUS_INFINITY}
 
 
 @dataclass(slots=True)

@@ -13,7 +13,16 @@ from typing import Final
 
 import numpy as np
 
-from warmcube.compare.canonical import Checksum, ColumnValues, hash_rows, hash_values, rescaled
+from warmcube.compare.canonical import (
+    INFINITY,
+    MINUS_INFINITY,
+    NAN,
+    Checksum,
+    ColumnValues,
+    hash_rows,
+    hash_values,
+    rescaled,
+)
 from warmcube.model.schema import Kind
 from warmcube.source.figures import TAMEST, ColumnFigures, PartitionFigures, Sum
 
@@ -94,7 +103,7 @@ class Tally:
         elif kind is Kind.NUMERIC and column.type.is_wide:
             own.scale = column.type.scale
             for value in rescaled(present.tolist(), column.type, column.type.scale):
-                if abs(value) >> 190:
+                if value in (NAN, INFINITY, MINUS_INFINITY):
                     own.specials.add(value)
                 else:
                     own.total += value
@@ -131,10 +140,9 @@ def _sum(own: _Column) -> Sum:
     if not own.values:
         return None
     if own.specials:
-        (nan, plus, minus) = (1 << 200), (1 << 200) - 1, -(1 << 200)
-        if nan in own.specials or {plus, minus} <= own.specials:
+        if NAN in own.specials or {INFINITY, MINUS_INFINITY} <= own.specials:
             return "NaN"
-        return "Infinity" if plus in own.specials else "-Infinity"
+        return "Infinity" if INFINITY in own.specials else "-Infinity"
     return Fraction(own.total, 10**own.scale)
 
 

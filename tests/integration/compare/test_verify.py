@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import redis.asyncio as redis
 from tests.support.caches import TABLE, execute, make_cache, select
 
-from warmcube import AnalyticsCache
-from warmcube.compare.report import Table, Verdict, VerifyReport
+from warmcube import AnalyticsCache, blocking
+from warmcube.compare.report import Stage, Table, Verdict, VerifyReport
 from warmcube.entry.keys import Keys
 from warmcube.entry.manifest import pack_manifest
 from warmcube.entry.seal import seal
@@ -244,3 +246,113 @@ async def test_a_table_that_is_gone_is_said(cache: AnalyticsCache, postgres_db: 
     execute(postgres_db, "DROP TABLE ih.facts")
     with pytest.raises(SourceError):
         await cache.verify(1)
+
+
+async def test_damage_is_told_although_the_table_is_gone(
+    cache: AnalyticsCache, raw: redis.Redis, postgres_db: str
+) -> None:
+    """What is damaged for certain is reported even if the database can't be compared."""
+    await cache.warm(1)
+    execute(postgres_db, "DROP TABLE ih.facts")
+    await raw.delete((await keys_like(raw, "cache:*:p:105:prov:2"))[0])
+    report = await cache.verify(1)
+    assert (report.verdict, report.compared_at) == (Verdict.DAMAGED, None)
+    assert "ih.facts" in (report.database_error or "")
+
+
+async def test_carried_partitions_are_equal(cache: AnalyticsCache, postgres_db: str) -> None:
+    """A snapshot of partitions of several reads equals the table, each partition as of its read."""
+    await warm_with_fingerprints(cache)
+    execute(
+        postgres_db,
+        "UPDATE ih.facts SET note = 'a new text' WHERE frequency = 'Weekly' AND practice_uid = 102",
+    )
+    await cache.warm(1, changed=True)
+    report = await cache.verify(1, sample=200)
+    assert (report.findings, report.verdict) == ((), Verdict.EQUAL)
+
+
+async def test_sums_that_are_not_those_of_entries_are_damage(
+    cache: AnalyticsCache, raw: redis.Redis
+) -> None:
+    """Even under a right seal: the sums of practices are made anew from their entries."""
+    await cache.warm(1)
+    using = cache._parts.seal
+    key = (await keys_like(raw, "cache:*:p:105:sums"))[0]
+    value = await raw.get(key)
+    assert isinstance(value, bytes)
+    body = bytearray(value[using.size :])
+    body[-1] ^= 1
+    await raw.set(key, seal(using, key, bytes(body)), keepttl=True)
+    report = await cache.verify(1)
+    assert report.verdict is Verdict.DAMAGED
+    assert [each.what for each in report.findings] == [
+        "the sums of a practice aren't those of its entries"
+    ]
+
+
+async def test_it_begins_anew_when_warmed_meanwhile(cache: AnalyticsCache) -> None:
+    """A snapshot that is replaced while it is read is no damage: the new one is verified."""
+    await cache.warm(1)
+    was = await cache.verify(1)
+    warmed: list[asyncio.Task[object]] = []
+
+    def progress(stage: Stage, done: int, total: int) -> None:
+        del done, total
+        if stage is Stage.SLICES and not warmed:
+            warmed.append(asyncio.ensure_future(cache.warm(1)))
+
+    report = await cache.verify(1, progress=progress, sample=100)
+    await warmed[0]
+    assert report.verdict is Verdict.EQUAL
+    again = await cache.verify(1)
+    assert was.snapshot != again.snapshot
+    assert again.is_equal
+
+
+async def test_nothing_is_left_of_a_cancelled_one(cache: AnalyticsCache) -> None:
+    """Ctrl-C in any stage ends it, and the next one works."""
+    await cache.warm(1)
+    for wanted in Stage:
+        task: asyncio.Task[VerifyReport]
+
+        def progress(stage: Stage, done: int, total: int, wanted: Stage = wanted) -> None:
+            del done, total
+            if stage is wanted:
+                task.cancel()  # noqa: B023 - the one that is running
+
+        task = asyncio.ensure_future(cache.verify(1, progress=progress))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert (await cache.verify(1)).is_equal
+
+
+async def test_what_is_switched_off_is_said(cache: AnalyticsCache) -> None:
+    """A data source that is switched off isn't called cold."""
+    await cache.warm(1)
+    await cache.disable(1)
+    with pytest.raises(VerifyError, match="switched off"):
+        await cache.verify(1)
+
+
+async def test_no_value_of_a_row_is_told(cache: AnalyticsCache, postgres_db: str) -> None:
+    """The report has names, counts and types; texts and figures of rows aren't in it."""
+    await cache.warm(1)
+    execute(postgres_db, "UPDATE ih.facts SET note = 'secret words', measure_value = 987654321.25")
+    told = json.dumps(asdict(await cache.verify(1, sample=200)))
+    assert "slice" in told
+    assert "secret words" not in told
+    assert "note of practice" not in told
+    assert "987654321" not in told
+
+
+def test_it_is_the_same_without_await(tmp_path: Path, redis_url: str, postgres_db: str) -> None:
+    """The synchronous cache verifies too, and tells its caller how far it is."""
+    execute(postgres_db, TABLE)
+    settings = make_cache(tmp_path, redis_url, postgres_db).settings
+    told: list[Stage] = []
+    with blocking.AnalyticsCache(settings) as cache:
+        cache.warm(1)
+        assert cache.verify(1, seed=1).is_equal
+        assert cache.verify(1, progress=lambda stage, _done, _total: told.append(stage)).is_equal
+    assert set(told) == set(Stage)
