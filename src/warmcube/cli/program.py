@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 
@@ -32,7 +34,10 @@ def run_command(arguments: Sequence[str]) -> int:
         The exit status: 0 done, 1 failed, 2 usage, 3 access denied, 130 interrupted.
     """
     try:
-        status = root_command().main(list(arguments), prog_name="warmcube", standalone_mode=False)
+        with _told_once():
+            status = root_command().main(
+                list(arguments), prog_name="warmcube", standalone_mode=False
+            )
         sys.stdout.flush()
     except ClickException as error:
         say_error(message_of(error))
@@ -57,6 +62,21 @@ def run_command(arguments: Sequence[str]) -> int:
             )
         return 1
     return status if isinstance(status, int) else 0
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Have stores that can't be reached told by the command's own words alone.
+
+    A service goes on without them, so it logs them all the same: `service.server.logs`.
+    """
+    log = logging.getLogger("warmcube.store")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _show_traceback(error: Exception) -> bool:

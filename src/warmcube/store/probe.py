@@ -14,7 +14,7 @@ from warmcube.store.breaker import Breaker
 
 __all__ = ["PROBE_SECONDS", "Probe"]
 
-_LOG: Final = logging.getLogger("warmcube")
+_LOG: Final = logging.getLogger("warmcube.store")
 PROBE_SECONDS: Final = 0.25
 """How long an answer may take, with the connection that it comes over."""
 

@@ -48,7 +48,7 @@ PORTIONS_AHEAD: Final = 2
 has been read. Replies that wait in the server and in the socket fall out of the processor's caches
 before they are read: three of 1.5 MB take half as long again."""
 
-_LOG: Final = logging.getLogger("warmcube")
+_LOG: Final = logging.getLogger("warmcube.store")
 TELL_EVERY: Final = 60.0
 """Once in so many seconds the log has what isn't right with a configuration."""
 IMPATIENT: Final = 1.0

@@ -44,5 +44,6 @@ def log_to_stderr() -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("warmcube").setLevel(logging.INFO)
+    logging.getLogger("warmcube.store").setLevel(logging.NOTSET)  # as its parent, here
     # Of each malformed request it warns, which would leave the size of the log to anybody.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
