@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from warmcube.access import narrow
 from warmcube.model.scope import Scope
 
 from .conftest import Finished
@@ -49,7 +48,7 @@ def test_json(inside: Run) -> None:
 
 def test_a_broken_policy(inside: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is found is told, in counts, and the status is 1."""
-    monkeypatch.setattr(narrow, "_intersect", lambda standing, _: Scope(standing.boxes))
+    monkeypatch.setattr(Scope, "intersect", lambda scope, *_: scope)
     finished = inside("prove", "--cases", "300")
     shown = finished.stdout.decode()
     assert finished.returncode == 1
