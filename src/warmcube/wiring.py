@@ -240,8 +240,10 @@ class Wiring:
     def _reader(self, store: Store, snapshots: Snapshots, known: KnownIndex) -> SumsReader:
         with_sums, serving = self._settings.cache.practice_sums, ServingStore(store)
         if isinstance(store, ClusterStore) and self._settings.store.read_replicas:
-            replicas = ReplicaReads(store)
-            return LaggingReader(store, replicas, snapshots, self._seal, known, with_sums=with_sums)
+            replicas = ServingStore(ReplicaReads(store))
+            return LaggingReader(
+                serving, replicas, snapshots, self._seal, known, with_sums=with_sums
+            )
         return SumsReader(serving, snapshots, self._seal, known, with_sums=with_sums)
 
     def _open_metrics(self, store: Store, stack: AsyncExitStack) -> Metrics | None:

@@ -25,7 +25,7 @@ async def draw_slices(stored: StoredSnapshot, sample: int, seed: int) -> list[Sl
         return []
     random = Random(seed)  # noqa: S311 - nothing is kept secret by it
     weights = [partitions[name].practices for name in names]
-    drawn = Counter(random.choices(range(len(names)), weights, k=sample))
+    drawn = Counter(random.choices(range(len(names)), weights, k=min(sample, 10 * sum(weights))))
     slices: dict[Slice, None] = {}
     for at in sorted(drawn):
         name = names[at]

@@ -33,6 +33,11 @@ class Connections:
         self._taken = 0  # loans, those included that are about to begin
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def are_all_lent(self) -> bool:
+        """Whether whoever asks for one has to wait for another trip to end."""
+        return self._taken >= self._most
+
     async def borrow(self) -> AbstractConnection:
         """An open connection on which no reply is under way; it has to be given back.
 

@@ -223,6 +223,9 @@ class RedisStore:
         """
         if _is_answer(error):
             raise self._unavailable(error) from error
+        if isinstance(error, _Unsent):
+            self._probe.begin()  # it may be why the others take so long
+            raise self._unavailable(error) from error
         tries = AsyncRetrying(
             sleep=asyncio.sleep,
             stop=stop_after_attempt(_SECOND_TRIES),
@@ -287,6 +290,8 @@ class RedisStore:
                 return replies
         except TimeoutError as error:
             due = deadline.when()
+            if connection is None and self._connections.are_all_lent:
+                raise _Unsent from error
             if due is not None and asyncio.get_running_loop().time() > due + LATE:
                 raise _Late from error
             raise
@@ -362,6 +367,10 @@ def script_command(name: str, keys: Sequence[bytes], arguments: Sequence[bytes |
 
 class _Late(TimeoutError):
     """A time-out that this process was too busy to notice in time, and so perhaps the reply."""
+
+
+class _Unsent(TimeoutError):
+    """A time-out of waiting for other trips of this process, which says nothing of the server."""
 
 
 def _is_late(error: BaseException) -> bool:

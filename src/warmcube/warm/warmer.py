@@ -416,10 +416,12 @@ class _Run:
         items += [*self._chunks, Snapshot(self._lease.version)]
 
         async def remove() -> None:
+            await self._reservation.release()
+            # A publication that is still under way somewhere must find the lease gone.
+            await self._store.script("release", [self._keys.lock], [self._lease.value])
             named = await read_named(self._store, self._keys, self._seal)
             if named.has(Snapshot(self._lease.version)):
-                await self._reservation.release()  # only the reply to its publication was lost
-                return
+                return  # only the reply to its publication was lost
             now = await self._store.now_ms()
             await self._store.run(
                 [
@@ -430,7 +432,6 @@ class _Run:
                     )
                 ]
             )
-            await self._reservation.release()
             # If it was published unnoticed and superseded, a later one may have carried some over.
             await remove_items(self._store, self._keys, named.without(items))
 

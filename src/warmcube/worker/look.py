@@ -10,7 +10,7 @@ from warmcube.entry.keys import Keys, PartitionName
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
 from warmcube.jobs.damage import damaged_parts, partition_of
-from warmcube.jobs.job import STOPPED, Job, JobState
+from warmcube.jobs.job import ASKED, STOPPED, Job, JobState
 from warmcube.jobs.ledger import Ledger, Seen
 from warmcube.model.schema import Datasource
 from warmcube.observe.live import Live, WhyCold, read_live
@@ -217,7 +217,8 @@ def _failure(jobs: Sequence[Job]) -> Failure | None:
         if job.state is JobState.DONE:
             break
         was_stopped = job.failure is not None and job.failure.kind == STOPPED
-        if job.state.has_ended and not was_stopped:
+        was_asked = job.reason == ASKED  # whoever asks for something wrong holds up nothing else
+        if job.state.has_ended and not was_stopped and not was_asked:
             failed.append(job)
     if not failed:
         return None

@@ -168,7 +168,7 @@ def _wanted(facts: Facts, policy: Policy) -> tuple[int, Reason]:
             return facts.now_ms, Reason.COLD
         return damaged_ms, Reason.DAMAGE
     at_ms, reason = _renewal(facts, facts.version, policy)
-    if damaged_ms is not None and damaged_ms < at_ms:
+    if damaged_ms is not None and damaged_ms < max(at_ms, facts.now_ms + 1):
         return damaged_ms, Reason.DAMAGE
     return at_ms, reason
 

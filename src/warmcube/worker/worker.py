@@ -17,7 +17,7 @@ from warmcube import __version__
 from warmcube.config import Settings
 from warmcube.engine import AnalyticsCache
 from warmcube.entry.keys import Keys
-from warmcube.errors import StoreError, WarmInProgress, WarmOutrun
+from warmcube.errors import Damage, StoreError, WarmInProgress, WarmOutrun
 from warmcube.jobs.job import JobState, failure_of
 from warmcube.jobs.workers import WorkerCard, Workers
 from warmcube.model.schema import Datasource
@@ -138,12 +138,12 @@ class Worker:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     looks = await self._look()
-            except (StoreError, TimeoutError) as error:
+            except (Damage, StoreError, TimeoutError) as error:
                 await self._rest(away.note(error))
                 continue
             away.is_over()
             self._begin_due(looks)
-            with contextlib.suppress(StoreError):
+            with contextlib.suppress(Damage, StoreError):
                 await self._show(looks)
             await self._rest(max(LOOK_SECONDS, len(self._datasources) / LOOKS_PER_SECOND))
         await self._end()
@@ -163,7 +163,7 @@ class Worker:
             looks = await self._look()
             if not self._begin_due(looks, begun) and not self._tasks:
                 break
-            with contextlib.suppress(StoreError):
+            with contextlib.suppress(Damage, StoreError):
                 await self._show(looks)
             await self._rest(LOOK_SECONDS)
         await self._end()
@@ -323,14 +323,14 @@ class Worker:
                     timeout=min(SIGN_SECONDS, max(0.0, deadline - time.monotonic())),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                with contextlib.suppress(StoreError, TimeoutError):
+                with contextlib.suppress(Damage, StoreError, TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
                         await self._sign_while_ending()
             giving_up.cancel()
             for task in list(self._tasks.values()):
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        with contextlib.suppress(StoreError, TimeoutError):
+        with contextlib.suppress(Damage, StoreError, TimeoutError):
             async with asyncio.timeout(SIGN_SECONDS):
                 await self._withdraw()
         self._tell(Event(kind=EventKind.ENDED))
@@ -371,7 +371,7 @@ class _Away:
         self._times = 0
         self._told = 0.0
 
-    def note(self, error: StoreError | TimeoutError) -> float:
+    def note(self, error: Damage | StoreError | TimeoutError) -> float:
         """Take note of a failure; how many seconds to wait."""
         self._times += 1
         now = time.monotonic()

@@ -40,7 +40,7 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
-EXAMPLES = 16
+EXAMPLES = 9
 EXAMPLES_LONG = 100
 """Cases of each operation, right and wrong ones; each is sent as everybody."""
 

@@ -65,7 +65,8 @@ async def test_nobody_waits_for_a_frozen_server_twice(server: OwnRedis, own_stor
     )
     assert {type(each) for each in first} == {StoreUnavailable}
     assert 0.2 < time.monotonic() - began < 0.25 + SLACK
-    assert [down.why for down in serving.down()] == ["it didn't answer in time"]
+    (down,) = serving.down()
+    assert "answer" in down.why
     began = time.monotonic()
     for _ in range(1000):
         with pytest.raises(StoreUnavailable, match="tried again") as caught:
@@ -75,6 +76,23 @@ async def test_nobody_waits_for_a_frozen_server_twice(server: OwnRedis, own_stor
     server.thaw()
     assert await until(lambda: not own_store.down()) < BACK + SLACK
     assert await serving.run([(b"GET", b"k")]) == [b"v"]
+
+
+async def test_waiting_for_each_other_is_not_the_servers_silence(
+    server: OwnRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all connections are lent, a call that had to wait too long blames nobody."""
+    monkeypatch.setattr("warmcube.store.redis.CONNECTIONS", 1)
+    own_store = open_store(server.url)
+    await own_store.run([(b"SET", b"k", b"v")])
+    long = asyncio.create_task(own_store.run([(b"BLPOP", b"nothing", 1)], seconds=5))
+    await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailable):
+        await ServingStore(own_store).run([(b"GET", b"k")])
+    assert own_store.down() == []
+    assert await long == [None]
+    assert await own_store.run([(b"GET", b"k")]) == [b"v"]
+    await own_store.close()
 
 
 async def test_a_server_that_was_killed_is_used_again_when_it_is_back(

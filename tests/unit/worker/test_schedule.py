@@ -135,6 +135,17 @@ def test_damage_is_repaired_at_once() -> None:
     )
 
 
+def test_damage_goes_before_age() -> None:
+    """Whoever only repairs must see it in the second half of a life, too; then age has its turn."""
+    late = NOW + 1000 * HOUR
+    old = warm(fresh_until_ms=NOW + HOUR, now_ms=late)
+    assert plan_of(old, POLICY).reason is Reason.AGING
+    damaged = replace(old, damaged=(Damaged(late),))
+    assert plan_of(damaged, POLICY) == Plan(at_ms=late, reason=Reason.DAMAGE)
+    repaired = replace(old, damaged=(Damaged(late, late - 1),))
+    assert plan_of(repaired, POLICY).reason is Reason.AGING
+
+
 def test_repairs_keep_their_distance() -> None:
     """Whoever damages it again and again has it repaired once in five minutes, not in a loop."""
     plan = plan_of(warm(damaged=(Damaged(NOW, NOW - 10_000),)), POLICY)
