@@ -245,7 +245,8 @@ EVENTS: Final = operation(
             "description": "Server-sent events: `progress`, then `end`, each with a job as its "
             "data. The stream ends with the last job that was under way, or with the right to "
             "listen; a client that comes back with `Last-Event-ID` misses nothing.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            # The whole stream is text; to readers of the document that know of events, each is one.
+            "content": {"text/event-stream": {"schema": {"type": ["string", "object"]}}},
         },
         204: {"description": "Nothing is under way, and how it ended is known."},
     },
