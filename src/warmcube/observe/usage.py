@@ -104,7 +104,8 @@ class Usage:
                 if kept:
                     commands.append((b"HINCRBY", key, tally.what, tally.count))
                     commands.append((b"PEXPIREAT", key, tally.serve_until_ms))
-            await self._store.run(commands)
+            if commands:
+                await self._store.write(commands)  # which runs nothing twice, as counting needs
 
     async def close(self) -> None:
         """Write what is left."""

@@ -216,7 +216,8 @@ class Answerer:
         """
         judged = answer.judged
         grant = judged.narrowed.grant
-        renewed = await self._authoriser.renew(grant)
+        async with self._within(answer.request.until, DIRECTORY):
+            renewed = await self._authoriser.renew(grant)
         if renewed is grant:
             return True
         again = answer.request._replace(grant=renewed)

@@ -247,6 +247,10 @@ class Snapshots:
             live = LiveSnapshot(manifest, 0.0, 0.0, -math.inf)
         live.fresh_until, live.serve_until = serve_until - stale_for, serve_until
         self.confirm(live, began)
+        newest = self._live.get(datasource.id)
+        # Of two looks at a time, the one that began later knows better, whichever ends first.
+        if newest is not None and newest.checked > began:
+            return newest
         if self._forgotten[datasource.id] == forgotten:
             self._live[datasource.id] = live
         return live

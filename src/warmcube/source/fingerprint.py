@@ -169,7 +169,9 @@ def _postgres_value(column: PostgresColumn) -> str:
 def _duckdb_value(column: DuckdbColumn) -> str:
     kind = column.type.kind
     is_wide = kind is Kind.NUMERIC and column.type.precision > _WIDEST_PLAIN
-    return column.text if is_wide or kind in (Kind.TEXT, Kind.UUID) else column.plain
+    # Of floats, plain ones of both signs of zero are the same to DuckDB's hash.
+    is_text = kind in (Kind.TEXT, Kind.UUID, Kind.REAL, Kind.DOUBLE)
+    return column.text if is_wide or is_text else column.plain
 
 
 def _text(value: str | int | None) -> str | None:

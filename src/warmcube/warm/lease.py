@@ -79,9 +79,33 @@ class Lease:
         if taken is None and held != self._value:
             raise busy(self._keys.datasource, held, left)
         self._renewed = started
+        try:
+            self.version = await self._begin()
+        except BaseException:
+            # Nobody shall wait for the end of a lease that nobody holds.
+            with contextlib.suppress(StoreError):
+                await asyncio.shield(self._store.script("release", [lock], [self._value]))
+            raise
+        self._task = asyncio.create_task(self._keep())
+        return self
+
+    async def _begin(self) -> Version:
+        """Have a version handed out, and made the fence.
+
+        Raises:
+            WarmPinned: nobody asked for this warm, and the data source is pinned.
+            WarmFenced: the lease is gone.
+            StoreError: the store.
+        """
         outcome, *said = await self._store.script(
             "begin",
-            [lock, self._keys.fence, self._keys.current, self._keys.history, self._keys.pin],
+            [
+                self._keys.lock,
+                self._keys.fence,
+                self._keys.current,
+                self._keys.history,
+                self._keys.pin,
+            ],
             [
                 self._value,
                 secrets.token_hex(8).encode(),
@@ -91,7 +115,6 @@ class Lease:
             ],
         )
         if outcome == b"pin":
-            await self._store.script("release", [lock], [self._value])
             raise WarmPinned(
                 f"data source {self._keys.datasource} is pinned since "
                 f"{said[0].decode(errors='replace')} rolled it back: it isn't warmed without "
@@ -101,9 +124,7 @@ class Lease:
             raise WarmFenced(
                 f"the lease on data source {self._keys.datasource} was lost at once; warm again"
             )
-        self.version = Version.parse(said[0])
-        self._task = asyncio.create_task(self._keep())
-        return self
+        return Version.parse(said[0])
 
     async def __aexit__(
         self,
