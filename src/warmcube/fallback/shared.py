@@ -210,12 +210,8 @@ class SharedReads:
                     guard.fail(str(error))
                 raise
             except TimeoutError:
-                why = (
-                    f"source {datasource.source!r} doesn't answer, not even to end a statement "
-                    "whose time is over; check that it runs"
-                )
-                guard.fail(why)
-                raise SourceUnavailable(why) from None
+                guard.suspect()  # many statements may only have taken long together
+                raise QueryTimeout.at("reading the database", self._seconds) from None
             finally:
                 notice.cancel()
         self._schemas[datasource.id] = found.schema
