@@ -43,6 +43,9 @@ __all__ = ["RedisStore", "script_command"]
 CONNECTIONS: Final = 64
 MANY_WORDS: Final = 100
 """A command with more words has a large reply."""
+OWN_TURN: Final = 2.0
+"""So many seconds a call may wait for other trips of this process to end, whatever time it has for
+its own: where the server is silent, those end soon."""
 PORTIONS_AHEAD: Final = 2
 """So many commands with large replies are under way at once; each other one is sent when a reply
 has been read. Replies that wait in the server and in the socket fall out of the processor's caches
@@ -241,7 +244,9 @@ class RedisStore:
                     with attempt:
                         return await self._exchange(commands, limit)
         except (failure.RedisError, OSError, TimeoutError) as again:
-            if not _is_answer(again):
+            if _is_late(error):
+                self._probe.begin()  # held up twice: that says nothing of the server
+            elif not _is_answer(again):
                 self._suspect(limit, began, again)
             raise self._unavailable(again) from again
         raise AssertionError
@@ -270,10 +275,15 @@ class RedisStore:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
-        deadline = asyncio.timeout(seconds)
+        waits = self._connections.are_all_lent
+        deadline = asyncio.timeout(max(seconds, OWN_TURN) if waits else seconds)
         try:
             async with deadline:
                 connection = await self._connections.borrow()
+                if waits:
+                    if self._breaker.is_open:  # found out by those in front of it
+                        raise _Unsent
+                    deadline.reschedule(asyncio.get_running_loop().time() + seconds)
                 reply_to = read or _replies
                 portions = _portions(commands)
                 ahead = b"".join(map(pack, portions[:PORTIONS_AHEAD]))
@@ -290,7 +300,7 @@ class RedisStore:
                 return replies
         except TimeoutError as error:
             due = deadline.when()
-            if connection is None and self._connections.are_all_lent:
+            if connection is None and waits:
                 raise _Unsent from error
             if due is not None and asyncio.get_running_loop().time() > due + LATE:
                 raise _Late from error

@@ -81,16 +81,24 @@ async def test_nobody_waits_for_a_frozen_server_twice(server: OwnRedis, own_stor
 async def test_waiting_for_each_other_is_not_the_servers_silence(
     server: OwnRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where all connections are lent, a call that had to wait too long blames nobody."""
+    """Where all connections are lent, a call waits; if that is too long, it blames nobody."""
     monkeypatch.setattr("warmcube.store.redis.CONNECTIONS", 1)
     own_store = open_store(server.url)
     await own_store.run([(b"SET", b"k", b"v")])
-    long = asyncio.create_task(own_store.run([(b"BLPOP", b"nothing", 1)], seconds=5))
-    await asyncio.sleep(0)
+
+    async def ask_beside_a_long_call() -> object:
+        long = asyncio.create_task(own_store.run([(b"BLPOP", b"nothing", 1)], seconds=5))
+        await asyncio.sleep(0)
+        try:
+            return await ServingStore(own_store).run([(b"GET", b"k")])
+        finally:
+            assert own_store.down() == []
+            assert await long == [None]
+
+    assert await ask_beside_a_long_call() == [b"v"]
+    monkeypatch.setattr("warmcube.store.redis.OWN_TURN", 0.3)
     with pytest.raises(StoreUnavailable):
-        await ServingStore(own_store).run([(b"GET", b"k")])
-    assert own_store.down() == []
-    assert await long == [None]
+        await ask_beside_a_long_call()
     assert await own_store.run([(b"GET", b"k")]) == [b"v"]
     await own_store.close()
 
