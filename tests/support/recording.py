@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from warmcube.store.api import Command, Down, Memory, Reply, Store
 
@@ -20,7 +21,7 @@ class RecordingStore:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.commands: list[Command] = []
-        self.writes: list[object] = []
+        self.writes: list[Any] = []
 
     async def run(
         self, commands: Sequence[Command], *, seconds: float | None = None

@@ -12,12 +12,16 @@ from redis.asyncio.connection import AbstractConnection
 
 from warmcube.store.breaker import Breaker
 
-__all__ = ["PROBE_SECONDS", "Probe"]
+__all__ = ["LATE", "PROBE_SECONDS", "Probe"]
 
 _LOG: Final = logging.getLogger("warmcube.store")
 PROBE_SECONDS: Final = 0.25
 """How long an answer may take, with the connection that it comes over."""
 
+LATE: Final = 0.1
+"""A timer that rings so many seconds late does so because this process was held up."""
+
+_HELD_UP: Final = "this process was held up"
 _PING: Final = b"*1\r\n$4\r\nPING\r\n"
 
 
@@ -59,6 +63,8 @@ class Probe:
         while True:
             began = now()
             why = await self._ask()
+            if why is _HELD_UP:  # which says nothing of the server
+                continue
             if why is None:
                 breaker.answered()
                 if is_told:
@@ -75,8 +81,9 @@ class Probe:
     async def _ask(self) -> str | None:
         """Why no calls should be made; None if they may."""
         connection = self._make()
+        deadline = asyncio.timeout(PROBE_SECONDS)
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
+            async with deadline:
                 await connection.connect()  # type: ignore[no-untyped-call]
                 await connection.send_packed_command([_PING], check_health=False)
                 await connection.read_response(disable_decoding=True)
@@ -85,7 +92,9 @@ class Probe:
         except (failure.AuthenticationError, failure.AuthorizationError, failure.ResponseError):
             return None  # it is there; whoever asks next is told what it says
         except TimeoutError:
-            return "it doesn't answer"
+            due = deadline.when()
+            is_late = due is not None and asyncio.get_running_loop().time() > due + LATE
+            return _HELD_UP if is_late else "it doesn't answer"
         except Exception as error:  # noqa: BLE001 - a probe that dies would leave it open for ever
             return str(error).rstrip(".") or type(error).__name__
         finally:

@@ -30,7 +30,7 @@ from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailabl
 from warmcube.store.api import Command, Down, Memory, Reply
 from warmcube.store.breaker import Breaker
 from warmcube.store.connections import Connections
-from warmcube.store.probe import Probe
+from warmcube.store.probe import LATE, Probe
 from warmcube.store.wire import PackedCommand, pack
 
 try:  # not a public name: another version of the client library may lack it
@@ -59,8 +59,6 @@ IMPATIENT: Final = 1.0
 answer in time is reason enough to open the breaker. Others may have been long."""
 NOTICE: Final = 0.25
 """After so many seconds without an answer, a probe finds out whether the server is there at all."""
-LATE: Final = 0.1
-"""A timer that rings so many seconds late does so because this process was held up."""
 _JITTER: Final = 0.02
 _SECOND_TRIES: Final = 2
 

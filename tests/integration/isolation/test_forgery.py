@@ -240,27 +240,31 @@ async def test_no_row_gets_out_of_its_key(
 
 
 async def test_use_is_counted_in_its_place(
-    open_cache: Open, recorded: list[RecordingStore], odd_db: str
+    open_cache: Open,
+    recorded: list[RecordingStore],
+    odd_db: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is written on account of a query is a count under the snapshot's own key."""
+    # It is written when this test says so, and not whenever a second is over.
+    monkeypatch.setattr("warmcube.observe.usage.FLUSH_SECONDS", 3600.0)
     async with open_cache(odd_db) as cache:
         snapshot = (await cache.warm(1)).snapshot
         (store,) = recorded
         store.writes.clear()
         for attempt in attempts("use", 50):
             await ask(cache, attempt)
+        assert store.writes == []
         store.commands.clear()
         await cache._parts.usage.flush()
-        written = [
-            (name, parse_key(key, NAMESPACE)) for name, key, *_ in map(_plain, store.commands)
-        ]
         uses, manifest = ParsedKey("uses", (1, snapshot)), ParsedKey("snapshot", (1, snapshot))
-        assert written == [(b"EXISTS", manifest), (b"HINCRBY", uses), (b"PEXPIREAT", uses)]
-        assert store.writes == []
+        assert _named(store.commands) == [(b"EXISTS", manifest)]
+        assert _named(store.writes) == [(b"HINCRBY", uses), (b"PEXPIREAT", uses)]
 
 
-def _plain(command: Command) -> list[bytes]:
-    return [word for word in command if isinstance(word, bytes)]
+def _named(commands: Sequence[Command]) -> list[tuple[bytes, ParsedKey]]:
+    plain = [[word for word in command if isinstance(word, bytes)] for command in commands]
+    return [(name, parse_key(key, NAMESPACE)) for name, key, *_ in plain]
 
 
 # --- SQL ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -212,14 +213,14 @@ class Watch:
     def take(self) -> tuple[list[str], list[tuple[object, ...]]]:
         """Commands and statements since the last time.
 
-        Connections are opened when two trips overlap, which is a matter of moments; what each of
-        them says first isn't looked at.
+        Connections are opened when two trips overlap, and probes are sent when an answer takes
+        long, which is a matter of moments; what each of them says isn't looked at.
         """
         marker = f"that is all {next(self._serial)}"
         self.client.echo(marker)
         commands: list[str] = []
         while marker not in (command := self.monitor.next_command()["command"]):
-            if not command.startswith("HELLO "):
+            if not command.startswith(("HELLO ", "PING")):
                 commands.append(command)
         statements, self.statements = self.statements, []
         return commands, statements
@@ -323,6 +324,12 @@ def unnamed(first: Any, second: Any, what: Any) -> str:
     return repr(what).replace(str(first), "@").replace(str(second), "@")
 
 
+def difference(first: str, second: str) -> tuple[str, str]:
+    """Where two texts begin to differ, and a little of what is around."""
+    start = len(os.path.commonprefix((first, second))) - 100
+    return first[max(start, 0) : start + 300], second[max(start, 0) : start + 300]
+
+
 @pytest.mark.parametrize(
     ("tier", "user"),
     [
@@ -368,7 +375,7 @@ async def test_not_yours_is_as_if_it_did_not_exist(
             for each in (theirs, nobodys):
                 told_ = await outcome(make, user, ask, asked(each))
                 seen.append((told_, unnamed(theirs, nobodys, (told_, watch.take()))))
-            assert seen[0][1] == seen[1][1], (case, name)
+            assert seen[0][1] == seen[1][1], (case, name, difference(seen[0][1], seen[1][1]))
             for told_, _ in seen:
                 first = told_[0]
                 if isinstance(first, dict):
@@ -405,7 +412,7 @@ async def test_what_a_process_knows_tells_no_more(
             for each in (theirs, nobodys):
                 told_ = await outcome(make, user, ask, asked(each), has_read=has_read)
                 seen.append(unnamed(theirs, nobodys, (told_, watch.take())))
-            assert seen[0] == seen[1], (case, name)
+            assert seen[0] == seen[1], (case, name, difference(*seen))
 
 
 @pytest.mark.parametrize("user", ["north", "provider"])
