@@ -32,6 +32,8 @@ class Connections:
         self._lent: set[AbstractConnection] = set()
         self._taken = 0  # loans, those included that are about to begin
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self.keeps_none = False
+        """Whether each has to be closed when its trip is done, before it is given back."""
 
     @property
     def are_all_lent(self) -> bool:
@@ -68,6 +70,13 @@ class Connections:
         self._lent.remove(connection)
         self._idle.append(connection)
         self._pass_on()
+
+    async def retire(self) -> None:
+        """Close what nobody uses, and keep nothing from now on; trips under way end in peace."""
+        self.keeps_none = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
         """Close all connections, those that are lent too."""

@@ -44,14 +44,16 @@ class Probe:
         self._place = place
         self._breaker = breaker
         self._task: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def begin(self) -> None:
         """Find out, if that isn't under way: now, and again until the server is well."""
-        if self._task is None or self._task.done():
+        if not self._is_over and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Ask no more, whatever happens."""
+        self._is_over = True
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

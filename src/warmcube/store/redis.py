@@ -14,6 +14,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from functools import cache
 from importlib import resources
 from typing import Any, Final, TypeAlias
@@ -57,8 +58,12 @@ TELL_EVERY: Final = 60.0
 IMPATIENT: Final = 1.0
 """A call that may take less than so many seconds is one that somebody waits for: that it has no
 answer in time is reason enough to open the breaker. Others may have been long."""
+PATIENT: Final = 0.1
+"""A call that had less than so many seconds, as one whose time is nearly up, says little of a
+server that had no answer by then: a probe finds out."""
 NOTICE: Final = 0.25
 """After so many seconds without an answer, a probe finds out whether the server is there at all."""
+_READONLY: Final = b"*1\r\n$8\r\nREADONLY\r\n"
 _JITTER: Final = 0.02
 _SECOND_TRIES: Final = 2
 
@@ -86,6 +91,9 @@ class RedisStore:
             retry=Retry(NoBackoff(), 0),
             decode_responses=False,
         )
+        # RESP2 whatever the URL says: with RESP3 the client library asks servers for news of their
+        # upkeep, which come between the replies, and would be taken for replies.
+        self._pool.connection_kwargs["protocol"] = 2
         self._connections = Connections(self._pool.make_connection, CONNECTIONS)
         self._breaker = Breaker()
         self._probe = Probe(self._pool.make_connection, self._breaker, place)
@@ -93,6 +101,21 @@ class RedisStore:
 
     def __repr__(self) -> str:
         return f"RedisStore({self.place!r})"
+
+    def of_replica(self) -> RedisStore:
+        """The same server, over connections of their own on which it answers as a replica.
+
+        On any other connection a replica sends everybody to its master, who might be asked without
+        knowing that another one is by now. What is known of the server's health is shared.
+        """
+        made = copy(self)
+        made._connections = Connections(self._connect_to_replica, CONNECTIONS)  # noqa: SLF001 (its own)
+        return made
+
+    def _connect_to_replica(self) -> AbstractConnection:
+        connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+        connection.redis_connect_func = _greet_replica
+        return connection
 
     async def run(
         self, commands: Sequence[Command], *, seconds: float | None = None
@@ -193,6 +216,11 @@ class RedisStore:
                 f"after {seconds:.0f} s; check their replication, then warm again"
             )
 
+    async def retire(self) -> None:
+        """Close it without cutting off a trip; it isn't asked again."""
+        await self._probe.close()
+        await self._connections.retire()
+
     async def close(self) -> None:
         await self._probe.close()
         await self._connections.close()
@@ -252,7 +280,7 @@ class RedisStore:
     def _suspect(self, limit: float, began: int, error: BaseException) -> None:
         """A call had no answer: open the breaker, or have it found out whether to."""
         is_silent = isinstance(error, TimeoutError | failure.TimeoutError)
-        if (is_silent and limit >= IMPATIENT) or self._breaker.fail(
+        if (is_silent and not PATIENT <= limit < IMPATIENT) or self._breaker.fail(
             began, _why(error), asyncio.get_running_loop().time()
         ):
             self._probe.begin()
@@ -306,8 +334,8 @@ class RedisStore:
         finally:
             if connection is not None:
                 try:
-                    if not complete:
-                        # Replies may still be under way: nobody else may read them as theirs.
+                    # Replies may still be under way: nobody else may read them as theirs.
+                    if not complete or self._connections.keeps_none:
                         await connection.disconnect(nowait=True)
                 finally:
                     self._connections.give_back(connection)
@@ -415,6 +443,13 @@ def _portions(commands: Sequence[Command | bytes]) -> list[Sequence[Command | by
     return [commands[at:end] for at, end in zip([0, *starts[1:]], ends, strict=True)]
 
 
+async def _greet_replica(connection: AbstractConnection) -> None:
+    """What is said on a new connection to a replica."""
+    await connection.on_connect()
+    await connection.send_packed_command([_READONLY], check_health=False)
+    await connection.read_response(disable_decoding=True)
+
+
 async def _replies(connection: AbstractConnection, count: int) -> list[Any]:
     return [await _reply(connection) for _ in range(count)]
 
@@ -431,10 +466,13 @@ async def _many_replies(connection: AbstractConnection, count: int) -> list[Any]
     replies: list[Any] = []
     while len(replies) < count:
         replies.append(await _reply(connection))
-        while len(replies) < count and (reply := parser.gets(False)) is not NOT_ENOUGH_DATA:
-            if isinstance(reply, failure.ConnectionError):
-                raise reply
-            replies.append(reply)
+        try:
+            while len(replies) < count and (reply := parser.gets(False)) is not NOT_ENOUGH_DATA:
+                if isinstance(reply, failure.ConnectionError):
+                    raise reply
+                replies.append(reply)
+        except ValueError as error:
+            raise _nonsense(error) from error
     return replies
 
 
@@ -443,3 +481,10 @@ async def _reply(connection: AbstractConnection) -> Any:
         return await connection.read_response(disable_decoding=True)
     except failure.ResponseError as error:
         return error
+    except ValueError as error:
+        raise _nonsense(error) from error
+
+
+def _nonsense(error: ValueError) -> failure.InvalidResponse:
+    """For an error reply that the client library takes apart and can't, such as a redirection."""
+    return failure.InvalidResponse(f"it answered with what makes no sense ({error})")
