@@ -6,7 +6,7 @@ from typing import Final
 
 from warmcube.entry.keys import Keys, Version
 from warmcube.entry.seal import Seal
-from warmcube.store.api import Command, Store
+from warmcube.store.api import Command, Store, pairs_of
 from warmcube.warm.cleanup import expire_items, master_items, remove_items
 from warmcube.warm.named import read_named
 
@@ -67,7 +67,7 @@ async def _dead_below(store: Store, keys: Keys, lease_seconds: float) -> int:
         await store.run([(b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", 100)]),
     )
     for _, pairs in events:
-        facts = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        facts = pairs_of(pairs)
         if facts.get(b"event") not in _FENCING:
             continue
         if int(facts[b"at"]) <= now - lease_seconds * 1000:
