@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import random
 import shutil
 import signal
@@ -73,6 +74,39 @@ class Node:
     def thaw(self) -> None:
         """Let a frozen one go on."""
         self.process.send_signal(signal.SIGCONT)
+
+    def fall_behind(self) -> None:
+        """Cut a replica off from its master; it goes on answering, from what it has."""
+        _await(lambda: self._link == "up")
+        self.ask("CONFIG", "SET", "masterauth", "wrong")  # so that it can't come back
+        self.ask("CLIENT", "KILL", "TYPE", "master")
+        _await(lambda: self._link == "down")
+
+    def catch_up(self) -> None:
+        """Let one that fell behind follow its master again."""
+        self.ask("CONFIG", "SET", "masterauth", "")
+        _await(lambda: self._link == "up")
+
+    @property
+    def _link(self) -> str:
+        """A replica's with its master."""
+        return str(self.info("replication").get("master_link_status"))
+
+    def take_over(self) -> None:
+        """Have a replica become the master, whose place its master takes."""
+        asked = -math.inf
+
+        def is_master() -> bool:
+            nonlocal asked
+            if self.info("replication")["role"] == "master":
+                return True
+            # Masters give no second vote for the same place within two time-outs of a node.
+            if time.monotonic() > asked + 2.5 * NODE_TIMEOUT_MS / 1000:
+                asked = time.monotonic()
+                self.ask("CLUSTER", "FAILOVER")
+            return False
+
+        _await(is_master)
 
 
 @dataclass(kw_only=True)
