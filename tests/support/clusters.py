@@ -166,8 +166,13 @@ class RedisCluster:
         return found
 
     def await_whole(self, seconds: float = 30.0) -> None:
-        """Wait until all running nodes find the cluster well and replicas are up to date."""
-        _await(lambda: all(_is_whole(node) for node in self.live()), seconds)
+        """Wait until all running nodes find the cluster well, alike, and replicas up to date."""
+
+        def is_whole() -> bool:
+            nodes = self.live()
+            return all(map(_is_whole, nodes)) and len({*map(_seen, nodes)}) == 1
+
+        _await(is_whole, seconds)
 
     def stop(self) -> None:
         """End all servers."""
@@ -186,6 +191,16 @@ def _tag_of(node: Node) -> str:
         for n in range(100_000)
         if any(row[0] <= key_slot(b"{%d}" % n) <= row[1] for row in own)
     )
+
+
+def _seen(node: Node) -> str:
+    """Who holds what, as one node sees it."""
+    rows = node.ask("CLUSTER", "SLOTS")
+    held = [
+        (first, last, master[1], sorted(replica[1] for replica in replicas))
+        for first, last, master, *replicas in rows
+    ]
+    return str(sorted(held))
 
 
 def _is_whole(node: Node) -> bool:
