@@ -11,15 +11,13 @@ from redis import exceptions as failure
 from redis.asyncio.connection import AbstractConnection
 
 from warmcube.store.breaker import Breaker
+from warmcube.store.silence import LATE
 
-__all__ = ["LATE", "PROBE_SECONDS", "Probe"]
+__all__ = ["PROBE_SECONDS", "Probe"]
 
 _LOG: Final = logging.getLogger("warmcube.store")
 PROBE_SECONDS: Final = 0.25
 """How long an answer may take, with the connection that it comes over."""
-
-LATE: Final = 0.1
-"""A timer that rings so many seconds late does so because this process was held up."""
 
 _HELD_UP: Final = "this process was held up"
 _PING: Final = b"*1\r\n$4\r\nPING\r\n"

@@ -31,7 +31,8 @@ from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailabl
 from warmcube.store.api import Command, Down, Memory, Reply
 from warmcube.store.breaker import Breaker
 from warmcube.store.connections import Connections
-from warmcube.store.probe import LATE, Probe
+from warmcube.store.probe import Probe
+from warmcube.store.silence import LONGEST, Silence
 from warmcube.store.wire import PackedCommand, pack
 
 try:  # not a public name: another version of the client library may lack it
@@ -44,9 +45,6 @@ __all__ = ["RedisStore", "script_command"]
 CONNECTIONS: Final = 64
 MANY_WORDS: Final = 100
 """A command with more words has a large reply."""
-OWN_TURN: Final = 2.0
-"""So many seconds a call may wait for other trips of this process to end, whatever time it has for
-its own: where the server is silent, those end soon."""
 PORTIONS_AHEAD: Final = 2
 """So many commands with large replies are under way at once; each other one is sent when a reply
 has been read. Replies that wait in the server and in the socket fall out of the processor's caches
@@ -94,6 +92,8 @@ class RedisStore:
         # RESP2 whatever the URL says: with RESP3 the client library asks servers for news of their
         # upkeep, which come between the replies, and would be taken for replies.
         self._pool.connection_kwargs["protocol"] = 2
+        # Nor is the server told the client library's name, which takes a trip and a right.
+        self._pool.connection_kwargs["driver_info"] = None
         self._connections = Connections(self._pool.make_connection, CONNECTIONS)
         self._breaker = Breaker()
         self._probe = Probe(self._pool.make_connection, self._breaker, place)
@@ -247,8 +247,8 @@ class RedisStore:
     ) -> list[Any]:
         """Try a read again where that is worth it; else open the breaker.
 
-        It is where the connection broke, as one does that the server closed while it lay idle, and
-        where it was this process that was late. Nobody waits twice for a server that is silent.
+        It is where the connection broke, as one does that the server closed while it lay idle.
+        Nobody waits twice for a server that is silent.
         """
         if _is_answer(error):
             raise self._unavailable(error) from error
@@ -263,26 +263,25 @@ class RedisStore:
             reraise=True,
         )
         try:
-            if isinstance(error, TimeoutError | failure.TimeoutError) and not _is_late(error):
+            if isinstance(error, TimeoutError | failure.TimeoutError):
                 raise error
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(max(limit, LONGEST)):
                 async for attempt in tries:
                     with attempt:
                         return await self._exchange(commands, limit)
         except (failure.RedisError, OSError, TimeoutError) as again:
-            if _is_late(error):
-                self._probe.begin()  # held up twice: that says nothing of the server
-            elif not _is_answer(again):
+            if not _is_answer(again):
                 self._suspect(limit, began, again)
             raise self._unavailable(again) from again
         raise AssertionError
 
     def _suspect(self, limit: float, began: int, error: BaseException) -> None:
         """A call had no answer: open the breaker, or have it found out whether to."""
-        is_silent = isinstance(error, TimeoutError | failure.TimeoutError)
-        if (is_silent and not PATIENT <= limit < IMPATIENT) or self._breaker.fail(
-            began, _why(error), asyncio.get_running_loop().time()
-        ):
+        now = asyncio.get_running_loop().time()
+        is_unclear = isinstance(error, TimeoutError | failure.TimeoutError) and not (
+            PATIENT <= limit < IMPATIENT and now - self._breaker.heard >= limit
+        )
+        if is_unclear or self._breaker.fail(began, _why(error), now):
             self._probe.begin()
 
     async def _exchange_noticed(
@@ -301,15 +300,19 @@ class RedisStore:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
-        waits = self._connections.are_all_lent
-        deadline = asyncio.timeout(max(seconds, OWN_TURN) if waits else seconds)
+        waits = self._connections.must_wait
+        longest = max(seconds, LONGEST)
+        now = asyncio.get_running_loop().time
+        silence: Silence | None = None
         try:
-            async with deadline:
+            async with asyncio.timeout(longest) as deadline:
                 connection = await self._connections.borrow()
                 if waits:
                     if self._breaker.is_open:  # found out by those in front of it
                         raise _Unsent
-                    deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+                    deadline.reschedule(now() + longest)
+                silence = Silence(deadline, self._breaker, seconds)
+                await self._connections.make_ready(connection)
                 reply_to = read or _replies
                 portions = _portions(commands)
                 ahead = b"".join(map(pack, portions[:PORTIONS_AHEAD]))
@@ -317,21 +320,19 @@ class RedisStore:
                 replies: list[Any] = []
                 for number, portion in enumerate(portions, PORTIONS_AHEAD):
                     replies += await reply_to(connection, len(portion))
+                    self._breaker.heard = now()
                     if number < len(portions):
                         # Each portion has the whole time: what counts is that replies come.
-                        deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+                        deadline.reschedule(now() + longest)
                         more = pack(portions[number])
                         await connection.send_packed_command([more], check_health=False)
                 complete = True
                 return replies
         except TimeoutError as error:
-            due = deadline.when()
-            if connection is None and waits:
-                raise _Unsent from error
-            if due is not None and asyncio.get_running_loop().time() > due + LATE:
-                raise _Late from error
-            raise
+            raise error if connection or not waits else _Unsent from error
         finally:
+            if silence is not None:
+                silence.end()
             if connection is not None:
                 try:
                     # Replies may still be under way: nobody else may read them as theirs.
@@ -401,16 +402,8 @@ def script_command(name: str, keys: Sequence[bytes], arguments: Sequence[bytes |
     return (b"EVAL", _script(name), len(keys), *keys, *arguments)
 
 
-class _Late(TimeoutError):
-    """A time-out that this process was too busy to notice in time, and so perhaps the reply."""
-
-
 class _Unsent(TimeoutError):
     """A time-out of waiting for other trips of this process, which says nothing of the server."""
-
-
-def _is_late(error: BaseException) -> bool:
-    return isinstance(error, _Late)
 
 
 def _is_answer(error: BaseException) -> bool:
