@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 from redis.crc import key_slot
 
@@ -36,12 +35,16 @@ class Node:
 
     Attributes:
         port: where it listens.
+        command: what runs it.
+        home: its folder.
         process: it.
         id: by which the cluster knows it.
     """
 
     port: int
-    process: subprocess.Popen[bytes]
+    command: list[str]
+    home: Path
+    process: subprocess.Popen[bytes] = field(init=False)
     id: str = ""
     client: redis.Redis = field(init=False)
 
@@ -66,6 +69,18 @@ class Node:
         """End it at once, as a power cut would."""
         self.process.kill()
         self.process.wait()
+
+    def start(self) -> None:
+        """Start it, without any data; it knows its cluster again, if it ran before."""
+        with (self.home / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 (no threads are needed for it)
+            )
 
     def freeze(self) -> None:
         """Stop it where it is; it keeps its connections and answers nothing."""
@@ -216,7 +231,7 @@ def _await(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail("the cluster did not come together in time")
+            raise TimeoutError("the cluster did not come together in time")
         time.sleep(0.02)
 
 
@@ -268,16 +283,8 @@ def _start(program: Path, home: Path, options: tuple[str, ...]) -> Node:
         command = [str(program)]
         for name, value in given.items():
             command += (f"--{name}", str(value))
-        with (home / "log").open("ab") as log:
-            process = subprocess.Popen(
-                [*command, *options],
-                cwd=home,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 (no threads are needed for it)
-            )
-        node = Node(port=port, process=process)
+        node = Node(port=port, command=[*command, *options], home=home)
+        node.start()
         deadline = time.monotonic() + 20
         while node.is_running and time.monotonic() < deadline:
             with contextlib.suppress(redis.ConnectionError):
@@ -286,7 +293,7 @@ def _start(program: Path, home: Path, options: tuple[str, ...]) -> Node:
             time.sleep(0.01)
         if node.is_running:
             node.kill()
-    pytest.fail(f"no server could be started: {(home / 'log').read_text()[-2000:]}")
+    raise RuntimeError(f"no server could be started: {(home / 'log').read_text()[-2000:]}")
 
 
 def _end_with_parent() -> None:
