@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import redis
-from tests.support.clusters import RedisCluster, run_cluster
+from tests.support.clusters import HASTY_MS, RedisCluster, run_cluster
 
 from faults.leftovers import leftovers
 from faults.readers import Library, Reader
@@ -124,7 +124,8 @@ class ClusterStage:
 @asynccontextmanager
 async def cluster_stage(stage: Stage) -> AsyncIterator[ClusterStage]:
     """A cluster that is warm and read from in several ways, for as long as the context lasts."""
-    running = run_cluster(None, "--cluster-require-full-coverage", "no")
+    options = ("--cluster-require-full-coverage", "no")
+    running = run_cluster(None, *options, timeout_ms=HASTY_MS)
     cluster = await asyncio.to_thread(running.__enter__)
     try:
         plain = _config(stage, cluster, "cluster")

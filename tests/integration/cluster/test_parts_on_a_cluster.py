@@ -179,7 +179,7 @@ async def test_a_service_and_its_jobs(cache: AnalyticsCache, tmp_path: Path, fac
     """It answers, exports, and has a warm done by a process of its own, which others see."""
     ((rows,),) = select(facts, "SELECT count(*) FROM ih.facts")
     with web(tmp_path / "warmcube.toml") as service:
-        assert service.get("/readyz").status_code == 200
+        assert service.get("/healthz").status_code == 200
         started = service.admin("POST", "/warm", json={"datasource": 1})
         assert started.status_code == 202, started.text
         ended = job_ends(service, started.json()["job"])
