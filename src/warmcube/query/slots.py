@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -74,8 +75,8 @@ class Slots:
 
         Args:
             user: in whose name.
-            seconds: how long to wait for it at most; None waits as long as it takes, however many
-                wait already.
+            seconds: how long to wait for it at most; infinity waits as long as it takes, None also
+                however many wait already.
         """
         return Place(self, user, seconds)
 
@@ -98,7 +99,9 @@ class Slots:
         ticket = _Ticket(loop.create_future())
         turns.wait(user, ticket)
         # Not asyncio.timeout: hundreds may wait, and each of its errors takes as long as a read.
-        timer = None if seconds is None else loop.call_later(seconds, ticket.wake)
+        timer = None
+        if seconds is not None and not math.isinf(seconds):
+            timer = loop.call_later(seconds, ticket.wake)
         try:
             await ticket.woken
         except BaseException:
