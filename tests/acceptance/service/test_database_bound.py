@@ -22,7 +22,6 @@ from tests.support.servers import wait_until
 from .conftest import auth_for, bearer
 
 CLIENTS: Final = 32
-TURNS: Final = 3
 PROVIDERS: Final = 60
 DEADLINE: Final = 10.0
 SLACK: Final = 5.0
@@ -71,36 +70,36 @@ def test_all_workers_together_keep_the_bound(service: Running, database: str) ->
     def client(number: int) -> None:
         chance = random.Random(number)
         headers = dict([bearer(chance.choice(["root", "north"])).split(": ")])
-        for _ in range(TURNS):
-            provider = chance.randrange(PROVIDERS)
-            query = {"datasource": 1, "measure": "Much", "frequency": "Monthly"}
-            query |= {"practices": [101], "providers": [provider], "aggregate": "sum"}
-            while True:
-                began = time.monotonic()
-                answered = httpx.post(
-                    f"{service.url}/api/query", json=query, headers=headers, timeout=60
-                )
-                if answered.status_code != 503:
-                    break
-                time.sleep(min(float(answered.headers["retry-after"]), 0.2))
-            assert answered.status_code == 200, answered.text
-            found = answered.json()
-            assert found["meta"]["origin"] == "database"
-            (row,) = found["rows"]
-            assert str(row["sum"]) == expected[provider]
-            with lock:
-                took.append(time.monotonic() - began)
+        provider = chance.randrange(PROVIDERS)
+        query = {"datasource": 1, "measure": "Much", "frequency": "Monthly"}
+        query |= {"practices": [101], "providers": [provider], "aggregate": "sum"}
+        while True:
+            began = time.monotonic()
+            answered = httpx.post(
+                f"{service.url}/api/query", json=query, headers=headers, timeout=60
+            )
+            if answered.status_code != 503:
+                break
+            time.sleep(min(float(answered.headers["retry-after"]), 0.2))
+        assert answered.status_code == 200, answered.text
+        found = answered.json()
+        assert found["meta"]["origin"] == "database"
+        (row,) = found["rows"]
+        assert str(row["sum"]) == expected[provider]
+        with lock:
+            took.append(time.monotonic() - began)
 
     with DatabaseSampler(database) as sampler, ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(client, range(CLIENTS)))  # each process knows the columns then
         with psycopg.connect(database) as locking:  # so that all who may read are at it
             locking.execute("LOCK TABLE ih.facts IN ACCESS EXCLUSIVE MODE")
-            clients = [pool.submit(client, number) for number in range(CLIENTS)]
+            clients = [pool.submit(client, number) for number in range(CLIENTS, 2 * CLIENTS)]
             wait_until(lambda: len(sampler.most) >= 6)
             time.sleep(0.5)
         for each in clients:
             each.result()
     took.sort()
-    assert len(took) == CLIENTS * TURNS
+    assert len(took) == 2 * CLIENTS
     assert len(sampler.most) <= 8, sampler.most
     assert took[len(took) * 99 // 100] < DEADLINE + SLACK
 
