@@ -11,7 +11,7 @@ from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
 from warmcube.entry.seal import Checksum, Seal
 from warmcube.store.api import Store
 from warmcube.warm.named import read_named
-from warmcube.warm.walk import walk
+from warmcube.warm.walk import roots_of, walk
 
 __all__ = ["all_keys", "live_manifest", "needed_keys", "partition_keys", "settled"]
 
@@ -65,6 +65,7 @@ async def _keys_of(store: Store, keys: Keys, items: Sequence[MasterItem]) -> set
 
     for item in items:
         await walk(store, keys, CHECKSUM, item, note)
+        found.update(roots_of(keys, item))
     return found
 
 

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 from warmcube.entry.keys import Keys, Version
 from warmcube.entry.manifest import Manifest
-from warmcube.entry.master import MasterItem, Snapshot, parse_item
+from warmcube.entry.master import MasterItem, Snapshot, format_item, parse_item
 from warmcube.errors import Damage
 from warmcube.store.api import Store
 from warmcube.store.wire import pack_expiries
 from warmcube.warm.clearing import Clearing
 from warmcube.warm.ends import cross_off, note_ends, read_ends
-from warmcube.warm.walk import set_members, walk
+from warmcube.warm.walk import roots_of, set_members, walk
 
 __all__ = ["expire_items", "in_lanes", "mark_retired", "master_items", "remove_items"]
 
@@ -81,24 +81,20 @@ async def remove_items(
         return gone
 
     async def lane(items: Iterator[MasterItem]) -> None:
+        nonlocal count
         for item in items:
-            is_whole = await walk(
-                store,
-                keys,
-                clearing.using,
-                item,
-                unlink,
-                with_index=not may_be_written,
-                removes=True,
-            )
+            is_whole = await walk(store, keys, clearing.using, item, unlink)
             if may_be_written:
                 left.add(item)
-            elif is_whole:
+                continue
+            roots = roots_of(keys, item)
+            if roots:
+                gone = await _unlink_roots(clearing, item, roots, longest, is_whole=is_whole)
+                count += gone
+            if is_whole:
                 await cross_off(store, keys, [item])
             else:
                 left.add(item)
-                if not await read_ends(store, keys, [item]):  # else it would never be over
-                    await note_ends(store, keys, {item: longest})
 
     todo = iter(sorted(items, key=_is_manifest))
     await in_lanes([lane(todo) for _ in range(LANES)])
@@ -108,6 +104,20 @@ async def remove_items(
 def _is_manifest(item: MasterItem) -> bool:
     """A manifest goes after all that it names: it says that all of it was written."""
     return isinstance(item, Snapshot)
+
+
+async def _unlink_roots(
+    clearing: Clearing, item: MasterItem, roots: list[bytes], longest: int, *, is_whole: bool
+) -> int:
+    """Unlink what led to an item's keys; that nothing is left, or what may be, is noted before."""
+    store, keys = clearing.store, clearing.keys
+    if not is_whole:
+        if not await read_ends(store, keys, [item]):  # else it would never be over
+            await note_ends(store, keys, {item: longest})
+        return await _unlink(store, roots)
+    noted = (b"HSET", keys.ends, format_item(item), 0)
+    *_, gone = await store.run([noted, (b"UNLINK", *roots)])
+    return int(gone)
 
 
 async def _unlink(store: Store, keys: Sequence[bytes]) -> int:
@@ -176,6 +186,8 @@ async def _expire(
     ends: dict[MasterItem, int] = {}
     for item in items:
         is_whole = await walk(store, keys, clearing.using, item, expire, known)
+        if roots := roots_of(keys, item):
+            await store.write(pack_expiries(roots, at_ms))
         ends[item] = at_ms if is_whole else longest
         if len(ends) >= NOTED:
             await note_ends(store, keys, ends)

@@ -107,7 +107,6 @@ async def retire(clearing: Clearing, keep: int = 0, also: Sequence[Version] = ()
     store, keys, using = clearing.store, clearing.keys, clearing.using
     await store.await_replicas(keys.current, 10.0)
     named = await read_named(store, keys, using)
-    opaque = named.opaque
     going = [
         version
         for at, (version, manifest) in enumerate(zip(named.versions, named.kept, strict=True))
@@ -121,7 +120,7 @@ async def retire(clearing: Clearing, keep: int = 0, also: Sequence[Version] = ()
     for version, manifest in zip(marked, manifests, strict=True):
         if manifest is not None:
             await expire_items(clearing, named.without(items_of(manifest)), at_ms, manifest)
-        elif version in opaque:
+        else:
             # It may be made of whatever is older; that goes when its readers are gone.
             past = await read_past(clearing)
             older = [

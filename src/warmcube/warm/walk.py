@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Final, Protocol
 
-from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, unpack_set, unpack_total
+from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, Total, fold, unpack_set, unpack_total
 from warmcube.entry.keys import Keys, PartitionKeys
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
@@ -17,7 +17,7 @@ from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
 from warmcube.store.api import Store
 
-__all__ = ["Handle", "is_named", "set_members", "walk"]
+__all__ = ["Handle", "is_named", "roots_of", "set_members", "walk"]
 
 CHUNK: Final = 1000
 _FAMILIES: Final = (b"p:", b"prov:")
@@ -61,11 +61,8 @@ async def walk(
     item: MasterItem,
     handle: Handle,
     known: Manifest | None = None,
-    *,
-    with_index: bool = True,
-    removes: bool = False,
 ) -> bool:
-    """Do something to all keys of an item.
+    """Do something to all keys of an item but those of `roots_of`, which lead to the others.
 
     Args:
         store: the store.
@@ -74,12 +71,10 @@ async def walk(
         item: of ``master``.
         handle: does it to some of them.
         known: the manifest that names the item, which spares looking for sets that there aren't.
-        with_index: whether also to the set that leads to a partition's entries.
-        removes: whether what it is done to is gone then.
 
     Returns:
-        whether these were surely all that there are: not where the index of a partition is gone, or
-        leads to fewer entries than were written.
+        whether these were surely all that there are: not where a partition's index is gone, or
+        leads to fewer entries than were written, and its counts don't prove which there were.
 
     Raises:
         StoreError: the store.
@@ -88,9 +83,7 @@ async def walk(
         case PartitionVersion(name, version):
             own = keys.partition(name, str(version))
             has_sets, has_sums = _may_have(item, known)
-            return await _walk_partition(
-                store, own, using, handle, has_sets, has_sums, with_index, removes
-            )
+            return await _walk_partition(store, own, using, handle, has_sets, has_sums)
         case Chunks(column, version, chunks):
             for at in range(0, chunks, CHUNK):
                 numbers = range(at, min(at + CHUNK, chunks))
@@ -102,6 +95,14 @@ async def walk(
     return True
 
 
+def roots_of(keys: Keys, item: MasterItem) -> list[bytes]:
+    """The keys by which all others of an item are found, where they can't be told from its name."""
+    if not isinstance(item, PartitionVersion):
+        return []
+    own = keys.partition(item.name, str(item.version))
+    return [own.counts, own.all]
+
+
 async def _walk_partition(
     store: Store,
     own: PartitionKeys,
@@ -109,15 +110,13 @@ async def _walk_partition(
     handle: Handle,
     has_sets: bool,
     has_sums: bool,
-    with_index: bool,
-    removes: bool,
 ) -> bool:
     packed, first = await store.run(
         [(b"HGET", own.counts, TOTAL), (b"SSCAN", own.all, b"0", b"COUNT", CHUNK)]
     )
-    total: int | None = None
+    total: Total | None = None
     with contextlib.suppress(Damage):  # a warm that was killed had written none
-        total = unpack_total(own.counts, packed, using).entries
+        total = unpack_total(own.counts, packed, using)
     listed = there = 0
     async for members in set_members(store, own.all, first):
         listed += len(members)
@@ -129,51 +128,91 @@ async def _walk_partition(
         for at in range(0, len(others), CHUNK):
             await handle(others[at : at + CHUNK], counted=False)
     # Members are written before their entries, and `total` when all are.
-    is_whole = listed > 0 if total is None else there >= total
-    for family in _FAMILIES:
-        if is_whole:
-            break
-        found = 0
-        async for chunk, are_entries in _by_counts(store, own, using, family):
-            count = await handle(chunk, counted=are_entries)
-            found += count if are_entries else 0
-        there = there + found if removes else found  # what was removed isn't found again
-        is_whole = total is not None and there >= total
-    await handle([own.whole_sums, own.counts], counted=False)
-    if with_index:
-        await handle([own.all], counted=False)
+    is_whole = listed > 0 if total is None else there >= total.entries
+    if not is_whole:
+        for family in _FAMILIES:
+            counts = _Counts(store, own, using, family)
+            async for chunk in counts.keys():
+                await handle(chunk, counted=False)
+            is_whole = is_whole or (total is not None and await counts.are_whole(total))
+    await handle([own.whole_sums], counted=False)
     return is_whole
 
 
-async def _by_counts(
-    store: Store, own: PartitionKeys, using: Seal, family: bytes
-) -> AsyncIterator[tuple[list[bytes], bool]]:
-    """The keys that a partition's counts lead to, by its practices or its providers, in chunks.
+class _Counts:
+    """What a partition's counts lead to, by its practices or its providers.
 
-    Returns:
-        with each chunk, whether they are entries; each of these comes once.
+    Args:
+        store: the store.
+        own: the partition's keys.
+        using: the seal.
+        family: what the names of its fields begin with.
     """
-    cursor = b"0"
-    while True:
-        ((cursor, pairs),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
-        entries: list[bytes] = []
-        others: list[bytes] = []
-        for field, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if not field.startswith(family):
-                continue
-            others += [own.set(field), *([own.sums(field)] if field.startswith(b"p:") else ())]
-            with contextlib.suppress(Damage):
-                members = unpack_set(own.counts, field, value, using).members
-                if members is not None:
-                    entries += [own.entry(member) for member in members]
+
+    def __init__(self, store: Store, own: PartitionKeys, using: Seal, family: bytes) -> None:
+        self._store = store
+        self._own = own
+        self._using = using
+        self._family = family
+        self._owners = self._members = 0
+        self._is_sound = True
+        self._unproven: dict[bytes, int] = {}  # sets that are gone or altered, and their folds
+
+    async def keys(self) -> AsyncIterator[list[bytes]]:
+        """Keys of entries, and then of what leads to them, in chunks."""
+        own, cursor = self._own, b"0"
+        while True:
+            ((cursor, pairs),) = await self._store.run(
+                [(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)]
+            )
+            others: list[bytes] = []
+            for field, value in zip(pairs[::2], pairs[1::2], strict=True):
+                if not field.startswith(self._family):
                     continue
-                async for some in set_members(store, own.set(field)):
-                    yield [own.entry(member) for member in some], True
-        for of, are_entries in ((entries, True), (others, False)):
-            for at in range(0, len(of), CHUNK):
-                yield of[at : at + CHUNK], are_entries
-        if cursor == b"0":
+                others.append(own.set(field))
+                if field.startswith(b"p:"):
+                    others.append(own.sums(field))
+                async for members in self._members_of(field, value):
+                    yield [own.entry(member) for member in members]
+            for at in range(0, len(others), CHUNK):
+                yield others[at : at + CHUNK]
+            if cursor == b"0":
+                return
+
+    async def _members_of(self, field: bytes, value: bytes) -> AsyncIterator[Iterable[bytes]]:
+        try:
+            counted = unpack_set(self._own.counts, field, value, self._using)
+        except Damage:
+            self._is_sound = False
             return
+        self._owners += 1
+        self._members += counted.size
+        if counted.members is not None:
+            yield counted.members
+            return
+        members: set[bytes] = set()
+        async for some in set_members(self._store, self._own.set(field)):
+            members.update(some)
+            yield some
+        if fold(self._own.counts, members, self._using) != counted.folded:
+            self._unproven[field] = counted.folded
+
+    async def are_whole(self, total: Total) -> bool:
+        """Whether, now that all keys were gone through, they were those of all entries.
+
+        Where a set is gone or altered, the partition's own index may have its members: its entries
+        were gone through first.
+        """
+        owners = total.practices if self._family == b"p:" else total.providers
+        if not self._is_sound or (self._owners, self._members) != (owners, total.entries):
+            return False
+        if self._unproven:
+            async for members in set_members(self._store, self._own.all):
+                for member in set(members):
+                    field = _owner_of(member, self._family)
+                    if field in self._unproven:
+                        self._unproven[field] ^= fold(self._own.counts, [member], self._using)
+        return not any(self._unproven.values())
 
 
 def _may_have(item: PartitionVersion, known: Manifest | None) -> tuple[bool, bool]:
@@ -194,6 +233,12 @@ def _owners(members: Iterable[bytes]) -> set[bytes]:
             owners.add(practice)
             owners.add(b"prov:" + rest.partition(b":")[0])
     return owners
+
+
+def _owner_of(member: bytes, family: bytes) -> bytes:
+    """What `counts` calls the practice or the provider of a member."""
+    practice, _, rest = member.partition(b":prov:")
+    return practice if family == b"p:" else family + rest.partition(b":")[0]
 
 
 async def set_members(
