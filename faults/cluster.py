@@ -106,7 +106,9 @@ class ClusterStage:
         shown = int(answer.rows[0]["measure_value"]) if answer.rows else 0
         happened = stage.world.history.happened(1, least)
         if answer.snapshot is None or (happened and shown < happened[0]):
-            stage.failures.append(f"lost: change {shown} is shown by {answer.snapshot}")
+            stage.failures.append(
+                f"lost: change {shown} is shown by {answer.snapshot}: {answer.error}"
+            )
         stage.failures += [f"unclear error of a warm: {each}" for each in self.warmers.unclear]
         found = await asyncio.to_thread(self._leftovers)
         if lasting := sorted(key for key, expires in found.items() if not expires):
