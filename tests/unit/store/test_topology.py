@@ -32,11 +32,24 @@ def test_the_reply_of_a_node_is_read() -> None:
     assert not Topology.read([[0, 1]], b"cluster_state:fail", ASKED).is_whole
 
 
+def test_a_node_without_a_name_may_have_an_address() -> None:
+    """Where names are preferred, one that has none is known by what follows."""
+    slots = [[0, 16383, [b"?", 7001, b"id", [b"ip", b"10.0.0.1"]], [b"?", 7002, b"id", []]]]
+    (shard,) = set(Topology.read(slots, b"", ASKED).shards)
+    assert shard == Shard(Address("10.0.0.1", 7001), (Address("10.0.0.9", 7002),))
+
+
+def test_a_cluster_may_have_no_slots_yet() -> None:
+    """Then it has no masters either."""
+    assert Topology.read([], b"cluster_state:fail", ASKED).masters == []
+
+
 def test_addresses_in_redirections() -> None:
-    """IPv6 addresses have colons too, and an empty host is the node's own."""
+    """IPv6 addresses have colons too, and a host that is left out is the node's own."""
     assert Address.parse("10.0.0.1:7000", ASKED) == Address("10.0.0.1", 7000)
     assert Address.parse("::1:7000", ASKED) == Address("::1", 7000)
     assert Address.parse(":7000", ASKED) == Address("10.0.0.9", 7000)
+    assert Address.parse("?:7000", ASKED) == Address("10.0.0.9", 7000)
     assert str(Address("::1", 7000)) == "[::1]:7000"
 
 
