@@ -115,6 +115,10 @@ def _facts(stats: Stats) -> Mapping[str, str | None]:
         "fresh until": stats.fresh_until,
         "serves until": stats.serve_until,
         "queries since": uses,
+        "verified": None
+        if stats.verdict is None
+        else f"{stats.verdict}, {stats.verified_at}"
+        + ("" if stats.verified_snapshot == stats.snapshot else "; another snapshot"),
         "pinned by": None if stats.pinned_by is None else plain(stats.pinned_by),
         "kept": "\n".join(
             f"{each.snapshot}, as of {each.as_of}, {byte_count(each.bytes)}" for each in stats.kept

@@ -16,6 +16,7 @@ from warmcube.errors import Damage
 from warmcube.model.schema import Datasource, Kind
 from warmcube.observe.live import Live, WhyCold, read_live
 from warmcube.observe.outlook import Outlook, unpack_outlook
+from warmcube.observe.verified import unpack_verified
 from warmcube.store.api import Store
 
 __all__ = ["KeptSnapshot", "Stats", "read_stats"]
@@ -88,6 +89,11 @@ class Stats:
         failures: how many warms have failed in a row, as a worker has seen.
         last_error: of the last of them.
         damaged: how many parts readers have found damaged, as a worker has seen.
+        verified_at: when the last verification ended, ISO 8601 in UTC.
+        verified_age_seconds: since then, by the store's clock.
+        verified_snapshot: the version that it was of.
+        verdict: what came of it: ``equal``, ``changed``, ``differs``, ``wrong``, ``damaged``, or
+            ``failed`` where it came to none.
         pinned_by: who rolled it back, so that nothing warms it without being asked.
         kept: superseded snapshots that it can be rolled back to, the last one first.
     """
@@ -125,6 +131,10 @@ class Stats:
     failures: int | None = None
     last_error: str | None = None
     damaged: int | None = None
+    verified_at: str | None = None
+    verified_age_seconds: float | None = None
+    verified_snapshot: str | None = None
+    verdict: str | None = None
     pinned_by: str | None = None
     kept: tuple[KeptSnapshot, ...] = ()
 
@@ -148,6 +158,15 @@ async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Se
         pinned_by=live.pinned_by,
         kept=await _kept(store, keys, using, live.kept),
     )
+    verified = unpack_verified(live.verified)
+    if verified is not None:
+        found = replace(
+            found,
+            verified_at=_instant(verified.at_ms),
+            verified_age_seconds=round(max(0, live.now_ms - verified.at_ms) / 1000, 1),
+            verified_snapshot=verified.snapshot,
+            verdict=verified.verdict,
+        )
     outlook = unpack_outlook(live.outlook)
     return found if outlook is None else _with_outlook(found, outlook)
 
