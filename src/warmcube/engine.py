@@ -582,6 +582,7 @@ class AnalyticsCache:
 
         Raises:
             UnknownDatasource: none has this id.
+            InvalidQuery: the sample is negative, or beyond 10,000.
             VerifyInProgress: somebody else is verifying it.
             VerifyError: it is cold, or warmed anew all the while.
             Damage: the manifest isn't whole.

@@ -13,9 +13,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from warmcube.compare.report import Stage, VerifyProgress, VerifyReport
-from warmcube.compare.verifier import Verifier
+from warmcube.compare.verifier import MOST_SAMPLE, Verifier
 from warmcube.entry.keys import PartitionName
-from warmcube.errors import Damage, StoreError, VerifyInProgress, WarmcubeError
+from warmcube.errors import Damage, InvalidQuery, StoreError, VerifyInProgress, WarmcubeError
 from warmcube.jobs.job import JobState
 from warmcube.jobs.keeper import Keeper
 from warmcube.jobs.verification import Verification, bounded_report
@@ -83,12 +83,15 @@ class Verifying:
             job: the one that asks for it; None for a new one.
 
         Raises:
+            InvalidQuery: the sample can't be one.
             VerifyInProgress: somebody else is verifying it.
             VerifyError: nothing is live, or never the same for long enough.
             Damage: the manifest isn't whole.
             SourceError: the database, and the cache by itself is whole.
             StoreError: the store.
         """
+        if not 0 <= sample <= MOST_SAMPLE:
+            raise InvalidQuery(f"sample is {sample}; expected slices from 0 to {MOST_SAMPLE:,}")
         if job is None:
             job = await self._begin(datasource, actor, sample, seed)
         else:

@@ -1,9 +1,10 @@
-"""The process that does one job, so that a warm takes nothing from those who answer queries.
+"""The process that does one job, so that it takes nothing from those who answer queries.
 
-``python -m warmcube.service.job_process`` reads the job and the configuration from its standard
-input, and records in the store how far it is. SIGTERM ends it in order: the lease is given back,
-what was written is removed, and the old snapshot goes on serving. It outlives the service that
-started it: if that is killed, the warm is still finished.
+``python -m warmcube.service.job_process`` reads a job and the configuration from its standard
+input, and records in the store how far it is: a warm, or with ``verify`` as its argument a
+verification. SIGTERM ends it in order: the lease is given back, what was written is removed, and
+the old snapshot goes on serving. It outlives the service that started it: if that is killed, the
+job is still finished.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from warmcube.config.handover import unpack_settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
 from warmcube.jobs.job import Job, unpack_job
+from warmcube.jobs.verification import Verification, unpack_verification
 
 __all__ = ["main", "work"]
 
@@ -28,7 +30,8 @@ _LOG: Final = logging.getLogger("warmcube")
 def main() -> int:
     """Do the job that standard input describes; 0 if it is done."""
     logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
-    job = unpack_job(sys.stdin.buffer.readline())
+    unpack = unpack_verification if sys.argv[1:] == ["verify"] else unpack_job
+    job = unpack(sys.stdin.buffer.readline())
     settings = unpack_settings(sys.stdin.buffer.read())
     try:
         asyncio.run(work(settings, job))
@@ -44,7 +47,7 @@ def main() -> int:
     return 0
 
 
-async def work(settings: Settings, job: Job) -> None:
+async def work(settings: Settings, job: Job | Verification) -> None:
     """Do one job; SIGTERM and SIGINT cancel it.
 
     Raises:
@@ -56,7 +59,10 @@ async def work(settings: Settings, job: Job) -> None:
         if task is not None:
             loop.add_signal_handler(number, task.cancel)
     async with AnalyticsCache(settings, actor=job.actor, stdout=2) as cache:
-        await cache.warm(job.datasource, force=job.forced, job=job)
+        if isinstance(job, Verification):
+            await cache.verify(job.datasource, job=job)
+        else:
+            await cache.warm(job.datasource, force=job.forced, job=job)
 
 
 if __name__ == "__main__":
