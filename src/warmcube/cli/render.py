@@ -126,6 +126,7 @@ def _facts(stats: Stats) -> Mapping[str, str | None]:
         or None,
         "kept warm by": None if stats.worker is None else plain(stats.worker),
         "next warm": stats.next_warm,
+        "next verification": stats.next_verify,
         "because": stats.held or stats.next_reason,
         "failed in a row": number(stats.failures or None),
         "last error": None if stats.last_error is None else plain(stats.last_error),

@@ -138,6 +138,15 @@ class Records(ABC, Generic[R]):
         found = (self._seen(record, active) for record in records)
         return tuple(job for job in found if job is not None)
 
+    async def newest(self, datasource: int) -> R | None:
+        """The newest job of a data source, as `last` has it; None if there is none."""
+        own = self._of(datasource)
+        (name,) = await self._store.run([(b"LINDEX", own.order, 0)])
+        if name is None:
+            return None
+        active, stored = await self._store.run([(b"GET", own.active), (b"HGET", own.records, name)])
+        return self._seen(stored, active)
+
     async def find(self, id: str) -> R:
         """One job.
 

@@ -85,6 +85,7 @@ class Stats:
         worker: which worker looked last; None where none is alive.
         next_warm: when a worker will warm it, ISO 8601 in UTC.
         next_reason: why then: ``cold``, ``aging``, ``scheduled`` or ``damage``.
+        next_verify: when a worker will verify it by its schedule, likewise.
         held: why no worker warms it without anybody's asking.
         failures: how many warms have failed in a row, as a worker has seen.
         last_error: of the last of them.
@@ -127,6 +128,7 @@ class Stats:
     worker: str | None = None
     next_warm: str | None = None
     next_reason: str | None = None
+    next_verify: str | None = None
     held: str | None = None
     failures: int | None = None
     last_error: str | None = None
@@ -202,6 +204,7 @@ def _with_outlook(stats: Stats, outlook: Outlook) -> Stats:
         worker=outlook.by,
         next_warm=None if outlook.next_ms is None else _instant(outlook.next_ms),
         next_reason=outlook.reason,
+        next_verify=None if outlook.verify_ms is None else _instant(outlook.verify_ms),
         held=outlook.held,
         failures=outlook.failures,
         last_error=outlook.error,

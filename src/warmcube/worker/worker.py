@@ -28,6 +28,7 @@ from warmcube.worker.events import Event, EventKind, Tell
 from warmcube.worker.look import Look, Looker
 from warmcube.worker.pauses import Pauses, chance
 from warmcube.worker.schedule import LONGEST_WAIT_MS, Plan, Policy, Reason, plan_of
+from warmcube.worker.verifying import Rounds
 
 __all__ = ["LOOK_SECONDS", "Worker", "policies_of"]
 
@@ -109,6 +110,7 @@ class Worker:
             datasources=tuple(self._datasources),
             concurrency=self._section.concurrency,
         )
+        self._rounds = Rounds(cache, datasources, tell, f"worker:{self._card.host}")
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failed: dict[int, tuple[int, float]] = {}
         self._wake = asyncio.Event()
@@ -144,6 +146,7 @@ class Worker:
             away.is_over()
             self._begin_due(looks)
             with contextlib.suppress(Damage, StoreError):
+                await self._rounds.begin_due(looks, self._card.since_ms)
                 await self._show(looks)
             await self._rest(max(LOOK_SECONDS, len(self._datasources) / LOOKS_PER_SECOND))
         await self._end()
@@ -302,6 +305,7 @@ class Worker:
             failures=0 if failure is None else failure.count,
             error=None if failure is None else f"{failure.kind}: {failure.message}",
             damaged=look.damaged,
+            verify_ms=self._rounds.next_ms(id, look, self._card.since_ms),
         )
 
     async def _rest(self, seconds: float) -> None:
@@ -312,6 +316,7 @@ class Worker:
 
     async def _end(self) -> None:
         """Let what runs get done within its time; then give it up, and go."""
+        await self._rounds.end()
         if self._tasks:
             self._tell(Event(kind=EventKind.ENDING))
             seconds = self._section.shutdown

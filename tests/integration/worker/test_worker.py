@@ -161,7 +161,7 @@ async def test_line_15_a_source_that_was_never_warmed_says_so(cache: AnalyticsCa
         "workers": 0,
         "job": None,
         "state": None,
-        **dict.fromkeys(("next", "reason", "held", "failures", "error", "damaged")),
+        **dict.fromkeys(("next", "reason", "held", "failures", "error", "damaged", "next_verify")),
     }
     assert await ask(cache) == "database"
 

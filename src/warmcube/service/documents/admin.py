@@ -97,6 +97,7 @@ _OUTLOOK: Final = closed(
     failures={**_MAYBE_COUNT, "description": "warms that have failed in a row"},
     error={**_MAYBE_TEXT, "description": "of the last of them"},
     damaged={**_MAYBE_COUNT, "description": "parts that were found damaged"},
+    next_verify={**_MAYBE_INSTANT, "description": "when a worker will verify it"},
 )
 
 _WORKER: Final = closed(
