@@ -23,19 +23,25 @@ from warmcube.worker.events import EventKind
 from warmcube.worker.status import Status
 
 MORE = "[worker]\npause = 0.2\nrepair_pause = 0.0\n"
-CRON = f"{(datetime.now(UTC).minute + 30) % 60} * * * *"
-"""It fired half an hour ago, and will in half an hour."""
 HOUR_MS = 3_600_000
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 @pytest.fixture
-async def cache(tmp_path: Path, redis_url: str, postgres_db: str) -> AsyncIterator[AnalyticsCache]:
+def cron() -> str:
+    """It fired half an hour ago, and will in half an hour."""
+    return f"{(datetime.now(UTC).minute + 30) % 60} * * * *"
+
+
+@pytest.fixture
+async def cache(
+    tmp_path: Path, redis_url: str, postgres_db: str, cron: str
+) -> AsyncIterator[AnalyticsCache]:
     """An engine on an empty store, whose data source is verified every hour."""
     execute(postgres_db, TABLE)
     file = configure(tmp_path, redis_url, postgres_db, more=MORE)
     text = file.read_text()
-    file.write_text(text.replace("id = 1\n", f'id = 1\nverify_at = "{CRON}"\n', 1))
+    file.write_text(text.replace("id = 1\n", f'id = 1\nverify_at = "{cron}"\n', 1))
     async with AnalyticsCache(load(file, {})) as opened:
         yield opened
 
@@ -53,7 +59,7 @@ def is_looked_at(status: Status) -> bool:
     return status.datasources[0].outlook is not None
 
 
-async def test_it_verifies_at_its_times_and_says_when(cache: AnalyticsCache) -> None:
+async def test_it_verifies_at_its_times_and_says_when(cache: AnalyticsCache, cron: str) -> None:
     """What is due is verified once it is warm, by one of several workers; the next time is told."""
     async with AsyncExitStack() as stack:
         workers = [await stack.enter_async_context(await aged(cache)) for _ in range(3)]
@@ -65,7 +71,7 @@ async def test_it_verifies_at_its_times_and_says_when(cache: AnalyticsCache) -> 
         assert event.verified.is_equal
         assert (job.state, job.reason) == (JobState.DONE, "scheduled")
         assert job.actor.startswith("worker:")
-        after = next_fire(CRON, "UTC", job.queued_ms)
+        after = next_fire(cron, "UTC", job.queued_ms)
 
         def is_told(status: Status) -> bool:
             (each,) = status.datasources
