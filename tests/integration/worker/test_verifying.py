@@ -118,6 +118,7 @@ async def test_what_is_switched_off_is_left_alone(cache: AnalyticsCache) -> None
         status = await status_when(cache, is_looked_at, 1)
         assert status.datasources[0].outlook is not None
         assert status.datasources[0].outlook.verify_ms is None
+        assert status.datasources[0].outlook.state == "held"
         assert not running.of(EventKind.VERIFYING)
     assert await cache.verifications.last(1) == ()
 
