@@ -58,7 +58,7 @@ def ended(client: Web, job: str) -> dict[str, Any]:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Until something is so."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.03)
@@ -174,7 +174,7 @@ def test_a_service_that_ends_ends_its_verifications(config: Path, database: str)
     with held(database), web(config) as client:
         job = start(client)
         client.process.terminate()
-        assert client.process.wait(30) == 0
+        assert client.process.wait(60) == 0
     found = asyncio.run(recorded(config, job))
     assert found.state in (JobState.FAILED, JobState.ABANDONED)
     assert found.failure is not None
