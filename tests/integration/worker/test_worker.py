@@ -436,7 +436,7 @@ async def test_where_nobody_repairs_nobody_reports(
         assert await run(cache, b"EXISTS", Keys("", 1).damage) == 0
 
 
-async def test_many_sources_are_warmed_a_few_at_a_time(
+async def test_line_17_many_sources_are_warmed_a_few_at_a_time(
     tmp_path: Path, redis_url: str, database: str
 ) -> None:
     """Line 17: never all at once; and not in a process that answers queries."""
