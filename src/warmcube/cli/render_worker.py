@@ -50,7 +50,8 @@ def event_line(event: Event, names: Mapping[int, str]) -> str:
         return f"{named}: warms, {_why(event.reason)}"
     if event.kind is EventKind.GIVEN_UP:
         return f"{named}: given up, told to end; the old snapshot goes on serving"
-    return f"{named}: not warmed: {event.error}"
+    what = "left to another worker" if event.kind is EventKind.LEFT else "not warmed"
+    return f"{named}: {what}: {event.error}"
 
 
 def event_facts(event: Event) -> dict[str, Any]:
@@ -78,7 +79,9 @@ def status_tables(status: Status) -> Iterable[Table]:
             Text(plain(card.version)),
             _ago(status.now_ms - card.since_ms),
             _listed(card.datasources),
-            ("ending; " if card.is_ending else "") + (_listed(card.warming) or "nothing"),
+            ("ending; " if card.is_ending else "")
+            + (_listed(card.warming) or "nothing")
+            + (f"; leaves {_listed(card.leaves)} to others" if card.leaves else ""),
         )
     yield workers
     sources = Table(title="Data sources", title_justify="left")

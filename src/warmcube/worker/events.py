@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     WARMED = "warmed"
     FAILED = "failed"
     GIVEN_UP = "given up"
+    LEFT = "left"
     WAITING = "waiting"
     BACK = "back"
     ENDING = "ending"
@@ -37,7 +38,7 @@ class Event:
         reason: why it is warmed.
         progress: how far the warm is.
         report: what the warm did.
-        error: what went wrong, in words that hold no secret.
+        error: what went wrong, or why it is left to another worker, in words that hold no secret.
         next_ms: when it is tried or warmed next; Unix milliseconds by the store's clock.
     """
 
