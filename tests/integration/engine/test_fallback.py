@@ -50,6 +50,7 @@ CHARGES = Query(datasource=1, measure="Charges", frequency="Monthly", aggregate=
 def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a step may take is what these tests are about."""
     monkeypatch.setattr("warmcube.store.paced.STEP_SECONDS", STEP)
+    monkeypatch.setattr("warmcube.store.probe.PROBE_SECONDS", 0.25)
 
 
 @pytest.fixture(scope="module")

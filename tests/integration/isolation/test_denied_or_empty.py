@@ -38,6 +38,8 @@ from tests.support.ways import WAYS, Deployment, ShellWay, open_ways
 
 from warmcube import AnalyticsCache
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 SEED: Final = os.environ.get("WARMCUBE_TEST_SEED", "1")
 LONG: Final = 20
 """How many times as many cases a long run tries."""

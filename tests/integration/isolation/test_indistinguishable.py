@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -26,6 +25,8 @@ from tests.support.caches import NOTHING_KEPT, execute, hold_partitions, make_ca
 
 from warmcube import AnalyticsCache, Filter, Query, WarmcubeError
 from warmcube.source.postgres_connection import PostgresConnection
+
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
 
 OURS, THEIRS, NOBODYS = 8101001, 8110001, 8990001  # of one length: so many bytes are sent
 
@@ -213,14 +214,14 @@ class Watch:
     def take(self) -> tuple[list[str], list[tuple[object, ...]]]:
         """Commands and statements since the last time.
 
-        Connections are opened when two trips overlap, and probes are sent when an answer takes
-        long, which is a matter of moments; what each of them says isn't looked at.
+        Connections are opened when two trips overlap, which is a matter of moments; what each of
+        them says first isn't looked at.
         """
         marker = f"that is all {next(self._serial)}"
         self.client.echo(marker)
         commands: list[str] = []
         while marker not in (command := self.monitor.next_command()["command"]):
-            if not command.startswith(("HELLO ", "PING")):
+            if not command.startswith("HELLO "):
                 commands.append(command)
         statements, self.statements = self.statements, []
         return commands, statements
@@ -229,8 +230,11 @@ class Watch:
 @pytest.fixture
 def watch(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     """Watches an empty Redis, and every statement for Postgres."""
-    # What is counted goes out in the end, and not whenever a second is over.
+    # What is counted goes out in the end, and not whenever a second is over; nor does a server that
+    # takes long get a probe.
     monkeypatch.setattr("warmcube.observe.usage.FLUSH_SECONDS", 3600.0)
+    monkeypatch.setattr("warmcube.store.redis.NOTICE", 3600.0)
+    monkeypatch.setattr("warmcube.fallback.shared.NOTICE", 3600.0)
     with watching(redis_url) as made:
         query, run = PostgresConnection.query, PostgresConnection.execute
 
@@ -326,8 +330,10 @@ def unnamed(first: Any, second: Any, what: Any) -> str:
 
 def difference(first: str, second: str) -> tuple[str, str]:
     """Where two texts begin to differ, and a little of what is around."""
-    start = len(os.path.commonprefix((first, second))) - 100
-    return first[max(start, 0) : start + 300], second[max(start, 0) : start + 300]
+    pairs = enumerate(itertools.zip_longest(first, second))
+    at = next((place for place, (one, other) in pairs if one != other), 0)
+    around = slice(max(at - 100, 0), at + 200)
+    return first[around], second[around]
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,9 @@ SLACK: float = 2.0
 
 @pytest.fixture(autouse=True)
 def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step that users have."""
+    """The step that users have, and as long for a probe."""
     monkeypatch.setattr("warmcube.store.paced.STEP_SECONDS", 0.25)
+    monkeypatch.setattr("warmcube.store.probe.PROBE_SECONDS", 0.25)
 
 
 @pytest.fixture
