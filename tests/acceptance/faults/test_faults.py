@@ -36,7 +36,7 @@ SOME: Final = (
 )
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(900)  # a machine that is shared takes several times as long
 def test_nothing_is_wrong_partial_leaked_or_unclear_while_things_break(tmp_path: Path) -> None:
     """Each of over 20,000 answers equals SQL's as of its change, or is a clear error."""
     found = _run(tmp_path / "found.json", "--only", *SOME, "--compared", str(COMPARED))
