@@ -212,17 +212,12 @@ class Watch:
         self._serial = itertools.count()
 
     def take(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """Commands and statements since the last time.
-
-        Connections are opened when two trips overlap, which is a matter of moments; what each of
-        them says first isn't looked at.
-        """
+        """Commands and statements since the last time."""
         marker = f"that is all {next(self._serial)}"
         self.client.echo(marker)
         commands: list[str] = []
         while marker not in (command := self.monitor.next_command()["command"]):
-            if not command.startswith("HELLO "):
-                commands.append(command)
+            commands.append(command)
         statements, self.statements = self.statements, []
         return commands, statements
 
@@ -330,9 +325,9 @@ def unnamed(first: Any, second: Any, what: Any) -> str:
 
 def difference(first: str, second: str) -> tuple[str, str]:
     """Where two texts begin to differ, and a little of what is around."""
-    pairs = enumerate(itertools.zip_longest(first, second))
-    at = next((place for place, (one, other) in pairs if one != other), 0)
-    around = slice(max(at - 100, 0), at + 200)
+    pairs = zip(first, second, strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    around = slice(max(same - 100, 0), same + 200)
     return first[around], second[around]
 
 
