@@ -20,7 +20,7 @@ import redis
 from adbc_driver_postgresql import dbapi
 from hypothesis import Phase, settings
 from tests.support.browser import MISSING
-from tests.support.clusters import RedisCluster, run_cluster
+from tests.support.clusters import HASTY_MS, RedisCluster, run_cluster
 from tests.support.sql import forget
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
@@ -199,6 +199,14 @@ def cluster_url(redis_cluster: RedisCluster) -> str:
 def own_cluster(redis_executable: Path | None) -> Iterator[RedisCluster]:
     """A cluster of the test's own, whose nodes it may end and whose slots it may move."""
     with run_cluster(redis_executable, "--cluster-require-full-coverage", "no") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def hasty_cluster(redis_executable: Path | None) -> Iterator[RedisCluster]:
+    """The same, where a replica takes over from a master that is silent for a second."""
+    options = ("--cluster-require-full-coverage", "no")
+    with run_cluster(redis_executable, *options, timeout_ms=HASTY_MS) as cluster:
         yield cluster
 
 
