@@ -11,15 +11,13 @@ from redis import exceptions as failure
 from redis.asyncio.connection import AbstractConnection
 
 from warmcube.store.breaker import Breaker
+from warmcube.store.silence import LATE
 
-__all__ = ["LATE", "PROBE_SECONDS", "Probe"]
+__all__ = ["PROBE_SECONDS", "Probe"]
 
 _LOG: Final = logging.getLogger("warmcube.store")
 PROBE_SECONDS: Final = 0.25
 """How long an answer may take, with the connection that it comes over."""
-
-LATE: Final = 0.1
-"""A timer that rings so many seconds late does so because this process was held up."""
 
 _HELD_UP: Final = "this process was held up"
 _PING: Final = b"*1\r\n$4\r\nPING\r\n"
@@ -44,14 +42,16 @@ class Probe:
         self._place = place
         self._breaker = breaker
         self._task: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def begin(self) -> None:
         """Find out, if that isn't under way: now, and again until the server is well."""
-        if self._task is None or self._task.done():
+        if not self._is_over and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Ask no more, whatever happens."""
+        self._is_over = True
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -213,14 +212,13 @@ class Watch:
     def take(self) -> tuple[list[str], list[tuple[object, ...]]]:
         """Commands and statements since the last time.
 
-        Connections are opened when two trips overlap, and probes are sent when an answer takes
-        long, which is a matter of moments; what each of them says isn't looked at.
+        Probes are sent when an answer takes long, which is a matter of moments: they don't count.
         """
         marker = f"that is all {next(self._serial)}"
         self.client.echo(marker)
         commands: list[str] = []
         while marker not in (command := self.monitor.next_command()["command"]):
-            if not command.startswith(("HELLO ", "PING")):
+            if command != "PING":
                 commands.append(command)
         statements, self.statements = self.statements, []
         return commands, statements
@@ -326,8 +324,10 @@ def unnamed(first: Any, second: Any, what: Any) -> str:
 
 def difference(first: str, second: str) -> tuple[str, str]:
     """Where two texts begin to differ, and a little of what is around."""
-    start = len(os.path.commonprefix((first, second))) - 100
-    return first[max(start, 0) : start + 300], second[max(start, 0) : start + 300]
+    pairs = zip(first, second, strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    around = slice(max(same - 100, 0), same + 200)
+    return first[around], second[around]
 
 
 @pytest.mark.parametrize(
