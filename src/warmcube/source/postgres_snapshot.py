@@ -269,14 +269,16 @@ async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         connection.is_broken = True
+        # Its statement keeps the connection from being closed until then. Settled before anything
+        # is waited for, since a second cancellation would end that: a transaction that stays open
+        # keeps every TRUNCATE waiting, and with it everybody else.
+        task.add_done_callback(_seen)
+        task.add_done_callback(lambda _: connection.close())
         # Bounded both: a server that doesn't answer doesn't answer this either.
         stop = loop.run_in_executor(THREADS, connection.cancel)
+        stop.add_done_callback(_seen)
         await asyncio.wait([stop], timeout=_CANCEL_SECONDS)
         await asyncio.wait([task], timeout=_CANCEL_SECONDS)
-        stop.add_done_callback(_seen)
-        task.add_done_callback(_seen)
-        if not task.done():  # its statement keeps the connection from being closed until then
-            task.add_done_callback(lambda _: connection.close())
         raise
 
 
