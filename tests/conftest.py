@@ -121,9 +121,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def _unhurried() -> Iterator[None]:
-    """A busy machine keeps a server waiting for longer than a step; tests of it set their own."""
+    """A busy machine keeps a server waiting for longer than a step, and a probe of it for longer
+    than it waits: no server is given up for that. Tests of silent servers set their own.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("warmcube.store.paced.STEP_SECONDS", 5.0)
+        patch.setattr("warmcube.store.probe.PROBE_SECONDS", 5.0)
         yield
 
 

@@ -42,9 +42,9 @@ class Past:
             version: which.
             is_whole: whether its manifest was written, which is written last.
         """
-        if version.fence < self.dead_below:
+        if version.fence < self.dead_below or version in self.published:
             return True
-        return version.fence < self.fence and (is_whole or version in self.published)
+        return is_whole and version.fence < self.fence
 
 
 async def read_past(clearing: Clearing) -> Past:
