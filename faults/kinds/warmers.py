@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +19,7 @@ from faults.warming import LEASE
 __all__ = ["FAULTS", "Signalled"]
 
 _TRIES: Final = 4
+_LONGEST: Final = 60.0
 _HOUR: Final = 3600
 _QUESTIONS: Final = 400
 
@@ -37,32 +39,44 @@ class Signalled(Fault):
         self.name, self.title, self.number = name, title, number
         self.process: Process | None = None
 
+    async def prepare(self, stage: Stage) -> None:
+        """Do what has to be done before it starts."""
+
     async def begin(self, stage: Stage) -> Process:
         """Start it."""
         return await stage.warmers.begin_process()
 
     async def inject(self, stage: Stage, moment: Moment) -> None:
+        async with stage.warmers.turn:  # so that nobody else walks into the trap
+            for _ in range(_TRIES):
+                await self.prepare(stage)
+                if await self._is_struck(stage, moment):
+                    return
+        raise LookupError(f"{moment.label} never came")
+
+    async def _is_struck(self, stage: Stage, moment: Moment) -> bool:
+        """Start a warmer, and have it signalled; False if it ended without coming to that."""
         assert moment.pattern is not None
         through = stage.proxy_of(moment)
         loop = asyncio.get_running_loop()
-        for _ in range(_TRIES):
-            started: asyncio.Future[Process] = loop.create_future()
+        started: asyncio.Future[Process] = loop.create_future()
 
-            def strike(started: asyncio.Future[Process] = started) -> None:
-                asyncio.run_coroutine_threadsafe(_signal(started, self.number), loop).result(10)
+        def strike() -> None:
+            asyncio.run_coroutine_threadsafe(_signal(started, self.number), loop).result(10)
 
-            trap = through.trap = Trap(moment.pattern, moment.when, strike)
-            self.process = await self.begin(stage)
-            started.set_result(self.process)
-            ended = asyncio.create_task(self.process.process.wait())
-            while not (trap.sprung.is_set() or ended.done()):
-                await asyncio.sleep(0.02)
-            ended.cancel()
-            through.trap = None
-            if trap.is_begun:
-                return
-            await self.process.end()  # it was kept out, or didn't come to that
-        raise LookupError(f"{moment.label} never came")
+        trap = through.trap = Trap(moment.pattern, moment.when, strike)
+        self.process = await self.begin(stage)
+        started.set_result(self.process)
+        ended = asyncio.create_task(self.process.process.wait())
+        deadline = time.monotonic() + _LONGEST
+        while not (trap.sprung.is_set() or ended.done() or time.monotonic() > deadline):
+            await asyncio.sleep(0.02)
+        ended.cancel()
+        through.trap = None
+        if not trap.is_begun:
+            self.process.signal(signal.SIGKILL)
+            await self.process.end()
+        return trap.is_begun
 
     async def heal(self, stage: Stage) -> None:
         if self.process is not None:
