@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from faults.kinds import (
+    cluster,
     crowd,
     damage,
     database,
@@ -26,6 +27,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     *workers.FAULTS,
     *steering.FAULTS,
     *database.FAULTS,
+    *cluster.FAULTS,
     *crowd.FAULTS,
 )
 """All of them, in the order of the report."""

@@ -242,10 +242,12 @@ class Keys:
     """
 
     __slots__ = (
+        "carrying",
         "channel",
         "current",
         "damage",
         "datasource",
+        "ends",
         "fence",
         "figures",
         "figures_coarse",
@@ -262,6 +264,10 @@ class Keys:
         "pin",
         "reservations",
         "tally",
+        "verifications",
+        "verifications_order",
+        "verified",
+        "verifying",
     )
 
     def __init__(self, namespace: str, datasource: int) -> None:
@@ -270,8 +276,10 @@ class Keys:
         self.namespace: Final = namespace
         self.datasource: Final = datasource
         self.master: Final = f"{namespace}idx:{tag}:master".encode()
+        self.carrying: Final = f"{meta}:carrying".encode()
         self.current: Final = f"{meta}:current".encode()
         self.damage: Final = f"{meta}:damage".encode()
+        self.ends: Final = f"{meta}:ends".encode()
         self.fence: Final = f"{meta}:fence".encode()
         self.figures: Final = f"{meta}:figures".encode()
         self.figures_coarse: Final = f"{meta}:figures:coarse".encode()
@@ -284,6 +292,10 @@ class Keys:
         self.kept: Final = f"{meta}:kept".encode()
         self.pin: Final = f"{meta}:pin".encode()
         self.last_warm: Final = f"{meta}:last_warm".encode()
+        self.verifying: Final = f"{meta}:verifying".encode()
+        self.verifications: Final = f"{meta}:verifications".encode()
+        self.verifications_order: Final = f"{meta}:verifications:order".encode()
+        self.verified: Final = f"{meta}:verified".encode()
         self.lock: Final = f"{namespace}lock:{tag}:warm".encode()
         self.channel: Final = f"{meta}:published".encode()
         self.reservations: Final = f"{namespace}cache:meta:{{reservations}}".encode()

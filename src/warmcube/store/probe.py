@@ -81,9 +81,10 @@ class Probe:
     async def _ask(self) -> str | None:
         """Why no calls should be made; None if they may."""
         connection = self._make()
-        deadline = asyncio.timeout(PROBE_SECONDS)
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
-            async with deadline:
+            async with asyncio.timeout(PROBE_SECONDS):
                 await connection.connect()  # type: ignore[no-untyped-call]
                 await connection.send_packed_command([_PING], check_health=False)
                 await connection.read_response(disable_decoding=True)
@@ -92,9 +93,9 @@ class Probe:
         except (failure.AuthenticationError, failure.AuthorizationError, failure.ResponseError):
             return None  # it is there; whoever asks next is told what it says
         except TimeoutError:
-            due = deadline.when()
-            is_late = due is not None and asyncio.get_running_loop().time() > due + LATE
-            return _HELD_UP if is_late else "it doesn't answer"
+            if self._breaker.heard > began:
+                return None  # it answers others: this process has much to do
+            return _HELD_UP if now() > began + PROBE_SECONDS + LATE else "it doesn't answer"
         except Exception as error:  # noqa: BLE001 - a probe that dies would leave it open for ever
             return str(error).rstrip(".") or type(error).__name__
         finally:
