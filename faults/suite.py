@@ -131,6 +131,7 @@ class Suite:
         if (trouble := await warmers.warm()) is not None:
             raise RuntimeError(f"the first warm failed: {trouble}")
         async with self._readers(world) as readers, asyncio.TaskGroup() as group:
+            self._beat = time.monotonic()
             tasks = [group.create_task(reader.run()) for reader in readers[:-2]]
             tasks.append(group.create_task(self._warm_always(warmers)))
             tasks.append(group.create_task(self._judge_always(judge)))
