@@ -11,7 +11,7 @@ The parts, each of which knows only those before it:
 - `table`, `people`: the table that is measured, and who may see what of it
 - `questions`: random questions, and the SQL that answers them
 - `history`: the other database; `writer`: what changes the table, and tells the history
-- `proxy`, `disks`, `servers`, `rules`, `world`: what everything runs on, and what must hold of answers
+- `proxy`, `disks`, `servers`, `world`: what everything runs on; `rules`: what must hold of answers
 - `verdicts`: what an answer is worth; `readers`: who asks; `watch`: what the database is asked
 - `processes`, `skewed`, `serve`, `warm_once`, `work`: what runs in processes of its own
 - `warming`: warmers that can be stopped at each step
