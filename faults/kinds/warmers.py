@@ -131,8 +131,11 @@ class _Skewed(Fault):
         way = Service(url, token_of, name="service, its clock hours off")
         reader = asyncio.create_task(stage.make_reader(way, _QUESTIONS).run())
         try:
-            process = await stage.warmers.begin_process(skew=self._hours * _HOUR)
-            if (trouble := await process.end()) is not None:
+            for _ in range(_TRIES):  # its lease of 2 s may run out on a busy machine
+                process = await stage.warmers.begin_process(skew=self._hours * _HOUR)
+                if (trouble := await process.end()) is None:
+                    break
+            else:
                 stage.failures.append(f"the warm: {trouble.splitlines()[-1]}")
             await asyncio.sleep(self.seconds)
         finally:
@@ -152,7 +155,9 @@ class _SeveralAtOnce(Fault):
 
     async def inject(self, stage: Stage, moment: Moment) -> None:  # noqa: ARG002 - likewise
         found = await asyncio.gather(*(stage.warmers.warm() for _ in range(3)))
-        stage.failures += [each for each in found if each and not each.startswith("WarmInProgress")]
+        # On a busy machine a lease of 2 s runs out, and another takes over: one outcome more.
+        clear = ("WarmInProgress", "WarmFenced")
+        stage.failures += [each for each in found if each and not each.startswith(clear)]
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
