@@ -136,7 +136,7 @@ class _Skewed(Fault):
                 if (trouble := await process.end()) is None:
                     break
             else:
-                stage.failures.append(f"the warm: {trouble.splitlines()[-1]}")
+                stage.failures.append(f"the warm: {str(trouble).splitlines()[-1]}")
             await asyncio.sleep(self.seconds)
         finally:
             reader.cancel()
