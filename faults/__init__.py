@@ -11,9 +11,11 @@ The parts, each of which knows only those before it:
 - `table`, `people`: the table that is measured, and who may see what of it
 - `questions`: random questions, and the SQL that answers them
 - `history`: the other database; `writer`: what changes the table, and tells the history
-- `proxy`, `servers`, `world`: what everything runs on
-- `verdicts`: what an answer is worth; `readers`: who asks
+- `proxy`, `disks`, `servers`, `world`: what everything runs on; `rules`: what must hold of answers
+- `verdicts`: what an answer is worth; `readers`: who asks; `watch`: what the database is asked
+- `processes`, `skewed`, `serve`, `warm_once`, `work`: what runs in processes of its own
 - `warming`: warmers that can be stopped at each step
+- `moments`, `stage`: when faults strike, and what they may touch
 - `kinds`: the faults, one small class each
 - `suite`: lets them loose, one after the other; `report`: what came of it
 """

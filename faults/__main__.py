@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 import sys
 import time
 from pathlib import Path
@@ -73,6 +74,7 @@ def main() -> int:
         every_moment=asked.every_moment,
     )
     console.print(f"seed {plan.seed}, {len(plan.faults)} faults, at least {plan.least} runs")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers end with it
     suite = Suite(plan, lambda line: console.print(line, markup=False))
     try:
         asyncio.run(suite.run())

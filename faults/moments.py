@@ -67,7 +67,7 @@ READING: Final = (
     *_moments("fetch", b"cache:{ds:", "read"),
 )
 """The moments of a read."""
-FALLBACK: Final = _moments("fallback", b"COPY (", "fallback")
+FALLBACK: Final = _moments("fallback", b'FROM "ih"."facts"', "fallback")
 """The moments of a read that the database answers, since the store is empty."""
 GATHERING: Final = _moments("reading", b"COPY (", "gather")
 """The moments at which a warm reads the table."""

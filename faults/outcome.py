@@ -28,6 +28,7 @@ class Outcome:
         verdicts: by verdict.
         origins: of the answers during and after the fault.
         errors: kinds of the clear errors.
+        examples: of each kind, what the first said.
         seconds: how long the answers took, during and after the fault.
         back: seconds until the store answered again, of each run.
         by_itself: of how many runs nobody had to warm for that.
@@ -43,6 +44,7 @@ class Outcome:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     origins: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     back: list[float] = field(default_factory=list)
     by_itself: int = 0
@@ -62,7 +64,9 @@ class Outcome:
                 self.origins[answer.origin] += 1
             self.seconds.append(answer.seconds)
         if judged.verdict is Verdict.ERROR:
-            self.errors[str(answer.error).partition(":")[0]] += 1
+            kind, _, message = str(answer.error).partition(":")
+            self.errors[kind] += 1
+            self.examples.setdefault(kind, message.strip())
         if judged.verdict.is_failure:
             self.fail(
                 f"{judged.verdict} ({answer.way}, {phase}, {answer.seconds:.2f} s,"
@@ -96,6 +100,7 @@ class Outcome:
             "verdicts": {str(name): count for name, count in self.verdicts.items()},
             "origins": dict(self.origins),
             "errors": dict(self.errors),
+            "examples": self.examples,
             "slowest": self.slowest,
             "p99": self.p99,
             "back": self.back,

@@ -89,6 +89,7 @@ class Suite:
         self._answers: list[Answer] = []
         self._is_warming = asyncio.Event()
         self._held_up = 0.0
+        self._beat = time.monotonic()
         self.outcomes = {fault.name: Outcome(fault.name, fault.title) for fault in plan.faults}
         self.outcomes[_QUIET] = Outcome(_QUIET, "no fault")
         self.seconds = 0.0
@@ -130,6 +131,7 @@ class Suite:
         if (trouble := await warmers.warm()) is not None:
             raise RuntimeError(f"the first warm failed: {trouble}")
         async with self._readers(world) as readers, asyncio.TaskGroup() as group:
+            self._beat = time.monotonic()
             tasks = [group.create_task(reader.run()) for reader in readers[:-2]]
             tasks.append(group.create_task(self._warm_always(warmers)))
             tasks.append(group.create_task(self._judge_always(judge)))
@@ -189,9 +191,7 @@ class Suite:
 
     def _reader(self, way: Way, world: World, pool: int = POOL) -> Reader:
         seed = self._random.randrange(1 << 30)
-        return Reader(
-            way, world, seed, lambda: self._phase, self._take, lambda: self._held_up, pool
-        )
+        return Reader(way, world, seed, lambda: self._phase, self._take, self._held_up_so_far, pool)
 
     async def _all_faults(self, stage: Stage, probe: Reader, began: float) -> None:
         for number, (fault, moment) in enumerate(self._plan.runs()):
@@ -214,6 +214,8 @@ class Suite:
             await asyncio.sleep(0.05)
         if fault.is_quiet or moment.via == "fallback":
             self._is_warming.clear()
+            async with stage.warmers.turn:
+                pass  # whoever warms by now gets done
         self._phase = f"{fault.name}/during"
         if fault.loses_index or moment.via == "fallback":
             stage.nameless |= await asyncio.to_thread(_versions, stage)
@@ -305,9 +307,13 @@ class Suite:
     async def _see_what_holds_up(self) -> None:
         """Add up for how long this process couldn't do what was due."""
         while True:
-            began = time.monotonic()
+            self._beat = time.monotonic() + _BEAT
             await asyncio.sleep(_BEAT)
-            self._held_up += time.monotonic() - began - _BEAT
+            self._held_up += time.monotonic() - self._beat
+
+    def _held_up_so_far(self) -> float:
+        """With what is still being held up: whoever looks may have been woken before the beat."""
+        return self._held_up + max(0.0, time.monotonic() - self._beat)
 
     def _take(self, answers: list[Answer]) -> int:
         self._answers += answers

@@ -18,7 +18,7 @@ __all__ = ["FAULTS"]
 _BOUND: Final = 8
 """``fallback_slots``, which is its default too, for all processes together."""
 _PROCESSES: Final = 2
-_ASKERS: Final = 6
+_ASKERS: Final = 3
 """Of each person, by each process."""
 _HELD: Final = 0.6
 _BEGUN: Final = 10.0

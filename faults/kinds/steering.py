@@ -18,6 +18,8 @@ from warmcube.errors import RollbackRefused
 
 __all__ = ["FAULTS"]
 
+_OUT_OF_TIME: Final = "its lease ran out"
+"""Of a warm that was held up for 2 s, as it may be on a busy machine."""
 _KEYS: Final = Keys("", DATASOURCE)
 
 
@@ -73,7 +75,8 @@ class _Steered(Fault):
         is_done = moment.step == "clean-up" or (moment.step, moment.when) in _PUBLISHED
         if self._fences and had_begun and not is_done and trouble is None:
             stage.failures.append(f"the warm says that it has published over {self.name}")
-        if not self._fences and moment.pattern is not None and trouble is not None:
+        is_ended = trouble is not None and _OUT_OF_TIME not in trouble
+        if not self._fences and moment.pattern is not None and is_ended:
             stage.failures.append(f"{self.name} ended the warm: {trouble}")
 
 
@@ -171,7 +174,7 @@ class _CleanedUp(Fault):
         def act() -> None:
             with stage.store() as client:
                 client.delete(_KEYS.lock, _KEYS.job)
-            work = asyncio.run_coroutine_threadsafe(stage.warmers.warm(), loop)
+            work = asyncio.run_coroutine_threadsafe(stage.warmers.warm_at_last(), loop)
             if (trouble := work.result(60)) is not None:
                 stage.failures.append(f"the other warm: {trouble}")
             with stage.store() as client:

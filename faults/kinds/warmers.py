@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +19,7 @@ from faults.warming import LEASE
 __all__ = ["FAULTS", "Signalled"]
 
 _TRIES: Final = 4
+_LONGEST: Final = 60.0
 _HOUR: Final = 3600
 _QUESTIONS: Final = 400
 
@@ -37,32 +39,44 @@ class Signalled(Fault):
         self.name, self.title, self.number = name, title, number
         self.process: Process | None = None
 
+    async def prepare(self, stage: Stage) -> None:
+        """Do what has to be done before it starts."""
+
     async def begin(self, stage: Stage) -> Process:
         """Start it."""
         return await stage.warmers.begin_process()
 
     async def inject(self, stage: Stage, moment: Moment) -> None:
+        async with stage.warmers.turn:  # so that nobody else walks into the trap
+            for _ in range(_TRIES):
+                await self.prepare(stage)
+                if await self._is_struck(stage, moment):
+                    return
+        raise LookupError(f"{moment.label} never came")
+
+    async def _is_struck(self, stage: Stage, moment: Moment) -> bool:
+        """Start a warmer, and have it signalled; False if it ended without coming to that."""
         assert moment.pattern is not None
         through = stage.proxy_of(moment)
         loop = asyncio.get_running_loop()
-        for _ in range(_TRIES):
-            started: asyncio.Future[Process] = loop.create_future()
+        started: asyncio.Future[Process] = loop.create_future()
 
-            def strike(started: asyncio.Future[Process] = started) -> None:
-                asyncio.run_coroutine_threadsafe(_signal(started, self.number), loop).result(10)
+        def strike() -> None:
+            asyncio.run_coroutine_threadsafe(_signal(started, self.number), loop).result(10)
 
-            trap = through.trap = Trap(moment.pattern, moment.when, strike)
-            self.process = await self.begin(stage)
-            started.set_result(self.process)
-            ended = asyncio.create_task(self.process.process.wait())
-            while not (trap.sprung.is_set() or ended.done()):
-                await asyncio.sleep(0.02)
-            ended.cancel()
-            through.trap = None
-            if trap.is_begun:
-                return
-            await self.process.end()  # it was kept out, or didn't come to that
-        raise LookupError(f"{moment.label} never came")
+        trap = through.trap = Trap(moment.pattern, moment.when, strike)
+        self.process = await self.begin(stage)
+        started.set_result(self.process)
+        ended = asyncio.create_task(self.process.process.wait())
+        deadline = time.monotonic() + _LONGEST
+        while not (trap.sprung.is_set() or ended.done() or time.monotonic() > deadline):
+            await asyncio.sleep(0.02)
+        ended.cancel()
+        through.trap = None
+        if not trap.is_begun:
+            self.process.signal(signal.SIGKILL)
+            await self.process.end()
+        return trap.is_begun
 
     async def heal(self, stage: Stage) -> None:
         if self.process is not None:
@@ -117,9 +131,12 @@ class _Skewed(Fault):
         way = Service(url, token_of, name="service, its clock hours off")
         reader = asyncio.create_task(stage.make_reader(way, _QUESTIONS).run())
         try:
-            process = await stage.warmers.begin_process(skew=self._hours * _HOUR)
-            if (trouble := await process.end()) is not None:
-                stage.failures.append(f"the warm: {trouble.splitlines()[-1]}")
+            for _ in range(_TRIES):  # its lease of 2 s may run out on a busy machine
+                process = await stage.warmers.begin_process(skew=self._hours * _HOUR)
+                if (trouble := await process.end()) is None:
+                    break
+            else:
+                stage.failures.append(f"the warm: {str(trouble).splitlines()[-1]}")
             await asyncio.sleep(self.seconds)
         finally:
             reader.cancel()
@@ -138,7 +155,9 @@ class _SeveralAtOnce(Fault):
 
     async def inject(self, stage: Stage, moment: Moment) -> None:  # noqa: ARG002 - likewise
         found = await asyncio.gather(*(stage.warmers.warm() for _ in range(3)))
-        stage.failures += [each for each in found if each and not each.startswith("WarmInProgress")]
+        # On a busy machine a lease of 2 s runs out, and another takes over: one outcome more.
+        clear = ("WarmInProgress", "WarmFenced")
+        stage.failures += [each for each in found if each and not each.startswith(clear)]
 
 
 FAULTS: Final[tuple[Fault, ...]] = (

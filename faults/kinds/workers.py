@@ -12,14 +12,16 @@ from faults.kinds.warmers import Signalled
 from faults.moments import AT_REST, Moment
 from faults.processes import Process, begin
 from faults.stage import Fault, Stage
+from faults.warm_once import warm
 from faults.warming import LEASE
-from warmcube.errors import RollbackRefused
+from warmcube.errors import RollbackRefused, WarmcubeError
 
 __all__ = ["FAULTS"]
 
 _LIFE: Final = 4
 """Seconds that the snapshots of these workers are fresh: they warm anew every second or two."""
 _SECTION: Final = "[worker]\nwarm_after = 0.25\npause = 0.3\nlongest_pause = 1.0\nshutdown = 5.0"
+_STARTED: Final = 60.0
 _TAKEN_OVER: Final = LEASE + 15.0
 """Seconds after which the other one has to have warmed: a lease, two looks, and a warm."""
 
@@ -31,6 +33,9 @@ class _OfTwo(Signalled):
         super().__init__(name, title, number)
         self._other: Process | None = None
 
+    async def prepare(self, stage: Stage) -> None:
+        await _shorten_life(stage)
+
     async def begin(self, stage: Stage) -> Process:
         return await _begin(stage, "one")
 
@@ -38,8 +43,9 @@ class _OfTwo(Signalled):
         await super().inject(stage, moment)
         with stage.store() as client:
             before = stage.pointer(client)
-        began = time.monotonic()
         self._other = await _begin(stage, "other")
+        await _await_start(stage, "other")
+        began = time.monotonic()
         while (seen := await asyncio.to_thread(_pointer, stage)) == before or seen is None:
             if time.monotonic() > began + _TAKEN_OVER:
                 stage.failures.append(
@@ -70,8 +76,14 @@ class _Pinned(Fault):
     moments = (AT_REST,)
     seconds = 0.0
 
+    def __init__(self) -> None:
+        self._workers: list[Process] = []
+
     async def inject(self, stage: Stage, moment: Moment) -> None:  # noqa: ARG002 - at rest
+        await _shorten_life(stage)
         self._workers = [await _begin(stage, "one"), await _begin(stage, "other")]
+        for name in ("one", "other"):
+            await _await_start(stage, name)
         for _ in range(3):
             await _await_other(stage, _pointer(stage))
         before = _pointer(stage)
@@ -100,10 +112,30 @@ class _Pinned(Fault):
 
 async def _begin(stage: Stage, name: str) -> Process:
     """Start a worker."""
+    _log(stage, name).unlink(missing_ok=True)
+    config = _config(stage, name)
+    return await begin("faults.work", config, str(LEASE), log=_log(stage, name))
+
+
+def _config(stage: Stage, name: str) -> Path:
     world = stage.world
     life = {"ttl": str(_LIFE)}
-    config = world.config(f"worker-{name}", world.warm_proxy, is_warmer=True, more=_SECTION, **life)
-    return await begin("faults.work", config, str(LEASE), log=_log(stage, name))
+    return world.config(f"worker-{name}", world.warm_proxy, is_warmer=True, more=_SECTION, **life)
+
+
+async def _shorten_life(stage: Stage) -> None:
+    """Have the live snapshot be one that workers soon warm anew."""
+    try:
+        await warm(_config(stage, "before"), LEASE)
+    except WarmcubeError as error:
+        stage.failures.append(f"it can't be warmed: {error}")
+
+
+async def _await_start(stage: Stage, name: str) -> None:
+    """Wait until a worker is at it; on a busy machine its libraries take their time."""
+    deadline = time.monotonic() + _STARTED
+    while "started" not in _log(stage, name).read_text() and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
 
 
 def _log(stage: Stage, name: str) -> Path:
