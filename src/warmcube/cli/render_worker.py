@@ -60,6 +60,7 @@ def _verified(event: Event) -> str:
 _IN_WORDS: Mapping[EventKind, Callable[[Event], str]] = {
     EventKind.WARMING: lambda event: f"warms, {_why(event.reason)}",
     EventKind.FAILED: lambda event: f"not warmed: {event.error}",
+    EventKind.LEFT: lambda event: f"left to another worker: {event.error}",
     EventKind.GIVEN_UP: lambda _: "given up, told to end; the old snapshot goes on serving",
     EventKind.VERIFYING: _verified,
     EventKind.VERIFIED: _verified,
@@ -94,7 +95,9 @@ def status_tables(status: Status) -> Iterable[Table]:
             Text(plain(card.version)),
             _ago(status.now_ms - card.since_ms),
             _listed(card.datasources),
-            ("ending; " if card.is_ending else "") + (_listed(card.warming) or "nothing"),
+            ("ending; " if card.is_ending else "")
+            + (_listed(card.warming) or "nothing")
+            + (f"; leaves {_listed(card.leaves)} to others" if card.leaves else ""),
         )
     yield workers
     sources = Table(title="Data sources", title_justify="left")

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     VERIFYING = "verifying"
     VERIFIED = "verified"
     UNVERIFIED = "unverified"
+    LEFT = "left"
     WAITING = "waiting"
     BACK = "back"
     ENDING = "ending"
@@ -42,7 +43,7 @@ class Event:
         progress: how far the warm is.
         report: what the warm did.
         verified: what the verification found.
-        error: what went wrong, in words that hold no secret.
+        error: what went wrong, or why it is left to another worker, in words that hold no secret.
         next_ms: when it is tried or warmed next; Unix milliseconds by the store's clock.
     """
 

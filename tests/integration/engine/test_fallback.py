@@ -49,6 +49,7 @@ FREQUENCIES = ("Monthly", "Weekly")
 def _steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a step may take is what these tests are about."""
     monkeypatch.setattr("warmcube.store.paced.STEP_SECONDS", STEP)
+    monkeypatch.setattr("warmcube.store.probe.PROBE_SECONDS", 0.25)
 
 
 @pytest.fixture(scope="module")
