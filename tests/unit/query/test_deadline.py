@@ -33,6 +33,28 @@ async def test_a_step_that_lasts_too_long_is_ended() -> None:
         pass
 
 
+async def test_what_comes_gives_the_next_its_time() -> None:
+    """Each piece of something long has as long as a query, once the first has come in time."""
+    async with Within(time.monotonic() + 30, 60.0, READING) as step:
+        due = step._timeout.when()
+        step.came()
+        later = step._timeout.when()
+        assert due is not None
+        assert later is not None
+        assert 20 < later - due < 40
+
+    async def take(until: float, seconds: float) -> None:
+        async with Within(until, seconds, READING) as step:
+            step.came()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                step.came()  # which is too late
+
+    with pytest.raises(QueryTimeout):
+        await take(time.monotonic() + 60, 0.01)
+
+
 async def test_whoever_is_cancelled_stays_cancelled() -> None:
     """A cancellation from outside is no time-out."""
 
