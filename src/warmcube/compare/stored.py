@@ -32,7 +32,7 @@ from warmcube.query.lookup import Target, check_pointer, look_up, most_at_once
 from warmcube.query.plan import LONG_SET, plan_lookup
 from warmcube.query.read import decode
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
-from warmcube.store.api import Command, Store
+from warmcube.store.api import Command, Store, pairs_of
 
 __all__ = ["EVERYTHING", "Chunk", "StoredSnapshot"]
 
@@ -215,7 +215,7 @@ class StoredSnapshot:
             ((cursor, pairs),) = await self.store.run(
                 [(b"HSCAN", own.counts, cursor, b"COUNT", FIELDS)]
             )
-            for field, value in zip(pairs[::2], pairs[1::2], strict=True):
+            for field, value in pairs_of(pairs).items():
                 yield field, value
             if cursor == b"0":
                 return

@@ -311,7 +311,8 @@ class CacheSection(Section):
     fallback_slots: int = Field(
         default=8,
         gt=0,
-        description="how many reads of the databases may go on at a time, for all workers together",
+        description="how many reads of the databases may go on at a time, for all workers of a "
+        "service together; at least as many as those",
     )
 
 
@@ -506,6 +507,11 @@ class DatasourceSection(Section):
         default=None,
         description='when a worker warms it, as in a crontab, in its time zone: "0 */2 * * *"; '
         "when absent, by [worker] warm_after",
+    )
+    verify_at: Annotated[str, AfterValidator(_cron)] | None = Field(
+        default=None,
+        description='when a worker compares its cache with its database, likewise: "30 3 * * sun"; '
+        "when absent, only when asked for",
     )
     refresh: Literal["whole", "changed"] | None = Field(
         default=None,

@@ -11,7 +11,7 @@ from typing import Final
 
 from warmcube.entry.keys import Keys, PartitionName, decode_component, encode_component
 from warmcube.errors import Damage, StoreError
-from warmcube.store.api import Reply, Store
+from warmcube.store.api import Reply, Store, pairs_of
 
 __all__ = ["WHOLE", "DamageReports", "damaged_parts", "part_of", "partition_of"]
 
@@ -26,6 +26,8 @@ _KEEP_MS: Final = 86_400_000
 _PARTITION: Final = re.compile(rb"m:([^:]*):freq:([^:]*)")
 _OF: Final = b"of"
 _SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 1.0
+"""What can't be written by then is reported by whoever meets it next."""
 
 
 def part_of(name: PartitionName | None) -> bytes:
@@ -54,11 +56,7 @@ def damaged_parts(reports: Reply, current: bytes | None) -> Mapping[bytes, int]:
         reports: what the key of reports holds.
         current: what the pointer holds.
     """
-    pairs: Mapping[bytes, bytes] = (
-        reports  # as RESP3 has it
-        if isinstance(reports, dict)
-        else dict(zip(reports[::2], reports[1::2], strict=True))
-    )
+    pairs = pairs_of(reports)
     if current is None or pairs.get(_OF) != current:
         return {}  # of a snapshot that isn't live any more
     found: dict[bytes, int] = {}
@@ -123,7 +121,7 @@ class DamageReports:
     async def close(self) -> None:
         """Write what was met, if that can be done now."""
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=_SECONDS)
+            _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
             for task in late:
                 task.cancel()
 

@@ -33,7 +33,7 @@ from warmcube.query.lookup import (
     unpack_counts,
 )
 from warmcube.query.plan import LONG_SET, fields_that_tell, plan_lookup
-from warmcube.store.api import Command, Reply, Store
+from warmcube.store.api import Command, Store, pairs_of
 
 __all__ = ["Found", "FoundPartitions", "KeyRole", "find_ids", "find_partitions"]
 
@@ -111,12 +111,12 @@ async def _find_all_ids(
     check_pointer(current, live)
     expected = unpack_total(own.counts, total, using)
     check_total(expected, length, partition)
-    trips, values = 1, _pairs(read[1] if long else read)
+    trips, values = 1, pairs_of(read[1] if long else read)
     if long:
         cursor = read[0]
         while cursor != b"0":
             ((cursor, more),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
-            values |= _pairs(more)
+            values |= pairs_of(more)
             trips += 1
     values.pop(TOTAL, None)
     ids: dict[KeyRole, set[str | None]] = {"practice": set(), "provider": set()}
@@ -127,12 +127,6 @@ async def _find_all_ids(
     if (len(ids["practice"]), len(ids["provider"])) != (expected.practices, expected.providers):
         raise Damage("a partition's counts don't name as many practices and providers as it has")
     return Found(frozenset(ids[role]), expected.entries, 1, trips, whole=True)
-
-
-def _pairs(reply: Reply) -> dict[bytes, bytes]:
-    if isinstance(reply, dict):  # as RESP3 has it
-        return dict(reply)
-    return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 @dataclass(frozen=True, slots=True)

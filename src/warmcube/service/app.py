@@ -51,6 +51,7 @@ from warmcube.service.routes.pages_explore import explore_pages
 from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
+from warmcube.service.routes.verifying import verifying_routes
 from warmcube.service.routes.warming import warming_routes
 from warmcube.store.paced import ServingStore
 from warmcube.web.assets import PREFIX, Assets
@@ -72,6 +73,7 @@ def create_app(
     settings: Settings,
     identify: Identify | None = None,
     *,
+    processes: int = 1,
     metrics_folder: Path | None = None,
     access_log: int | None = None,
     dashboards: Dashboards | None = None,
@@ -82,6 +84,7 @@ def create_app(
         settings: the configuration.
         identify: finds out who sends a request without a session; None for the bearer tokens that
             the configuration speaks of.
+        processes: how many processes like this one are behind the port; they share the database.
         metrics_folder: where the processes of one service share their figures; private.
         access_log: the descriptor that a line goes to for each request; None for none.
         dashboards: the definitions of dashboards; None for those of the configured folder.
@@ -90,7 +93,9 @@ def create_app(
         ConfigError: nobody could prove who they are, the keys for that can't be used, or what is
             configured for metrics can't be.
     """
-    cache = AnalyticsCache(settings, actor="service", metrics_folder=metrics_folder)
+    cache = AnalyticsCache(
+        settings, actor="service", processes=processes, metrics_folder=metrics_folder
+    )
     observation = Observation()
     tokens: BearerTokens | None = None
     if identify is None:
@@ -171,6 +176,7 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
         dashboard_routes(service),
         admin_routes(service),
         warming_routes(service),
+        verifying_routes(service),
         inspecting_routes(service),
         oversight_routes(service),
     )

@@ -10,7 +10,7 @@ from warmcube.entry.keys import Keys, PartitionKeys, PartitionName
 from warmcube.entry.manifest import Partition
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
-from warmcube.store.api import Store
+from warmcube.store.api import Store, pairs_of
 from warmcube.store.wire import pack_expiries
 from warmcube.warm.cleanup import in_lanes
 from warmcube.warm.commands import Written
@@ -110,7 +110,7 @@ async def _keys_of(
         ((cursor, pairs),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
         others: list[bytes] = []
         components: dict[bytes, list[bytes]] = {b"p": [], b"prov": []}
-        for field, value in zip(pairs[::2], pairs[1::2], strict=True):
+        for field, value in pairs_of(pairs).items():
             if field == TOTAL:
                 continue
             size, has_sums = unpack_size(own.counts, field, value, using)

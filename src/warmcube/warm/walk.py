@@ -15,7 +15,7 @@ from warmcube.entry.manifest import Manifest
 from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
-from warmcube.store.api import Store
+from warmcube.store.api import Store, pairs_of
 
 __all__ = ["Handle", "is_named", "roots_of", "set_members", "walk"]
 
@@ -166,7 +166,7 @@ class _Counts:
                 [(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)]
             )
             others: list[bytes] = []
-            for field, value in zip(pairs[::2], pairs[1::2], strict=True):
+            for field, value in pairs_of(pairs).items():
                 if not field.startswith(self._family):
                     continue
                 others.append(own.set(field))

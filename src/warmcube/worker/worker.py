@@ -31,6 +31,7 @@ from warmcube.worker.pauses import Pauses, chance
 from warmcube.worker.schedule import LONGEST_WAIT_MS, Plan, Policy, Reason, plan_of
 from warmcube.worker.seniority import digest_of, senior_of, why_left
 from warmcube.worker.sweeper import Sweeper
+from warmcube.worker.verifying import Rounds
 
 __all__ = ["LOOK_SECONDS", "Worker", "policies_of"]
 
@@ -123,6 +124,7 @@ class Worker:
             lease_seconds=warming.lease_seconds,
             life_seconds=float(warming.ttl + warming.stale_for),
         )
+        self._rounds = Rounds(cache, datasources, tell, f"worker:{self._card.host}")
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failed: dict[int, tuple[int, float]] = {}
         self._wake = asyncio.Event()
@@ -162,6 +164,7 @@ class Worker:
             self._begin_due(looks)
             self._sweeper.look({n: each for n, each in looks.items() if n not in self._tasks})
             with contextlib.suppress(Damage, StoreError):
+                await self._rounds.begin_due(looks, self._card.since_ms)
                 await self._show(looks)
             await self._rest(max(LOOK_SECONDS, len(self._datasources) / LOOKS_PER_SECOND))
         await self._end()
@@ -347,6 +350,7 @@ class Worker:
             failures=0 if failure is None else failure.count,
             error=None if failure is None else f"{failure.kind}: {failure.message}",
             damaged=look.damaged,
+            verify_ms=self._rounds.next_ms(id, look, self._card.since_ms),
         )
 
     async def _rest(self, seconds: float) -> None:
@@ -357,6 +361,7 @@ class Worker:
 
     async def _end(self) -> None:
         """Let what runs get done within its time; then give it up, and go."""
+        await self._rounds.end()
         await self._sweeper.close()
         if self._tasks:
             self._tell(Event(kind=EventKind.ENDING))

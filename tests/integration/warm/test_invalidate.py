@@ -93,10 +93,8 @@ def ran_ms(process: int) -> float:
 
 
 @pytest.mark.long
-async def test_100_000_entries_are_gone_within_two_seconds(
-    store: Store,
-    make_warmer: Callable[..., Warmer],
-    keys: Keys,
+async def test_line_12_100_000_entries_are_gone_within_two_seconds(
+    store: Store, make_warmer: Callable[..., Warmer], keys: Keys
 ) -> None:
     """Line 12: no key of theirs is left, and readers find nothing from the first moment on.
 
@@ -128,10 +126,8 @@ async def test_100_000_entries_are_gone_within_two_seconds(
 
 
 @pytest.mark.long
-async def test_no_command_of_an_invalidation_holds_the_server(
-    store: Store,
-    make_warmer: Callable[..., Warmer],
-    keys: Keys,
+async def test_line_12_no_command_of_an_invalidation_holds_the_server(
+    store: Store, make_warmer: Callable[..., Warmer], keys: Keys
 ) -> None:
     """Line 12: none for over 5 ms of its own processor, whoever else has that meanwhile."""
     (info, *_) = await store.run(

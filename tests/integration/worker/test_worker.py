@@ -166,7 +166,7 @@ async def test_line_15_a_source_that_was_never_warmed_says_so(cache: AnalyticsCa
         "workers": 0,
         "job": None,
         "state": None,
-        **dict.fromkeys(("next", "reason", "held", "failures", "error", "damaged")),
+        **dict.fromkeys(("next", "reason", "held", "failures", "error", "damaged", "next_verify")),
     }
     assert await ask(cache) == "database"
 
@@ -441,7 +441,7 @@ async def test_where_nobody_repairs_nobody_reports(
         assert await run(cache, b"EXISTS", Keys("", 1).damage) == 0
 
 
-async def test_many_sources_are_warmed_a_few_at_a_time(
+async def test_line_17_many_sources_are_warmed_a_few_at_a_time(
     tmp_path: Path, redis_url: str, database: str
 ) -> None:
     """Line 17: never all at once; and not in a process that answers queries."""
