@@ -14,6 +14,7 @@ from typing import Final
 from warmcube.entry.keys import Keys
 from warmcube.entry.master import MasterItem, format_item
 from warmcube.store.api import Command, Store
+from warmcube.warm.walk import roots_of
 
 __all__ = ["cross_off", "forget_ends", "note_ends", "read_ends"]
 
@@ -62,13 +63,15 @@ async def forget_ends(store: Store, keys: Keys, items: Iterable[MasterItem]) -> 
 
 
 async def cross_off(store: Store, keys: Keys, items: Iterable[MasterItem]) -> None:
-    """Take what is gone off ``master``.
+    """Take what is gone off ``master``, with what led to it, which goes last.
 
     Raises:
         StoreError: the store.
     """
     left = iter(items)
     while some := list(islice(left, _CHUNK)):
+        roots = filter(None, (roots_of(keys, item) for item in some))
+        await store.run([(b"UNLINK", *each) for each in roots])
         names = list(map(format_item, some))
         commands: list[Command] = [(b"SREM", keys.master, *names), (b"HDEL", keys.ends, *names)]
         await store.run(commands)

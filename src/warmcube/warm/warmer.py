@@ -24,7 +24,7 @@ from warmcube.errors import (
 )
 from warmcube.model.schema import Datasource
 from warmcube.source.api import PartitionCount, Source, SourceSnapshot
-from warmcube.store.api import Store
+from warmcube.store.api import Command, Store
 from warmcube.store.paced import WatchedStore
 from warmcube.warm.ahead import one_ahead
 from warmcube.warm.capacity import (
@@ -443,15 +443,7 @@ class _Run:
             if named.has(Snapshot(self._lease.version)):
                 return  # only the reply to its publication was lost
             now = await self._store.now_ms()
-            await self._store.write(  # which never repeats itself
-                [
-                    (
-                        *(b"XADD", self._keys.history, b"MAXLEN", b"~", 500, b"*"),
-                        *(b"event", b"failed", b"version", str(self._lease.version).encode()),
-                        *(b"at", now, b"error", type(error).__name__.encode()),
-                    )
-                ]
-            )
+            await self._note_failure(error, now)
             # If it was published unnoticed and superseded, a later one may have carried some over.
             own = named.without(items)
             await remove_items(self._clearing, own, may_be_written=not is_sure)
@@ -464,6 +456,16 @@ class _Run:
 
         with contextlib.suppress(StoreError, TimeoutError):  # its keys expire by themselves
             await asyncio.wait_for(asyncio.shield(remove()), timeout=30)
+
+    async def _note_failure(self, error: BaseException, now_ms: int) -> None:
+        """Have it in the history, once: a write is never repeated."""
+        event: Command = (
+            *(b"XADD", self._keys.history, b"MAXLEN", b"~", 500, b"*"),
+            *(b"event", b"failed", b"version", str(self._lease.version).encode()),
+            *(b"at", now_ms, b"error", type(error).__name__.encode()),
+        )
+        with contextlib.suppress(StoreError):
+            await self._store.write([event])
 
     async def _read(
         self,

@@ -7,21 +7,26 @@ import json
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
+from faults.proxy import Proxy, Trap
 from tests.support.held import all_keys, live_manifest, needed_keys, partition_keys, settled
 from tests.support.interrupted import Interrupted, Words
 from tests.support.leftovers import unknown_keys
 from tests.support.memory import DATASOURCE, MemorySource, Row, read_all
 
+from warmcube.embedded import EmbeddedRedis
 from warmcube.entry.counts import INLINE_MEMBERS
 from warmcube.entry.keys import Keys, PartitionName
 from warmcube.entry.manifest import Manifest, pack_manifest
 from warmcube.entry.master import Chunks, PartitionVersion
 from warmcube.entry.seal import Checksum, seal
-from warmcube.errors import StoreUnavailable, WarmError, WarmFenced
+from warmcube.errors import StoreUnavailable, WarmError, WarmFenced, WarmMismatch
 from warmcube.store.api import Command, Store
+from warmcube.store.connect import open_store
 from warmcube.warm import commands as commands_module
 from warmcube.warm.cleanup import master_items
 from warmcube.warm.clearing import Clearing
@@ -382,3 +387,29 @@ async def test_a_cancelled_warm_leaves_what_leads_to_a_write_under_way(
     await long_dead()
     await remove_residue(clearing_of(store, keys))
     await settled(store, keys)
+
+
+async def test_history_says_once_that_a_warm_failed(
+    redis_server: EmbeddedRedis, tmp_path: Path, keys: Keys, store: Store
+) -> None:
+    """Though the answer to that was lost with its connection."""
+    path = urlsplit(redis_server.url).path
+    proxy = Proxy(tmp_path / "proxy.sock", lambda: Path(path))
+    proxy.start()
+
+    def lose() -> None:
+        proxy.cuts = 1
+
+    trap = proxy.trap = Trap(b"failed", "before", lose)
+    try:
+        through = open_store(f"unix://{proxy.path}")
+        source = MemorySource(a_table(1))
+        source.miscount = 1
+        with pytest.raises(WarmMismatch):
+            await Warmer(through, "", SEAL, WarmSettings()).warm(DATASOURCE, source)
+        await through.close()
+    finally:
+        await asyncio.to_thread(proxy.stop)
+    assert trap.sprung.is_set()
+    (events,) = await store.run([(b"XRANGE", keys.history, b"-", b"+")])
+    assert [pairs[1] for _, pairs in events] == [b"begin", b"failed"]
