@@ -92,6 +92,9 @@ def setting(redis_url: str, postgres_db: str) -> Iterator[Setting]:
 @pytest.fixture
 def counter(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Counter:
     """Counts the trips of every store in this process."""
+    # Counts of use, which go out by another way, and probes are a matter of moments.
+    monkeypatch.setattr("warmcube.observe.usage.FLUSH_SECONDS", 3600.0)
+    monkeypatch.setattr("warmcube.store.redis.NOTICE", 3600.0)
     counter = Counter(redis_url)
     run = RedisStore.run
 

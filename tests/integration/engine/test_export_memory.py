@@ -28,6 +28,9 @@ roles = ["exporter"]
 EXPORT = """
 import asyncio, json, re, sys
 from warmcube import AnalyticsCache, Query
+from warmcube.store import paced, probe
+
+paced.STEP_SECONDS = probe.PROBE_SECONDS = 5.0  # as in the tests' own process
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) / 1024

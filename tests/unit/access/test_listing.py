@@ -12,6 +12,7 @@ RECORDS = {
         "analyst": ["analytics:read:organization"],
         "provider": ["analytics:read:own"],
         "exporter": ["analytics:export:all"],
+        "reader": ["analytics:read:all"],
     },
     "organizations": [
         {"id": "root", "practices": [1]},
@@ -23,6 +24,7 @@ RECORDS = {
         {"id": "ana", "roles": ["analyst"], "organizations": ["north"]},
         {"id": "pat", "roles": ["provider"], "organizations": ["north"], "provider": 5},
         {"id": "eva", "roles": ["analyst", "exporter"], "organizations": ["lab"]},
+        {"id": "kim", "roles": ["reader"]},
     ],
 }
 PLAIN = Request().datasource
@@ -53,3 +55,12 @@ def test_organizations_are_those_of_the_subtree() -> None:
 def test_only_rights_to_read_open_organizations() -> None:
     """Who may export everything may choose from what they read."""
     assert organizations(grant_of(RECORDS, "eva")) == (OrganizationName("lab", "lab", None),)
+
+
+def test_who_reads_everything_may_name_every_active_organization() -> None:
+    """Also those that they don't belong to."""
+    assert organizations(grant_of(RECORDS, "kim")) == (
+        OrganizationName("lab", "lab", "north"),
+        OrganizationName("north", "North Group", "root"),
+        OrganizationName("root", "root", None),
+    )

@@ -18,6 +18,7 @@ from warmcube.errors import (
     DirectoryError,
     TooManyAttempts,
     Unauthenticated,
+    UnknownDashboard,
     UnknownDatasource,
 )
 
@@ -88,8 +89,10 @@ def test_grants_that_are_none(grant: str | None, reason: DenialReason) -> None:
         (AccessDenied("x", reason="new: thing"), (DenialReason.OTHER, "new: thing")),
         (AccessDenied("x"), (DenialReason.OTHER, None)),
         (DirectoryError("no file"), (DenialReason.DIRECTORY_UNREADABLE, "no file")),
+        (UnknownDashboard("x"), (DenialReason.UNKNOWN_DASHBOARD, None)),
         (TooManyAttempts("x", retry_after=1), (DenialReason.TOO_MANY_ATTEMPTS, None)),
         (Unauthenticated("x", code="password"), (DenialReason.WRONG_CREDENTIALS, None)),
+        (Unauthenticated("x", code="embed-expired"), (DenialReason.EMBED_TOKEN, "expired")),
         (Unauthenticated("no nonce", code="oidc"), (DenialReason.PROVIDER_LOGIN, "no nonce")),
         (Unauthenticated("x", code="several_cookies"), (DenialReason.OTHER, "several_cookies")),
         (WarmcubeError("secret"), (DenialReason.OTHER, "WarmcubeError")),

@@ -533,6 +533,13 @@ async def test_more_waiting_than_one_write_takes(box: Box) -> None:
     await closing
 
 
+@pytest.fixture
+def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may need longer to make room than anybody is held up for."""
+    monkeypatch.setattr("warmcube.audit.trail._MAKE_ROOM", 30.0)
+
+
+@pytest.mark.usefixtures("_in_no_hurry")
 async def test_a_loop_that_waits_for_nothing_else_loses_nothing() -> None:
     """Recording lets the lines be written when many wait."""
     box = PlainBox()
@@ -542,6 +549,7 @@ async def test_a_loop_that_waits_for_nothing_else_loses_nothing() -> None:
     assert box.subjects == [str(number) for number in range(2_000)]
 
 
+@pytest.mark.usefixtures("_in_no_hurry")
 async def test_many_such_loops_lose_nothing_either() -> None:
     """However many add lines at each turn of the event loop, more are written than added."""
     box = PlainBox()

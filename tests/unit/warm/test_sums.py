@@ -213,3 +213,17 @@ def test_some_tables_have_no_sums(roles: Roles, date: ColumnType, value: ColumnT
     layout = Layout((field("date_index", date), field("measure_value", value)))
     assert sums_form(layout, roles) is None
     assert sums_form(Layout((field("date_index", DAY), field("measure_value", NUMBER))), Roles())
+
+
+def test_without_values_rows_are_counted() -> None:
+    """There is nothing to add up, and no least or greatest; without dates there are those only."""
+    form = sums_form(Layout((Field("date_index", DAY, nullable=False),)), Roles(value=None))
+    assert form is not None
+    assert form.value is None
+    assert [each.name for each in form.layout.fields] == ["date", "count"]
+    assert form.count == 1
+    dateless = Layout((Field("measure_value", NUMBER, nullable=False),))
+    form = sums_form(dateless, Roles(date=None))
+    assert form is not None
+    assert [each.name for each in form.layout.fields] == ["count", "sum", "least", "greatest"]
+    assert form.count == 0
