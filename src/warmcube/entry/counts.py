@@ -1,15 +1,21 @@
-"""The ``counts`` hash of a partition: the proof that an index lookup is complete.
+"""The ``counts`` of a partition: the proof that an index lookup is complete.
 
-Field ``total``, written last, holds how many entries (parts included), rows, practices and
-providers the partition has, and how many practices have sums (`warmcube.entry.sums`). Every
-practice and provider with rows has a field, named like its
+They are hashes: ``counts`` itself has the practices' fields, and its bins have the providers',
+who are many. A hash of few short values is one string of bytes in the server, in which a field
+takes a third of what it takes in a larger hash.
+
+Every practice and provider with rows has a field, named like its
 index set's suffix (``p:114``, ``prov:5``, ``p:~``); its value is the number of members, and where
 these are few, the members themselves instead of a set of their own: for a practice their
 providers, for a provider their practices, each with ``/k`` for part k. A set of its own has a fold
 of its members there: the number of them alone wouldn't tell a member from another put in its place.
-A ``+`` before the number says that the practice has sums.
-Every value is sealed with the hash's key and the field's name, and the number of fields follows
-from ``total``, so that a lost field is told from a practice without rows.
+A ``+`` before the number says that the practice has sums. The value is sealed with the key of
+``counts`` and the field's name.
+
+In each of these hashes a field ``total``, written last and sealed with the hash's key, holds how
+many entries (parts included), rows, practices and providers the partition has, how many practices
+have sums (`warmcube.entry.sums`), and how many fields there are in this hash. So a lost field is
+told from a practice or a provider without rows.
 """
 
 from __future__ import annotations
@@ -20,6 +26,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from xxhash import xxh3_64_intdigest
+
 from warmcube.entry.seal import Seal, seal, unseal
 from warmcube.errors import Damage
 
@@ -28,6 +36,8 @@ __all__ = [
     "TOTAL",
     "SetCount",
     "Total",
+    "bin_of",
+    "bins_of",
     "fold",
     "member_from",
     "pack_set",
@@ -42,25 +52,24 @@ INLINE_MEMBERS: Final = 16
 """Sets up to this size live inside ``counts``; most sets are so small, and each Redis set of its
 own would cost 300 to 700 bytes."""
 
+BIN: Final = 128
+"""At most about so many providers are in a bin of ``counts``: it is walked to find one."""
+
 _SET: Final = re.compile(rb"(\+?)([0-9]+)(?:#([0-9a-f]+)|:(.*))\Z", re.DOTALL)
-_TOTAL: Final = struct.Struct("<QQQQQ")
+_TOTAL: Final = struct.Struct("<QQQQQQ")
 _HAS_SUMS: Final = b"+"
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What a partition holds in all."""
+    """What a partition holds in all, and how many fields the hash has in which this stands."""
 
     entries: int
     rows: int
     practices: int
     providers: int
-    sums: int = 0  # how many practices have them
-
-    @property
-    def fields(self) -> int:
-        """How many fields ``counts`` must have."""
-        return self.practices + self.providers + 1
+    sums: int  # how many practices have them
+    fields: int  # of the hash, ``total`` included
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ def fold(key: bytes, members: Iterable[bytes], using: Seal) -> int:
     """One number for some members in any order; that of several disjoint sets is their XOR.
 
     Args:
-        key: of the ``counts`` hash.
+        key: of ``counts``.
         members: whole ones.
         using: the seal; whoever doesn't know its secret can't find other members with this fold.
     """
@@ -91,9 +100,44 @@ def fold(key: bytes, members: Iterable[bytes], using: Seal) -> int:
     return folded
 
 
+def bins_of(entries: int) -> int:
+    """In how many bins the providers' fields of a partition lie, by the number of its entries.
+
+    There are no more providers than entries; and how many entries there are is known before the
+    first count is written, and to whoever removes what a crash has left.
+
+    Returns:
+        a power of two, so that all providers of one bucket of `warmcube.warm.index` lie in few.
+    """
+    return 1 << (max(0, entries - 1) // BIN).bit_length()
+
+
+def bin_of(provider: bytes, among: int) -> int:
+    """Which of the bins has a provider's field.
+
+    Args:
+        provider: encoded, as it stands in the field.
+        among: how many bins there are.
+    """
+    return xxh3_64_intdigest(provider) % among
+
+
 def pack_total(key: bytes, total: Total, using: Seal) -> bytes:
-    """The value of the field ``total``."""
-    body = _TOTAL.pack(total.entries, total.rows, total.practices, total.providers, total.sums)
+    """The value of the field ``total``.
+
+    Args:
+        key: of ``counts`` or a bin.
+        total: what to pack.
+        using: the seal.
+    """
+    body = _TOTAL.pack(
+        total.entries,
+        total.rows,
+        total.practices,
+        total.providers,
+        total.sums,
+        total.fields,
+    )
     return seal(using, key + b" " + TOTAL, body)
 
 
@@ -115,7 +159,7 @@ def pack_set(
     """The value of one practice's or provider's field.
 
     Args:
-        key: of the ``counts`` hash.
+        key: of ``counts``, whichever hash the field lies in.
         field: ``p:<practice>`` or ``prov:<provider>``.
         others: the encoded other component of each member, ``/k`` appended for part k.
         using: the seal.

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from warmcube.entry.counts import INLINE_MEMBERS
+from warmcube.entry.counts import INLINE_MEMBERS, bins_of
 from warmcube.entry.keys import Keys, Version
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.master import (
@@ -24,6 +24,7 @@ from warmcube.entry.master import (
 )
 from warmcube.errors import Damage
 from warmcube.store.api import Store
+from warmcube.store.walks import walk_list, walk_set
 from warmcube.store.wire import pack_expiries
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "mark_retired",
     "master_items",
     "remove_items",
-    "set_members",
 ]
 
 CHUNK: Final = 1000
@@ -48,7 +48,7 @@ UNLINKED: Final = 250
 async def master_items(store: Store, keys: Keys) -> list[MasterItem]:
     """Everything that exists of a data source."""
     items: list[MasterItem] = []
-    async for members in set_members(store, keys.master):
+    async for members in walk_set(store, keys.master):
         for member in members:
             try:
                 items.append(parse_item(member))
@@ -186,7 +186,8 @@ async def keys_of(
         case PartitionVersion(name, version):
             partition = keys.partition(name, str(version))
             has_sets, has_sums = _may_have(item, known)
-            async for members in set_members(store, partition.all):
+            size, chunks = await _members(store, partition.all)
+            async for members in chunks:
                 yield [partition.entry(member) for member in members]
                 owners = _owners(members) if has_sets or has_sums else set()
                 others = [partition.set(owner) for owner in owners] if has_sets else []
@@ -194,11 +195,14 @@ async def keys_of(
                     others += [partition.sums(each) for each in owners if each.startswith(b"p:")]
                 for at in range(0, len(others), CHUNK):
                     yield others[at : at + CHUNK]
+            bins = partition.bins(bins_of(size))
+            for at in range(0, len(bins), CHUNK):
+                yield bins[at : at + CHUNK]
             yield [partition.whole_sums, partition.counts]
             yield [partition.all]
-        case Chunks(column, version, chunks):
-            numbers = range(chunks)
-            for at in range(0, chunks, CHUNK):
+        case Chunks(column, version, count):
+            numbers = range(count)
+            for at in range(0, count, CHUNK):
                 yield [keys.dictionary(column, str(version), k) for k in numbers[at : at + CHUNK]]
         case Snapshot(version):
             text = str(version)
@@ -225,12 +229,14 @@ def _owners(members: Iterable[bytes]) -> set[bytes]:
     return owners
 
 
-async def set_members(store: Store, key: bytes) -> AsyncIterator[list[bytes]]:
-    """The members of a set, in chunks; one may come twice."""
-    cursor = b"0"
-    while True:
-        ((cursor, members),) = await store.run([(b"SSCAN", key, cursor, b"COUNT", CHUNK)])
-        for at in range(0, len(members), CHUNK):
-            yield members[at : at + CHUNK]
-        if cursor == b"0":
-            return
+async def _members(store: Store, key: bytes) -> tuple[int, AsyncIterator[list[bytes]]]:
+    """How many members a partition's index has, and these in chunks.
+
+    Until manifests of format 6 it was a set, and whoever warms for the first time with this version
+    has to remove such.
+    """
+    try:
+        (size,) = await store.run([(b"LLEN", key)])
+    except Damage:
+        return 0, walk_set(store, key)
+    return size, walk_list(store, key, size)

@@ -178,6 +178,12 @@ A = member_of("1", "1")
 FOREIGN = member_of("3", "1")
 
 
+async def swap_in_list(h: Harness, other: bytes) -> None:
+    """A member of the whole partition's list exchanged for another."""
+    assert await h.run(b"LREM", h.keys.all, 1, A) == 1
+    await h.run(b"RPUSH", h.keys.all, other)
+
+
 async def swap_values(h: Harness) -> None:
     """Another practice's bytes under this practice's key."""
     await h.run(b"COPY", h.keys.entry(FOREIGN), h.keys.entry(A), b"REPLACE")
@@ -187,42 +193,46 @@ async def swap_member(h: Harness) -> None:
     """A member of the practice's set exchanged for another practice's."""
     await h.run(b"SREM", h.keys.set(b"p:1"), A)
     await h.run(b"SADD", h.keys.set(b"p:1"), FOREIGN)
-    await h.run(b"SREM", h.keys.all, A)
-    await h.run(b"SADD", h.keys.all, b"p:3:prov:77777")
+    await swap_in_list(h, b"p:3:prov:77777")
 
 
 async def swap_for_nothing(h: Harness) -> None:
     """A member exchanged for one of an entry that doesn't exist."""
-    for key in (h.keys.set(b"p:1"), h.keys.all):
-        await h.run(b"SREM", key, A)
-        await h.run(b"SADD", key, b"p:1:prov:424242")
+    await h.run(b"SREM", h.keys.set(b"p:1"), A)
+    await h.run(b"SADD", h.keys.set(b"p:1"), b"p:1:prov:424242")
+    await swap_in_list(h, b"p:1:prov:424242")
 
 
 async def swap_for_what_is_left_out(h: Harness) -> None:
     """A member exchanged for one that a filter on the other id leaves out, so never fetches."""
     await h.run(b"SREM", h.keys.set(b"p:1"), A)
     await h.run(b"SADD", h.keys.set(b"p:1"), b"p:1:prov:424242")
-    await h.run(b"SREM", h.keys.all, A)
-    await h.run(b"SADD", h.keys.all, b"p:424242:prov:1")
+    await swap_in_list(h, b"p:424242:prov:1")
 
 
 async def add_member(h: Harness) -> None:
     """One member too many."""
     await h.run(b"SADD", h.keys.set(b"p:1"), FOREIGN)
-    await h.run(b"SADD", h.keys.all, b"p:1:prov:424242")
+    await h.run(b"RPUSH", h.keys.all, b"p:1:prov:424242")
+
+
+async def double_member(h: Harness) -> None:
+    """One member twice, in place of another and beside it."""
+    await h.run(b"SREM", h.keys.set(b"p:1"), A)
+    await swap_in_list(h, FOREIGN)
 
 
 async def add_garbage(h: Harness) -> None:
     """Something that is no member."""
-    for key in (h.keys.set(b"p:1"), h.keys.all):
-        await h.run(b"SREM", key, A)
-        await h.run(b"SADD", key, b"\xff\r\n*1")
+    await h.run(b"SREM", h.keys.set(b"p:1"), A)
+    await h.run(b"SADD", h.keys.set(b"p:1"), b"\xff\r\n*1")
+    await swap_in_list(h, b"\xff\r\n*1")
 
 
 async def copy_set(h: Harness) -> None:
     """Another practice's whole set under this practice's key: as many members, all foreign."""
     await h.run(b"COPY", h.keys.set(b"p:3"), h.keys.set(b"p:1"), b"REPLACE")
-    await h.run(b"SREM", h.keys.all, A)
+    await h.run(b"LREM", h.keys.all, 1, A)
 
 
 async def flip_byte(h: Harness) -> None:
@@ -284,6 +294,7 @@ TAMPERINGS: list[Tamper] = [
     swap_for_nothing,
     swap_for_what_is_left_out,
     add_member,
+    double_member,
     add_garbage,
     copy_set,
     flip_byte,

@@ -1,0 +1,101 @@
+"""Reading what is too long for one command, piece by piece, in as few trips as that allows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from warmcube.entry.counts import bins_of
+from warmcube.entry.keys import PartitionKeys
+from warmcube.store.api import Command, Reply, Store
+
+__all__ = ["BINS", "list_trips", "pairs_of", "walk_bins", "walk_counts", "walk_list", "walk_set"]
+
+CHUNK: Final = 1000
+"""Members, or fields, that one command reads."""
+LISTS: Final = 8
+"""Pieces of a list in one trip."""
+BINS: Final = 32
+"""Bins of counts in one trip."""
+
+
+async def walk_set(store: Store, key: bytes) -> AsyncIterator[list[bytes]]:
+    """The members of a set, in chunks; one may come twice."""
+    cursor = b"0"
+    while True:
+        ((cursor, members),) = await store.run([(b"SSCAN", key, cursor, b"COUNT", CHUNK)])
+        for at in range(0, len(members), CHUNK):
+            yield members[at : at + CHUNK]
+        if cursor == b"0":
+            return
+
+
+async def walk_list(store: Store, key: bytes, size: int) -> AsyncIterator[list[bytes]]:
+    """The first members of a list that isn't being written, in chunks.
+
+    Args:
+        store: the store.
+        key: of the list.
+        size: how many members to read at most.
+    """
+    for at in range(0, size, LISTS * CHUNK):
+        commands: list[Command] = [
+            (b"LRANGE", key, first, min(first + CHUNK, size) - 1)
+            for first in range(at, min(at + LISTS * CHUNK, size), CHUNK)
+        ]
+        for members in await store.run(commands):
+            if members:
+                yield members
+
+
+def list_trips(size: int) -> int:
+    """How many trips `walk_list` takes."""
+    return -(-size // (LISTS * CHUNK))
+
+
+async def walk_counts(
+    store: Store, own: PartitionKeys, entries: int
+) -> AsyncIterator[list[tuple[bytes, bytes, bytes]]]:
+    """All fields of a partition's counts and their bins, in chunks; one may come twice.
+
+    Args:
+        store: the store.
+        own: the keys of the partition.
+        entries: that it has.
+
+    Returns:
+        the key of the hash, the field, and its value.
+    """
+    cursor = b"0"
+    while True:
+        ((cursor, pairs),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
+        yield [(own.counts, *pair) for pair in pairs_of(pairs)]
+        if cursor == b"0":
+            break
+    async for chunk in walk_bins(store, own, entries):
+        yield [(key, *pair) for key, pairs in chunk for pair in pairs]
+
+
+async def walk_bins(
+    store: Store, own: PartitionKeys, entries: int
+) -> AsyncIterator[list[tuple[bytes, list[tuple[bytes, bytes]]]]]:
+    """The bins of a partition's counts, some at a time: the key of each, fields and values.
+
+    Args:
+        store: the store.
+        own: the keys of the partition.
+        entries: that it has.
+    """
+    bins = own.bins(bins_of(entries))
+    for at in range(0, len(bins), BINS):
+        some = bins[at : at + BINS]
+        found = await store.run([(b"HGETALL", key) for key in some])
+        yield [(key, list(pairs_of(reply))) for key, reply in zip(some, found, strict=True)]
+
+
+def pairs_of(reply: Reply) -> Iterator[tuple[bytes, bytes]]:
+    """The fields and values that the reply to HGETALL or HSCAN has."""
+    if isinstance(reply, dict):  # as RESP3 has it
+        yield from reply.items()
+    else:
+        yield from zip(reply[::2], reply[1::2], strict=True)
