@@ -30,8 +30,9 @@ for milliseconds at a time, while answers wait for it."""
 _GATHER: Final = 0.05
 """Seconds for which lines that nobody waits for are gathered, so that a write has many of them."""
 _PRESSING: Final = 1000
-"""From so many events that wait on, whoever adds one lets the event loop go on first."""
-_PAUSE: Final = 0.001
+"""From so many events that wait on, whoever adds one lets half of them be written first."""
+_MAKE_ROOM: Final = 0.02
+"""So many seconds they wait at most until there is room again."""
 _FIRST_RETRY: Final = 0.1
 _LONGEST_RETRY: Final = 5.0
 
@@ -110,6 +111,7 @@ class Trail:
         self._clock = clock
         self._monotonic = monotonic
         self._queue_size = queue_size
+        self._pressing = min(_PRESSING, queue_size // 2)
         self._bound = bound
         self._report = report
         self._id = secrets.token_hex(8)
@@ -122,6 +124,7 @@ class Trail:
         self._retry_in = _FIRST_RETRY
         self._wake = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._is_closing = False
         self._writing = asyncio.Lock()
@@ -152,7 +155,7 @@ class Trail:
             make: makes the event, no denial, when its line is made; what it makes it of must be
                 small, and nobody may change it.
         """
-        if self._required or len(self._queue) >= min(_PRESSING, self._queue_size // 2):
+        if self._required or len(self._queue) >= self._pressing:
             return False
         if self._sink is not None and not self._is_closing:
             self._add(_Item(None, self._clock(), REQUEST_ID.get(), make=make))
@@ -184,14 +187,23 @@ class Trail:
     async def _let_write(self) -> None:
         """Leave time to write where much waits, though not until it is written.
 
-        Answers that need no server come one after the other without waiting for anything; a loop
-        over them would leave no time at all.
+        Answers that need no server come one after the other without waiting for anything; loops
+        over them would leave no time at all, and fill the queue faster than anything empties it.
         """
-        waiting = len(self._queue)
-        if waiting > min(_PRESSING, self._queue_size // 2):
-            self._hurry.set()
-            is_nearly_full = 4 * waiting > 3 * self._queue_size and self.trouble is None
-            await asyncio.sleep(_PAUSE if is_nearly_full else 0)
+        if len(self._queue) <= self._pressing:
+            return
+        self._hurry.set()
+        if self.trouble is not None:
+            await asyncio.sleep(0)
+            return
+        self._room.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MAKE_ROOM):
+                await self._room.wait()
+
+    def _tell_room(self) -> None:
+        if self.trouble is not None or len(self._queue) <= self._pressing // 2:
+            self._room.set()
 
     async def retry(self) -> None:
         """See whether the sink works again, if it didn't and nothing waits that would tell.
@@ -285,8 +297,11 @@ class Trail:
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would see it
             self._fail(batch, _trouble(error, self._bound if deadline.expired() else None))
             return False
-        self._succeed(batch)
-        return True
+        else:
+            self._succeed(batch)
+            return True
+        finally:
+            self._tell_room()
 
     async def _batch(self) -> list[_Item]:
         """The first of what waits, with their lines; what none can be made of is lost."""

@@ -10,15 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from redis import exceptions as failure
 from redis.asyncio.connection import AbstractConnection
 
 __all__ = ["Connections"]
 
+OPENING: Final = 8
+"""So many are opened at a time. To open one costs this process as much as many trips: when a
+hundred ask at once, those that are open soon serve them sooner than one for each would."""
+
 
 class Connections:
     """Lends connections; opens them when they are needed, and again when the server closed them.
+
+    A loan has two steps, so that whoever waits for one knows when its turn has come: `borrow`, and
+    `make_ready` before it is used.
 
     Args:
         make: makes a connection that isn't open yet.
@@ -28,73 +36,79 @@ class Connections:
     def __init__(self, make: Callable[[], AbstractConnection], most: int) -> None:
         self._make = make
         self._most = most
-        self._idle: list[AbstractConnection] = []  # the last one used is used first
+        self._idle: deque[AbstractConnection] = deque()  # the last one used is used first
         self._lent: set[AbstractConnection] = set()
-        self._taken = 0  # loans, those included that are about to begin
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._opening: set[AbstractConnection] = set()
+        self._waiting: deque[asyncio.Future[AbstractConnection]] = deque()
 
     @property
-    def are_all_lent(self) -> bool:
-        """Whether whoever asks for one has to wait for another trip to end."""
-        return self._taken >= self._most
+    def must_wait(self) -> bool:
+        """Whether whoever asks for one has to wait for other trips to go on."""
+        return bool(self._waiting) or not self._has_one
 
     async def borrow(self) -> AbstractConnection:
-        """An open connection on which no reply is under way; it has to be given back.
+        """A connection of one's own, which has to be given back."""
+        if not self.must_wait:
+            return self._take()
+        turn: asyncio.Future[AbstractConnection] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._waiting.remove(turn)
+            else:  # it was lent before this one was cancelled
+                self.give_back(turn.result())
+            raise
+
+    async def make_ready(self, connection: AbstractConnection) -> None:
+        """See that a lent connection is open, and that no reply is under way on it.
 
         Raises:
             redis.exceptions.ConnectionError: it can't be opened.
         """
-        if self._taken < self._most and not self._waiting:
-            self._taken += 1
-        else:
-            await self._wait()
-        connection = self._idle.pop() if self._idle else self._make()
-        self._lent.add(connection)
-        try:
-            if connection.is_connected and not await _is_quiet(connection):
-                await connection.disconnect(nowait=True)
-            if not connection.is_connected:
-                await connection.connect()  # type: ignore[no-untyped-call]
-        except BaseException:
-            try:
-                await connection.disconnect(nowait=True)
-            finally:
-                self.give_back(connection)
-            raise
-        return connection
+        if connection.is_connected and not await _is_quiet(connection):
+            await connection.disconnect(nowait=True)
+        if not connection.is_connected:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        if connection in self._opening:
+            self._opening.remove(connection)
+            self._serve()
 
     def give_back(self, connection: AbstractConnection) -> None:
         """End a loan: on the connection no reply is under way, or it is closed."""
         self._lent.remove(connection)
-        self._idle.append(connection)
-        self._pass_on()
+        self._opening.discard(connection)
+        if connection.is_connected:
+            self._idle.append(connection)
+        else:
+            self._idle.appendleft(connection)
+        self._serve()
 
     async def close(self) -> None:
         """Close all connections, those that are lent too."""
         for connection in (*self._idle, *self._lent):
             await connection.disconnect()
 
-    async def _wait(self) -> None:
-        """Wait until a loan ends that is passed on to this one."""
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.cancelled():
-                self._waiting.remove(turn)
-            else:  # it was passed on before this one was cancelled
-                self._pass_on()
-            raise
+    @property
+    def _has_one(self) -> bool:
+        if self._idle and self._idle[-1].is_connected:
+            return True
+        return len(self._lent) < self._most and len(self._opening) < OPENING
 
-    def _pass_on(self) -> None:
-        """Give the place of a loan that has ended to whoever waits longest."""
-        for turn in self._waiting:
+    def _take(self) -> AbstractConnection:
+        connection = self._idle.pop() if self._idle else self._make()
+        self._lent.add(connection)
+        if not connection.is_connected:
+            self._opening.add(connection)
+        return connection
+
+    def _serve(self) -> None:
+        """Lend to those who wait longest what there is."""
+        while self._waiting and self._has_one:
+            turn = self._waiting.popleft()
             if not turn.done():
-                self._waiting.remove(turn)
-                turn.set_result(None)
-                return
-        self._taken -= 1
+                turn.set_result(self._take())
 
 
 async def _is_quiet(connection: AbstractConnection) -> bool:

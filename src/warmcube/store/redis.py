@@ -273,7 +273,7 @@ class RedisStore:
         """One write, one reply each; error replies are returned, not raised."""
         connection: AbstractConnection | None = None
         complete = False
-        waits = self._connections.are_all_lent
+        waits = self._connections.must_wait
         deadline = asyncio.timeout(max(seconds, OWN_TURN) if waits else seconds)
         try:
             async with deadline:
@@ -282,6 +282,7 @@ class RedisStore:
                     if self._breaker.is_open:  # found out by those in front of it
                         raise _Unsent
                     deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+                await self._connections.make_ready(connection)
                 reply_to = read or _replies
                 portions = _portions(commands)
                 ahead = b"".join(map(pack, portions[:PORTIONS_AHEAD]))

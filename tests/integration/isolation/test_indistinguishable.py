@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -326,8 +325,10 @@ def unnamed(first: Any, second: Any, what: Any) -> str:
 
 def difference(first: str, second: str) -> tuple[str, str]:
     """Where two texts begin to differ, and a little of what is around."""
-    start = len(os.path.commonprefix((first, second))) - 100
-    return first[max(start, 0) : start + 300], second[max(start, 0) : start + 300]
+    pairs = zip(first, second, strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    around = slice(max(same - 100, 0), same + 200)
+    return first[around], second[around]
 
 
 @pytest.mark.parametrize(
