@@ -23,8 +23,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
@@ -60,8 +59,7 @@ _TOTAL: Final = struct.Struct("<QQQQQQ")
 _HAS_SUMS: Final = b"+"
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Total(NamedTuple):
     """What a partition holds in all, and how many fields the hash has in which this stands."""
 
     entries: int
@@ -72,9 +70,8 @@ class Total:
     fields: int  # of the hash, ``total`` included
 
 
-@dataclass(frozen=True, slots=True)
-class SetCount:
-    """What ``counts`` says of one index set.
+class SetCount(NamedTuple):
+    """What ``counts`` says of one index set; a tuple, since a lookup makes many.
 
     `members` is None where a set of its own has them; then `folded` is their `fold`. `has_sums`
     is for practices only.
@@ -130,14 +127,7 @@ def pack_total(key: bytes, total: Total, using: Seal) -> bytes:
         total: what to pack.
         using: the seal.
     """
-    body = _TOTAL.pack(
-        total.entries,
-        total.rows,
-        total.practices,
-        total.providers,
-        total.sums,
-        total.fields,
-    )
+    body = _TOTAL.pack(*total)
     return seal(using, key + b" " + TOTAL, body)
 
 
@@ -181,17 +171,20 @@ def unpack_set(key: bytes, field: bytes, value: bytes, using: Seal) -> SetCount:
         Damage: if it is altered.
     """
     body = bytes(unseal(using, key + b" " + field, value, "the count of an index set"))
-    found = _SET.match(body)
-    if found is None:
-        raise Damage("the count of an index set can't be read")
-    has_sums, size, packed = bool(found[1]), int(found[2]), found[4]
-    if packed is None:
-        return SetCount(size, None, int(found[3], 16), has_sums)
+    has_sums = body.startswith(_HAS_SUMS)
+    number, colon, packed = body.partition(b":")
+    if not (colon and number.isdigit()):  # what nearly all are, and a pattern takes as long again
+        found = _SET.match(body)
+        if found is None:
+            raise Damage("the count of an index set can't be read")
+        number, packed = found[2], found[4]
+        if packed is None:
+            return SetCount(int(number), None, int(found[3], 16), has_sums)
     others = packed.split(b",")
+    size = int(number)
     if len(others) != size:
         raise Damage("an inlined index set isn't as large as its count")
-    members = tuple(member_from(field, other) for other in others)
-    return SetCount(size, members, has_sums=has_sums)
+    return SetCount(size, tuple([member_from(field, other) for other in others]), 0, has_sums)
 
 
 def unpack_size(key: bytes, field: bytes, value: bytes, using: Seal) -> tuple[int, bool]:
@@ -208,10 +201,9 @@ def unpack_size(key: bytes, field: bytes, value: bytes, using: Seal) -> tuple[in
 
 def member_from(field: bytes, other: bytes) -> bytes:
     """The member that a set's owner and one packed other component make."""
-    component, slash, part = other.partition(b"/")
-    member = (
-        field + b":prov:" + component
-        if field.startswith(b"p:")
-        else b"p:" + component + b":" + field
-    )
-    return member + b":part:" + part if slash else member
+    if b"/" in other:
+        component, _, part = other.partition(b"/")
+        return member_from(field, component) + b":part:" + part
+    if field.startswith(b"p:"):
+        return field + b":prov:" + other
+    return b"p:" + other + b":" + field
