@@ -7,6 +7,7 @@ makes one larger has to say why.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from benchmarks.questions import Question, questions
 from benchmarks.setting import TRIO, TRIO_PRACTICES, Setting, open_setting
 from benchmarks.workloads.dashboard import MEASURES, dashboard_queries
 
+from warmcube.observe import usage
 from warmcube.query.result import Result
 from warmcube.store.redis import RedisStore
 
@@ -100,6 +102,8 @@ def counter(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Counter:
         return await run(self, commands, **options)
 
     monkeypatch.setattr(RedisStore, "run", counted)
+    # How often snapshots were used is written now and then, by whichever query comes then.
+    monkeypatch.setattr(usage, "FLUSH_SECONDS", math.inf)
     return counter
 
 
