@@ -149,9 +149,8 @@ class Upkeep:
             RollbackRefused: there is none that can be served.
             StoreError: the store.
         """
-        grace, using = self._warmer.settings.grace, self._warmer.seal
-        keys = Keys(self._namespace, datasource.id)
-        done = rollback(self._store, keys, using, datasource, actor, grace)
+        clearing = self._warmer.clearing(Keys(self._namespace, datasource.id))
+        done = rollback(clearing, datasource, actor)
         return await self._steer("rollback", datasource, actor, done)
 
     async def disable(self, datasource: Datasource, actor: str) -> Steered:
@@ -211,8 +210,8 @@ class Upkeep:
         """
         invalidated = partial(Invalidated, actor=actor, datasource=datasource.id)
         try:
-            keys = Keys(self._namespace, datasource.id)
-            outcome = await invalidate(self._store, keys, actor)
+            clearing = self._warmer.clearing(Keys(self._namespace, datasource.id))
+            outcome = await invalidate(clearing, actor)
         except (WarmcubeError, asyncio.CancelledError) as error:
             self._trail.note(invalidated(outcome="failed", error=type(error).__name__))
             raise

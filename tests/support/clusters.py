@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import random
 import shutil
 import signal
@@ -74,6 +75,39 @@ class Node:
         """Let a frozen one go on."""
         self.process.send_signal(signal.SIGCONT)
 
+    def fall_behind(self) -> None:
+        """Cut a replica off from its master; it goes on answering, from what it has."""
+        _await(lambda: self._link == "up")
+        self.ask("CONFIG", "SET", "masterauth", "wrong")  # so that it can't come back
+        self.ask("CLIENT", "KILL", "TYPE", "master")
+        _await(lambda: self._link == "down")
+
+    def catch_up(self) -> None:
+        """Let one that fell behind follow its master again."""
+        self.ask("CONFIG", "SET", "masterauth", "")
+        _await(lambda: self._link == "up")
+
+    @property
+    def _link(self) -> str:
+        """A replica's with its master."""
+        return str(self.info("replication").get("master_link_status"))
+
+    def take_over(self) -> None:
+        """Have a replica become the master, whose place its master takes."""
+        asked = -math.inf
+
+        def is_master() -> bool:
+            nonlocal asked
+            if self.info("replication")["role"] == "master":
+                return True
+            # Masters give no second vote for the same place within two time-outs of a node.
+            if time.monotonic() > asked + 2.5 * NODE_TIMEOUT_MS / 1000:
+                asked = time.monotonic()
+                self.ask("CLUSTER", "FAILOVER")
+            return False
+
+        _await(is_master)
+
 
 @dataclass(kw_only=True)
 class RedisCluster:
@@ -132,8 +166,13 @@ class RedisCluster:
         return found
 
     def await_whole(self, seconds: float = 30.0) -> None:
-        """Wait until all running nodes find the cluster well and replicas are up to date."""
-        _await(lambda: all(_is_whole(node) for node in self.live()), seconds)
+        """Wait until all running nodes find the cluster well, alike, and replicas up to date."""
+
+        def is_whole() -> bool:
+            nodes = self.live()
+            return all(map(_is_whole, nodes)) and len({*map(_seen, nodes)}) == 1
+
+        _await(is_whole, seconds)
 
     def stop(self) -> None:
         """End all servers."""
@@ -152,6 +191,16 @@ def _tag_of(node: Node) -> str:
         for n in range(100_000)
         if any(row[0] <= key_slot(b"{%d}" % n) <= row[1] for row in own)
     )
+
+
+def _seen(node: Node) -> str:
+    """Who holds what, as one node sees it."""
+    rows = node.ask("CLUSTER", "SLOTS")
+    held = [
+        (first, last, master[1], sorted(replica[1] for replica in replicas))
+        for first, last, master, *replicas in rows
+    ]
+    return str(sorted(held))
 
 
 def _is_whole(node: Node) -> bool:

@@ -81,14 +81,15 @@ class Fatal:
 async def perform(store: Any, action: str) -> None:
     """Do one of the things that can be interrupted."""
     keys, seal = Keys("", DATASOURCE.id), Checksum()
+    clearing = SETTINGS.clearing(store, keys, seal)
     if action in ("warm", "refresh"):
         warmer = Warmer(store, "", seal, SETTINGS)
         refresh = Refresh(measures=("m",)) if action == "refresh" else None
         await warmer.warm(DATASOURCE, MemorySource(crash_table(3)), refresh=refresh, force=True)
     elif action == "invalidate":
-        await invalidate(store, keys, "test")
+        await invalidate(clearing, "test")
     elif action == "rollback":
-        await rollback(store, keys, seal, DATASOURCE, "test", SETTINGS.grace)
+        await rollback(clearing, DATASOURCE, "test")
     else:
         await disable(store, keys, seal, "test")
         await enable(store, keys, seal, DATASOURCE, "test")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from warmcube.entry.keys import Keys, PartitionName
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
 from warmcube.entry.seal import Checksum, Seal
 from warmcube.store.api import Store
-from warmcube.warm.cleanup import keys_of
 from warmcube.warm.named import read_named
+from warmcube.warm.walk import roots_of, walk
 
 __all__ = ["all_keys", "live_manifest", "needed_keys", "partition_keys", "settled"]
 
@@ -35,8 +36,7 @@ async def partition_keys(
 ) -> set[bytes]:
     """The keys of one partition that are there."""
     item = PartitionVersion(name, manifest.partitions[name].version)
-    found = {key async for chunk in keys_of(store, keys, item) for key in chunk}
-    return found & await all_keys(store)
+    return await _keys_of(store, keys, [item]) & await all_keys(store)
 
 
 async def needed_keys(store: Store, keys: Keys, manifest: Manifest) -> set[bytes]:
@@ -50,10 +50,23 @@ async def needed_keys(store: Store, keys: Keys, manifest: Manifest) -> set[bytes
         ),
         Snapshot(manifest.version),
     ]
-    found = {
-        key for item in items async for chunk in keys_of(store, keys, item) for key in chunk
-    } & await all_keys(store)
+    found = await _keys_of(store, keys, items) & await all_keys(store)
     return found | {keys.current, keys.fence, keys.history, keys.master, keys.last_warm}
+
+
+async def _keys_of(store: Store, keys: Keys, items: Sequence[MasterItem]) -> set[bytes]:
+    """All that some items stand for."""
+    found: set[bytes] = set()
+
+    async def note(some: list[bytes], *, counted: bool) -> int:
+        del counted
+        found.update(some)
+        return len(some)
+
+    for item in items:
+        await walk(store, keys, CHECKSUM, item, note)
+        found.update(roots_of(keys, item))
+    return found
 
 
 async def settled(store: Store, keys: Keys, seal: Seal = CHECKSUM) -> None:
@@ -68,8 +81,11 @@ async def settled(store: Store, keys: Keys, seal: Seal = CHECKSUM) -> None:
 
 
 def _counts_use(key: bytes) -> bool:
-    """Whether it is what a process that answered has counted; such keys expire by themselves."""
-    return b":uses:" in key or b":figures" in key
+    """Whether it is what a process that answered has counted; such keys expire by themselves.
+
+    Or when what was retired ends, which goes with ``master``'s names of that.
+    """
+    return b":uses:" in key or b":figures" in key or key.endswith(b":ends")
 
 
 async def _expires(store: Store, key: bytes) -> bool:

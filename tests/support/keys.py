@@ -36,6 +36,8 @@ _GRAMMAR: Final = {
     "provider": rf"idx:{_T}:v(?P<v>{_VERSION}):prov:(?P<c3>{_COMPONENT})",
     "master": rf"idx:{_DS}:master",
     "current": rf"cache:meta:{_DS}:current",
+    "carrying": rf"cache:meta:{_DS}:carrying",
+    "ends": rf"cache:meta:{_DS}:ends",
     "fence": rf"cache:meta:{_DS}:fence",
     "figures": rf"cache:meta:{_DS}:figures",
     "figures_coarse": rf"cache:meta:{_DS}:figures:coarse",

@@ -65,7 +65,12 @@ def serve(
     require_authentication(settings)
     log_to_stderr()
     with tempfile.TemporaryDirectory(prefix="warmcube-metrics-") as folder:
-        build = partial(create_app, metrics_folder=Path(folder), access_log=sys.stderr.fileno())
+        build = partial(
+            create_app,
+            processes=section.workers,
+            metrics_folder=Path(folder),
+            access_log=sys.stderr.fileno(),
+        )
         serve_until_told(settings, build, partial(_announce, settings))
 
 

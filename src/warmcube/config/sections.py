@@ -311,7 +311,8 @@ class CacheSection(Section):
     fallback_slots: int = Field(
         default=8,
         gt=0,
-        description="how many reads of the databases may go on at a time, for all workers together",
+        description="how many reads of the databases may go on at a time, for all workers of a "
+        "service together; at least as many as those",
     )
 
 

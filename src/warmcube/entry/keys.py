@@ -250,10 +250,12 @@ class Keys:
     """
 
     __slots__ = (
+        "carrying",
         "channel",
         "current",
         "damage",
         "datasource",
+        "ends",
         "fence",
         "figures",
         "figures_coarse",
@@ -278,8 +280,10 @@ class Keys:
         self.namespace: Final = namespace
         self.datasource: Final = datasource
         self.master: Final = f"{namespace}idx:{tag}:master".encode()
+        self.carrying: Final = f"{meta}:carrying".encode()
         self.current: Final = f"{meta}:current".encode()
         self.damage: Final = f"{meta}:damage".encode()
+        self.ends: Final = f"{meta}:ends".encode()
         self.fence: Final = f"{meta}:fence".encode()
         self.figures: Final = f"{meta}:figures".encode()
         self.figures_coarse: Final = f"{meta}:figures:coarse".encode()

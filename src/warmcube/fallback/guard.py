@@ -7,13 +7,15 @@ is made to wait for the next; a probe finds out when it is there again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
-from warmcube.errors import SourceUnavailable
+from warmcube.errors import NotUsable, QueryTimeout, SourceUnavailable
 from warmcube.store.breaker import Breaker
 
-__all__ = ["NOTICE", "SourceGuard"]
+__all__ = ["NOTICE", "SourceGuard", "Watch", "closed"]
 
 PAUSE: Final = 0.5
 """Seconds between the end of one probe and the next."""
@@ -21,10 +23,49 @@ NOTICE: Final = 1.0
 """After so many seconds without an answer, a probe finds out whether the database is there."""
 PROBE_SECONDS: Final = 5.0
 """After so long a probe is given up that the driver hasn't."""
+CLOSE_SECONDS: Final = 3.0
+"""For so long at most the end of reads is waited for: what a silent database lets go of by then."""
+
+
+def closed() -> NotUsable:
+    """What those are told whose cache is closed under them."""
+    return NotUsable("the cache was closed while this was read; ask again when it is open")
+
+
+class Watch:
+    """A read under way, ended when nothing has come for too long.
+
+    Args:
+        seconds: for which the first may be waited for.
+        slow: called when it takes so long that the database may be silent.
+    """
+
+    def __init__(self, seconds: float, slow: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.timeout = asyncio.timeout(seconds)
+        self._slow = slow
+        self._notice = loop.call_later(NOTICE, slow)
+
+    def came(self, seconds: float) -> None:
+        """Something came; for the next so many seconds may be waited for."""
+        loop = asyncio.get_running_loop()
+        if not self.timeout.expired():
+            self.timeout.reschedule(loop.time() + seconds)
+        self.end()
+        self._notice = loop.call_later(NOTICE, self._slow)
+
+    def stop(self) -> None:
+        """End the read now."""
+        if not self.timeout.expired():
+            self.timeout.reschedule(asyncio.get_running_loop().time())
+
+    def end(self) -> None:
+        """Nothing more is waited for."""
+        self._notice.cancel()
 
 
 class SourceGuard:
-    """Lets reads of a database begin, or not.
+    """Lets reads of a database begin, or not, and sees to it that they end.
 
     Args:
         name: the source's, for messages.
@@ -36,13 +77,20 @@ class SourceGuard:
         self._ping = ping
         self._breaker = Breaker()
         self._task: asyncio.Task[None] | None = None
+        self._watches: set[Watch] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_closed = False
 
     def require(self) -> None:
         """Let a read begin.
 
         Raises:
             SourceUnavailable: the database couldn't be reached, and still can't.
+            NotUsable: the cache is closed.
         """
+        if self._is_closed:
+            raise closed()
         if self._breaker.is_open:
             raise SourceUnavailable(self._breaker.why, is_unreachable=True)
 
@@ -54,11 +102,52 @@ class SourceGuard:
 
     def suspect(self) -> None:
         """Find out whether it is there, if that isn't under way; while it isn't, none may begin."""
-        if self._task is None or self._task.done():
+        if not self._is_closed and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._probe())
 
+    @asynccontextmanager
+    async def watch(self, seconds: float, allowed: float) -> AsyncIterator[Watch]:
+        """Read under a deadline that whatever comes may move, and tell how the database is.
+
+        Args:
+            seconds: for which the first may be waited for.
+            allowed: how many a query has in all, for the message.
+
+        Raises:
+            SourceUnavailable: none may begin.
+            QueryTimeout: nothing came in time.
+            NotUsable: the cache is closed.
+        """
+        self.require()
+        watch = Watch(seconds, self.suspect)
+        self._watches.add(watch)
+        self._idle.clear()
+        try:
+            async with watch.timeout:
+                yield watch
+        except SourceUnavailable as error:
+            if error.is_unreachable:
+                self.fail(str(error))
+            raise
+        except TimeoutError:
+            if self._is_closed:
+                raise closed() from None
+            self.suspect()  # many statements may only have taken long together
+            raise QueryTimeout.at("reading the database", allowed) from None
+        finally:
+            watch.end()
+            self._watches.discard(watch)
+            if not self._watches:
+                self._idle.set()
+
     async def close(self) -> None:
-        """Probe no more."""
+        """End all reads, and probe no more."""
+        self._is_closed = True
+        for watch in self._watches:
+            watch.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._idle.wait()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

@@ -7,6 +7,7 @@ what they may not see themselves, and everybody's own conditions, audit and dead
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Hashable, Mapping, Sequence
@@ -26,21 +27,23 @@ from warmcube.errors import (
 )
 from warmcube.fallback.database import DatabaseRead, open_read
 from warmcube.fallback.flights import Flight, Flights, OutOfTime
-from warmcube.fallback.guard import NOTICE, SourceGuard
+from warmcube.fallback.guard import SourceGuard, closed
 from warmcube.model.columns import Table
 from warmcube.model.schema import Datasource, Schema
 from warmcube.model.scope import Scope
 from warmcube.source.api import Source
 
-__all__ = ["Asker", "Places", "SharedReads", "SharedRows", "Slice"]
+__all__ = ["GRACE", "Asker", "Places", "SharedReads", "SharedRows", "Slice"]
 
 TRIES: Final = 2
 """How often a transaction is begun that breaks off soon."""
 SOON: Final = 1.0
 """In seconds; what took longer was stopped by the database, and would be again."""
 _JITTER: Final = 0.05
-_GRACE: Final = 1.0
+GRACE: Final = 1.0
 """So many seconds after the database should have stopped a statement, it isn't waited for."""
+_WORTH: Final = 0.1
+"""With fewer seconds left, whoever waits doesn't have the database asked once more."""
 
 
 class Slice(NamedTuple):
@@ -79,7 +82,7 @@ class Places(Protocol):
     """Where the database is read only so often at a time."""
 
     def place(self, user: str, seconds: float | None) -> AbstractAsyncContextManager[None]:
-        """A place of a user's, for at most so many seconds of waiting."""
+        """A place of a user's, for at most so many seconds of waiting; infinity is no bound."""
         ...
 
     def overloaded(self, why: str) -> Overloaded:
@@ -114,6 +117,7 @@ class SharedReads:
         self._flights: Flights[SharedRows] = Flights()
         self._schemas: dict[int, Schema] = {}
         self._guards: dict[str, SourceGuard] = {}
+        self._is_closed = False
 
     @property
     def flights(self) -> int:
@@ -154,13 +158,19 @@ class SharedReads:
         return await self._join(datasource, expected, slices, asker)
 
     async def close(self) -> None:
-        """End all reads."""
-        await self._flights.close()
-        for guard in self._guards.values():
-            await guard.close()
+        """End all reads, those included that only the guards know of."""
+        self._is_closed = True
+        guards = [each.close() for each in self._guards.values()]
+        await asyncio.gather(self._flights.close(closed()), *guards)
 
     def guard(self, source: str) -> SourceGuard:
-        """What lets reads of a database begin."""
+        """What lets reads of a database begin, and watches over them.
+
+        Raises:
+            NotUsable: the cache is closed.
+        """
+        if self._is_closed:
+            raise closed()
         found = self._guards.get(source)
         if found is None:
 
@@ -177,16 +187,29 @@ class SharedReads:
         slices: Sequence[Slice],
         asker: Asker,
     ) -> SharedRows:
+        """Wait for a read of others, or begin one; each has the time that they have themselves.
+
+        A read that others began ends with the time that the database is given for one. To whoever
+        came later, and has more left, that is no answer: the next one is theirs.
+        """
         key: Hashable = (datasource.id, expected, frozenset(slices))
         work = partial(self._fly, datasource, expected, tuple(slices), asker.user)
-        try:
-            return await self._flights.join(key, work, asker.seconds)
-        except OutOfTime as error:
-            if error.has_begun:
-                step = "reading the database"
-                raise QueryTimeout.at(step, self._seconds) from None
-            why = f"and none became free in {asker.seconds:.3g} s"
-            raise self._places.overloaded(why) from None
+        now = asyncio.get_running_loop().time
+        left = asker.seconds
+        until = now() + left
+        while True:
+            self.guard(datasource.source).require()
+            try:
+                return await self._flights.join(key, work, left)
+            except OutOfTime as error:
+                if error.has_begun:
+                    raise self._too_long() from None
+                why = f"and none became free in {asker.seconds:.3g} s"
+                raise self._places.overloaded(why) from None
+            except QueryTimeout:
+                left = until - now()
+                if left < _WORTH:
+                    raise
 
     async def _fly(
         self,
@@ -197,25 +220,22 @@ class SharedReads:
         flight: Flight[SharedRows],
     ) -> SharedRows:
         guard = self.guard(datasource.source)
-        guard.require()
-        async with self._places.place(user, self._seconds):
+        # As long as anybody waits for it, who all have deadlines of their own.
+        async with self._places.place(user, math.inf):
             flight.has_begun = True
-            guard.require()  # it may have been found out while this waited
-            notice = asyncio.get_running_loop().call_later(NOTICE, guard.suspect)
-            try:
-                async with asyncio.timeout(self._seconds + _GRACE):
+            began = time.monotonic()
+            async with guard.watch(self._seconds + GRACE, self._seconds):
+                try:
                     found = await self._read(datasource, expected, slices)
-            except SourceUnavailable as error:
-                if error.is_unreachable:
-                    guard.fail(str(error))
-                raise
-            except TimeoutError:
-                guard.suspect()  # many statements may only have taken long together
-                raise QueryTimeout.at("reading the database", self._seconds) from None
-            finally:
-                notice.cancel()
+                except SourceUnavailable as error:
+                    if error.is_unreachable or time.monotonic() - began < self._seconds:
+                        raise
+                    raise self._too_long() from error  # the database has stopped it
         self._schemas[datasource.id] = found.schema
         return found
+
+    def _too_long(self) -> QueryTimeout:
+        return QueryTimeout.at("reading the database", self._seconds)
 
     async def _read(
         self, datasource: Datasource, expected: Schema | None, slices: Sequence[Slice]

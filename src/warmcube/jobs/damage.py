@@ -26,6 +26,8 @@ _KEEP_MS: Final = 86_400_000
 _PARTITION: Final = re.compile(rb"m:([^:]*):freq:([^:]*)")
 _OF: Final = b"of"
 _SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 1.0
+"""What can't be written by then is reported by whoever meets it next."""
 
 
 def part_of(name: PartitionName | None) -> bytes:
@@ -123,7 +125,7 @@ class DamageReports:
     async def close(self) -> None:
         """Write what was met, if that can be done now."""
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=_SECONDS)
+            _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
             for task in late:
                 task.cancel()
 

@@ -20,6 +20,7 @@ from warmcube.store.api import Command, Store
 __all__ = ["Usage"]
 
 FLUSH_SECONDS: Final = 1.0
+CLOSE_SECONDS: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -108,8 +109,10 @@ class Usage:
                 await self._store.write(commands)  # which runs nothing twice, as counting needs
 
     async def close(self) -> None:
-        """Write what is left."""
-        if self._task is not None:
-            await self._task
-        if self._is_kept:
-            await self.flush()
+        """Write what is left, if the store takes it now: nobody waits long for a few counts."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                if self._task is not None:
+                    await self._task
+                if self._is_kept:
+                    await self.flush()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from warmcube.errors import QueryTimeout
 
@@ -41,9 +41,15 @@ class Within:
         self._step = step
         self._timeout = asyncio.timeout(None)
 
-    async def __aenter__(self) -> None:
+    def came(self) -> None:
+        """The first piece of something long has come: the next may take as long as a query may."""
+        if not self._timeout.expired():
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    async def __aenter__(self) -> Self:
         self._timeout = asyncio.timeout(time_left(self._until))
         await self._timeout.__aenter__()
+        return self
 
     async def __aexit__(
         self,

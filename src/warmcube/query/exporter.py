@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +18,7 @@ from warmcube.access.grant import Grant
 from warmcube.errors import AccessDenied, Damage, ExportBroken, UnknownDatasource
 from warmcube.fallback.convert import table_from_arrow
 from warmcube.fallback.database import open_read
+from warmcube.fallback.shared import GRACE
 from warmcube.fallback.spool import Spool
 from warmcube.model.columns import Table
 from warmcube.model.schema import Schema
@@ -32,7 +33,7 @@ from warmcube.query.answering import (
 from warmcube.query.arrowform import arrow_texts
 from warmcube.query.asked import Asked
 from warmcube.query.audited import audit_export, audit_export_end, audit_refusal
-from warmcube.query.deadline import AUDITING, DIRECTORY, time_left
+from warmcube.query.deadline import AUDITING, DIRECTORY, READING, Within, time_left
 from warmcube.query.export import ExportStream, StreamMeta, Tables, Watch
 from warmcube.query.judge import Judged
 from warmcube.query.many import ManyAnswerer
@@ -86,7 +87,7 @@ class Exporter(ManyAnswerer):
             InvalidQuery: what is asked is wrong.
             AccessDenied: the grant doesn't allow it, or is over.
             Overloaded: too much of this user's, or of the database, goes on already.
-            QueryTimeout: it hasn't begun by the deadline of a query.
+            QueryTimeout: nothing has come by the deadline of a query, or nothing more for as long.
             SourceError: neither cache nor database could answer.
             AuditError: it has to be audited, and can't be.
         """
@@ -169,10 +170,11 @@ class Exporter(ManyAnswerer):
         request = ReadRequest(asked, grant, datasource, started, until)
         live: LiveSnapshot | None = None
         try:
-            live = await self._live(datasource)
-            opened, live = await self._on_live(
-                datasource, live, partial(self._open_in_store, request, form, piece)
-            )
+            async with self._within(until, READING) as step:
+                live = await self._live(datasource)
+                opened, live = await self._on_live(
+                    datasource, live, partial(self._open_in_store, request, form, piece, step)
+                )
         except Unavailable as why:
             if live is not None:
                 self._count(datasource, live, b"miss")
@@ -182,7 +184,7 @@ class Exporter(ManyAnswerer):
         return opened
 
     async def _open_in_store(
-        self, request: ReadRequest, form: Form, piece: int, live: LiveSnapshot
+        self, request: ReadRequest, form: Form, piece: int, step: Within, live: LiveSnapshot
     ) -> _Opened:
         manifest = live.manifest
         judged = self._judge(request, manifest.schema)
@@ -197,41 +199,44 @@ class Exporter(ManyAnswerer):
             stale=self._snapshots.is_stale(live),
             notes=notes_of(judged),
         )
-        return await _opened(request, manifest.schema, judged, meta, scan, form)
+        return await _opened(request, manifest.schema, judged, meta, scan, form, step.came)
 
     async def _open_in_database(
         self, request: ReadRequest, form: Form, piece: int, unavailable: Unavailable
     ) -> _Opened:
-        """Set the rows aside, so that no slow reader keeps a transaction open."""
+        """Set the rows aside, so that no slow reader keeps a transaction open.
+
+        By the deadline the first of them have to have come; later ones have as long each, however
+        many they are.
+        """
         datasource = request.datasource
         source = self._sources[datasource.source]
-        self.shared.guard(datasource.source).require()
-        async with (
-            self._falling_back.place(whose_turn(request.grant), time_left(request.until)),
-            open_read(source, datasource, seconds=self._seconds, known=None) as read,
-        ):
-            schema = read.schema
-            judged = self._judge(request, schema)
-            prepared = judged.prepared
-            kept = storage_schema([schema[name] for name in prepared.columns])
-            spool = Spool(kept)
-            try:
-                stream = read.stream(judged.partition, judged.narrowed.scope, prepared.columns)
-                async with aclosing(stream):
-                    async for batch in stream:
-                        await asyncio.to_thread(spool.add, batch)
-            except BaseException:
-                spool.close()
-                raise
-            as_of = read.as_of
-        why = unavailable.why + (unavailable.figures if request.sees_figures else "")
-        meta = StreamMeta(
-            origin="database",
-            as_of=as_of,
-            notes=(f"answered by the database: {why}", *notes_of(judged)),
-        )
-        tables = _SpooledTables(spool, schema, judged, piece)
-        return await _opened(request, schema, judged, meta, tables, form)
+        guard = self.shared.guard(datasource.source)
+        guard.require()
+        place = self._falling_back.place(whose_turn(request.grant), time_left(request.until))
+        with ExitStack() as undo:
+            async with place, guard.watch(time_left(request.until), self._seconds) as watch:
+                reading = open_read(source, datasource, seconds=self._seconds, known=None)
+                async with reading as read:
+                    judged = self._judge(request, read.schema)
+                    columns = judged.prepared.columns
+                    spool = Spool(storage_schema([read.schema[name] for name in columns]))
+                    undo.callback(spool.close)
+                    stream = read.stream(judged.partition, judged.narrowed.scope, columns)
+                    async with aclosing(stream):
+                        async for batch in stream:
+                            await asyncio.to_thread(spool.add, batch)
+                            watch.came(self._seconds + GRACE)
+            why = unavailable.why + (unavailable.figures if request.sees_figures else "")
+            meta = StreamMeta(
+                origin="database",
+                as_of=read.as_of,
+                notes=(f"answered by the database: {why}", *notes_of(judged)),
+            )
+            tables = _SpooledTables(spool, read.schema, judged, piece)
+            opened = await _opened(request, read.schema, judged, meta, tables, form)
+            undo.pop_all()
+        return opened
 
 
 class _BegunTables:
@@ -327,20 +332,23 @@ async def _opened(
     meta: StreamMeta,
     source: Tables,
     form: Form,
+    came: Callable[[], None] = lambda: None,
 ) -> _Opened:
     """Look through the first table, so that what can't be read shows now; through all of them where
-    their types have to be known before.
+    their types have to be known before. `came` is told of each.
     """
     output = judged.prepared.output
     empty = rowless(output, output.names)
     answer = Answered(request, schema, judged, Result(empty, Meta(origin=meta.origin)))
     rest = source.tables()
     first = await anext(rest, None)
+    came()
     as_text: set[str] = set()
     if form.has_arrow_types and first is not None:
         as_text |= arrow_texts(first)
         has_more = False
         async for table in rest:
+            came()
             as_text |= arrow_texts(table)
             has_more = True
         if has_more:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
-from warmcube.errors import Overloaded
+from warmcube.errors import ConfigError, Overloaded
 from warmcube.query.turns import Turns
 
-__all__ = ["Place", "Slots", "fallback_slots", "running_slots"]
+__all__ = ["Place", "Slots", "fallback_slots", "running_slots", "share_of_slots"]
 
 WAITING_EACH: Final = 16
 """For each place, how many may wait for it."""
@@ -74,8 +75,8 @@ class Slots:
 
         Args:
             user: in whose name.
-            seconds: how long to wait for it at most; None waits as long as it takes, however many
-                wait already.
+            seconds: how long to wait for it at most; infinity waits as long as it takes, None also
+                however many wait already.
         """
         return Place(self, user, seconds)
 
@@ -98,7 +99,9 @@ class Slots:
         ticket = _Ticket(loop.create_future())
         turns.wait(user, ticket)
         # Not asyncio.timeout: hundreds may wait, and each of its errors takes as long as a read.
-        timer = None if seconds is None else loop.call_later(seconds, ticket.wake)
+        timer = None
+        if seconds is not None and not math.isinf(seconds):
+            timer = loop.call_later(seconds, ticket.wake)
         try:
             await ticket.woken
         except BaseException:
@@ -177,12 +180,30 @@ def running_slots(running_per_user: int) -> Slots:
 
 
 def fallback_slots(slots: int, processes: int) -> Slots:
-    """This process's share of the places for reads of the database; at least one.
+    """This process's share of the places for reads of the database.
 
     Args:
         slots: those of all processes together.
         processes: how many they are.
+
+    Raises:
+        ConfigError: there isn't one for each.
     """
-    share = max(1, slots // processes)
+    share = share_of_slots(slots, processes)
     turns: Turns[_Ticket] = Turns(places=share, waiting=WAITING_EACH * share)
     return Slots(turns, limit=f"[cache] fallback_slots = {slots}", parallel=share)
+
+
+def share_of_slots(slots: int, processes: int) -> int:
+    """How many of the places for reads of the database each of some processes has; at least one.
+
+    Raises:
+        ConfigError: there isn't one for each.
+    """
+    if slots < processes:
+        raise ConfigError(
+            f"{processes} processes share [cache] fallback_slots = {slots} reads of the database, "
+            "and each needs one; have fewer processes ([service] workers), or let the database "
+            "have more reads at a time"
+        )
+    return slots // processes

@@ -72,6 +72,7 @@ def create_app(
     settings: Settings,
     identify: Identify | None = None,
     *,
+    processes: int = 1,
     metrics_folder: Path | None = None,
     access_log: int | None = None,
     dashboards: Dashboards | None = None,
@@ -82,6 +83,7 @@ def create_app(
         settings: the configuration.
         identify: finds out who sends a request without a session; None for the bearer tokens that
             the configuration speaks of.
+        processes: how many processes like this one are behind the port; they share the database.
         metrics_folder: where the processes of one service share their figures; private.
         access_log: the descriptor that a line goes to for each request; None for none.
         dashboards: the definitions of dashboards; None for those of the configured folder.
@@ -90,7 +92,9 @@ def create_app(
         ConfigError: nobody could prove who they are, the keys for that can't be used, or what is
             configured for metrics can't be.
     """
-    cache = AnalyticsCache(settings, actor="service", metrics_folder=metrics_folder)
+    cache = AnalyticsCache(
+        settings, actor="service", processes=processes, metrics_folder=metrics_folder
+    )
     observation = Observation()
     tokens: BearerTokens | None = None
     if identify is None:

@@ -2,16 +2,20 @@
 
 ``python -m warmcube.service.job_process`` reads the job and the configuration from its standard
 input, and records in the store how far it is. SIGTERM ends it in order: the lease is given back,
-what was written is removed, and the old snapshot goes on serving. It outlives the service that
-started it: if that is killed, the warm is still finished.
+what was written is removed, and the old snapshot goes on serving. Where that hangs, such as in a
+thread that waits for a database that is silent, the process is killed, and says so. It outlives the
+service that started it: if that is killed, the warm is still finished.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
+import threading
+from functools import partial
 from typing import Final
 
 from warmcube.config import Settings
@@ -23,6 +27,9 @@ from warmcube.jobs.job import Job, unpack_job
 __all__ = ["main", "work"]
 
 _LOG: Final = logging.getLogger("warmcube")
+
+END_SECONDS = 10.0
+"""So long the process may take to end in order, once it is told to or has done its work."""
 
 
 def main() -> int:
@@ -41,6 +48,8 @@ def main() -> int:
     except Exception:  # noqa: BLE001 - whatever it is, the log has it
         _LOG.exception("job %s", job.id)
         return 1
+    finally:
+        _end_soon(job)  # the interpreter waits for threads, and they for whatever they wait for
     return 0
 
 
@@ -52,11 +61,34 @@ async def work(settings: Settings, job: Job) -> None:
     """
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+
+    def stop() -> None:
+        _end_soon(job)
         if task is not None:
-            loop.add_signal_handler(number, task.cancel)
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
     async with AnalyticsCache(settings, actor=job.actor, stdout=2) as cache:
         await cache.warm(job.datasource, force=job.forced, job=job)
+
+
+def _end_soon(job: Job) -> None:
+    """Kill this process if it is still there after `END_SECONDS`; nobody waits for that."""
+    timer = threading.Timer(END_SECONDS, partial(_kill, job))
+    timer.daemon = True
+    timer.start()
+
+
+def _kill(job: Job) -> None:
+    _LOG.error(
+        "job %s: its process %d hangs, %g s after it should have ended, and is killed; see whether "
+        "the database and the store answer",
+        job.id,
+        os.getpid(),
+        END_SECONDS,
+    )
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

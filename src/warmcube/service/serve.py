@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from warmcube.config import Settings
 from warmcube.errors import ConfigError
+from warmcube.query.slots import share_of_slots
 from warmcube.readiness import Part
 from warmcube.service.allocator import keep_freed_memory
 from warmcube.service.pauses import avoid_pauses
@@ -49,6 +50,7 @@ def serve(settings: Settings, build: Build, announce: Callable[[str], None]) -> 
         KeyboardInterrupt: by the second Ctrl-C: everything is cut.
     """
     section = settings.service
+    share_of_slots(settings.cache.fallback_slots, section.workers)  # said once, by nobody's child
     _allow_files(section.connections)
     with bound(section.host, section.port, section.workers) as sockets:
         listening = sockets[0]

@@ -28,6 +28,9 @@ START_SECONDS: Final = 60.0
 END_SECONDS: Final = 15.0
 """How long a process may take to end in order."""
 
+HUNG_SECONDS: Final = 20.0
+"""Of a job that is over or gives no sign, a process that is there for so long after that hangs."""
+
 _SETTLE_SECONDS: Final = 2.0
 """How long the end of a process may take to be recorded."""
 
@@ -156,15 +159,21 @@ class Warming:
             start_new_session=True,  # a Ctrl-C at the terminal is for the service, which drains
         )
         self._working = process
+        hangs = asyncio.Event()
+        watching = asyncio.create_task(self._watch(job, process, hangs))
         try:
             await process.communicate(pack_job(job) + b"\n" + pack_settings(self._settings))
         finally:
             self._working = None
+            await _stop(watching)
             await _end(process)
         status = process.returncode or 0
         if status < 0:
             name = signal.Signals(-status).name
             failure = JobFailure("Killed", f"its process was ended by {name}; warm again")
+            if hangs.is_set():
+                why = f"its process {process.pid} gave no sign any more and was ended; warm again"
+                failure = JobFailure("Hung", why)
             ended = await self._close_record(job, JobState.ABANDONED, failure)
         else:
             failure = JobFailure(
@@ -175,6 +184,32 @@ class Warming:
             ended = await self._close_record(job, JobState.FAILED, failure)
         if ended is not None:
             self._cache.observe_warm(ended)
+
+    async def _watch(
+        self, job: Job, process: asyncio.subprocess.Process, hangs: asyncio.Event
+    ) -> None:
+        """End the process of a job that is over, or gives no sign, and that doesn't end itself.
+
+        Others wait for their turn behind it, which would otherwise be for ever.
+        """
+        jobs, now = self._cache.jobs, asyncio.get_running_loop().time
+        since: float | None = None
+        while since is None or now() - since < HUNG_SECONDS:
+            await asyncio.sleep(jobs.beat_seconds)
+            try:
+                is_over = (await jobs.find(job.id)).state.has_ended
+            except UnknownJob:
+                is_over = False  # the store was emptied: what it does goes on, or fails of that
+            except StoreError:
+                continue
+            since = (since or now()) if is_over else None
+        _LOG.warning(
+            "job %s: its process %d is over or gives no sign, and hangs; it is ended",
+            job.id,
+            process.pid,
+        )
+        hangs.set()
+        await _end(process)
 
     async def _close_record(self, job: Job, state: JobState, failure: JobFailure) -> Job | None:
         """Record the end of a job whose process didn't; how it ended, if the store tells."""

@@ -17,7 +17,7 @@ from warmcube.source.names import TableName, parse_table
 from warmcube.source.postgres_catalog import describe, public, relation_kind
 from warmcube.source.postgres_connection import PostgresConnection, PostgresDatabase
 from warmcube.source.postgres_errors import LockNotAvailable
-from warmcube.source.postgres_snapshot import THREADS, PostgresSnapshot, in_thread
+from warmcube.source.postgres_snapshot import THREADS, PostgresSnapshot, in_thread, stop
 from warmcube.source.roles import check_roles
 
 __all__ = ["PostgresSource"]
@@ -27,6 +27,7 @@ _BEGIN: Final = (files("warmcube.source") / "sql" / "begin.sql").read_text()
 _LOCKABLE: Final = ("r", "p")
 _IDLE_CONNECTIONS: Final = 4
 _ATTEMPTS: Final = 10
+_ROLLBACK_SECONDS: Final = 5.0
 _IMPATIENT: Final = "SET LOCAL lock_timeout = '200ms';"
 _PATIENT: Final = "SET LOCAL lock_timeout TO DEFAULT"
 
@@ -218,8 +219,15 @@ async def _transaction(
     try:
         yield
     finally:
-        if not connection.is_broken:
-            await in_thread(connection, lambda: connection.execute("ROLLBACK", f"closing {table}"))
+        if connection.is_streaming:
+            await stop(connection)
+        elif not connection.is_broken:
+            # What was read is whole; a server that has fallen silent since keeps nobody waiting.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ROLLBACK_SECONDS):
+                    await in_thread(
+                        connection, lambda: connection.execute("ROLLBACK", f"closing {table}")
+                    )
 
 
 def _begin(time_limit: float | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -57,12 +58,18 @@ class PostgresConnection:
     """A connection; does one thing at a time, except that `cancel` may come from any thread.
 
     Attributes:
-        is_broken: whether it may no longer be used, since something broke off half-way.
+        is_broken: whether it may no longer be used: something broke off half-way, or a stream isn't
+            at its end.
+        is_streaming: whether a stream isn't at its end.
     """
 
     def __init__(self, database: PostgresDatabase, handle: adbc.AdbcConnection) -> None:
         self._database = database
         self._handle = handle
+        self._lock = threading.RLock()  # a stream may be let go of anywhere, here too
+        self._cancels = 0
+        self._is_closed = False
+        self.is_streaming = False
         self.is_broken = False
 
     def execute(self, script: str, doing: str, parameters: Sequence[Parameter] = ()) -> None:
@@ -90,30 +97,49 @@ class PostgresConnection:
                 return reader.read_all()
 
     def stream(self, sql: str, doing: str) -> Iterator[pa.RecordBatch]:
-        """Run one statement and read its result piece by piece."""
-        done = False
+        """Run one statement and read its result piece by piece.
+
+        Whoever gives up may do so in another thread, and long after the connection was given back:
+        it is only good again when the stream is at its end.
+        """
+        self.is_streaming = self.is_broken = True
         try:
             with self._statement(sql, doing) as statement:
                 statement.set_options(**{_BATCH_HINT: str(_BATCH_BYTES)})
                 handle, _ = statement.execute_query()
                 with pa.RecordBatchReader.from_stream(handle) as reader:
                     yield from reader
-            done = True
+                self.is_broken = self._is_closed
         finally:
-            if not done:
+            self.is_streaming = False
+            if self.is_broken:
                 self.cancel()
-                self.is_broken = True
+            if self._is_closed:
+                self.close()  # as it couldn't be before
 
     def cancel(self) -> None:
         """Ask the server to stop what this connection is doing."""
-        with contextlib.suppress(*DRIVER_ERRORS):
-            self._handle.cancel()
+        with self._lock:
+            if self._is_closed and not self.is_streaming:
+                return
+            self._cancels += 1
+        try:
+            with contextlib.suppress(*DRIVER_ERRORS):
+                self._handle.cancel()
+        finally:
+            with self._lock:
+                self._cancels -= 1
+            if self._is_closed:
+                self.close()
 
     def close(self) -> None:
-        """Close it, whatever it is doing."""
-        self.is_broken = True
-        with contextlib.suppress(*DRIVER_ERRORS, RuntimeError):
-            self._handle.close()
+        """Close it, whatever it is doing; what another thread does on it comes to its end first."""
+        with self._lock:
+            self._is_closed = self.is_broken = True
+            if not self._cancels:
+                # Where a statement is under way, its thread closes the connection behind it.
+                with contextlib.suppress(*DRIVER_ERRORS, RuntimeError):
+                    self._handle.close()
 
     @contextlib.contextmanager
     def _statement(self, sql: str, doing: str) -> Iterator[adbc.AdbcStatement]:

@@ -41,7 +41,7 @@ from warmcube.source.slice import owners_statement, partitions_statement, slice_
 from warmcube.source.some import literal, partitions_condition
 from warmcube.source.storage_form import storage_schema
 
-__all__ = ["THREADS", "PostgresSnapshot", "in_thread"]
+__all__ = ["THREADS", "PostgresSnapshot", "in_thread", "stop"]
 
 _CANCEL_SECONDS: Final = 1.0
 THREADS: Final = ThreadPoolExecutor(32, "warmcube-postgres")
@@ -269,15 +269,19 @@ async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         connection.is_broken = True
-        # Bounded both: a server that doesn't answer doesn't answer this either.
-        stop = loop.run_in_executor(THREADS, connection.cancel)
-        await asyncio.wait([stop], timeout=_CANCEL_SECONDS)
+        await stop(connection)
         await asyncio.wait([task], timeout=_CANCEL_SECONDS)
-        stop.add_done_callback(_seen)
         task.add_done_callback(_seen)
         if not task.done():  # its statement keeps the connection from being closed until then
             task.add_done_callback(lambda _: connection.close())
         raise
+
+
+async def stop(connection: PostgresConnection) -> None:
+    """Stop in the server what a connection is doing; a silent one is waited for no longer."""
+    task = asyncio.get_running_loop().run_in_executor(THREADS, connection.cancel)
+    await asyncio.wait([task], timeout=_CANCEL_SECONDS)
+    task.add_done_callback(_seen)
 
 
 def _seen(task: asyncio.Future[Any]) -> None:

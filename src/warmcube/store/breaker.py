@@ -25,15 +25,17 @@ class Breaker:
         why: why it is open, or was when it last was.
         since: when it opened last, by the clock of whoever tells it; None if it never did.
         closings: how often it was closed; a call notes it when it begins.
+        heard: when the server sent its latest reply, likewise; whoever reads replies sets it.
     """
 
-    __slots__ = ("closings", "is_open", "since", "why")
+    __slots__ = ("closings", "heard", "is_open", "since", "why")
 
     def __init__(self) -> None:
         self.is_open = False
         self.why = ""
         self.since: float | None = None
         self.closings = 0
+        self.heard = 0.0
 
     def fail(self, began: int, why: str, now: float) -> bool:
         """A call had no answer.

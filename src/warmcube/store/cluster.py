@@ -8,16 +8,17 @@ unavailable and nothing else; who took over is found out in the background.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
 from redis import exceptions as failure
 
-from warmcube.errors import StoreError, StoreUnavailable
+from warmcube.errors import StoreUnavailable
 from warmcube.store.api import Command, Down, Memory, Reply
+from warmcube.store.cluster_nodes import Nodes
 from warmcube.store.cluster_url import ClusterUrl
+from warmcube.store.cluster_watch import Watch
 from warmcube.store.redis import RedisStore, script_command
 from warmcube.store.slots import cut, key_of, key_slot, tag_in
 from warmcube.store.topology import Address, Topology
@@ -28,12 +29,7 @@ ROUNDS: Final = 12
 """So often what was redirected is sent once more."""
 TRY_AGAIN: Final = 0.02
 """Seconds before a command is sent again whose keys are just being moved, for the first time."""
-WATCH_EVERY: Final = 0.25
-"""Seconds between two looks at who holds what, while something is wrong."""
-_READONLY: Final = (b"READONLY",)
 _ASKING: Final = (b"ASKING",)
-LOOK_SECONDS: Final = 0.5
-"""What a node may take to say who holds what."""
 
 T = TypeVar("T")
 _Words: TypeAlias = Command | bytes
@@ -41,6 +37,8 @@ MayLag: TypeAlias = Callable[[Command], bool]
 """Whether a replica may answer a command."""
 _Ask: TypeAlias = Callable[[RedisStore, Sequence[Any], float], Awaitable[list[Any]]]
 """Sends commands to a node; errors are returned where they stand among the replies."""
+_Pieces: TypeAlias = tuple[list[Command], Callable[[Sequence[Any]], Any]]
+"""A command in smaller ones, and what joins their replies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +68,11 @@ class ClusterStore:
     """
 
     def __init__(self, url: str, *, timeout: float = 5.0) -> None:
-        self._url = ClusterUrl.parse(url)
-        self.place = self._url.place
+        parsed = ClusterUrl.parse(url)
+        self.place = parsed.place
         self._timeout = timeout
-        self._nodes: dict[Address, RedisStore] = {}
-        self._topology: Topology | None = None
-        self._looking: asyncio.Task[Topology] | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._troubled: set[Address] = set()
+        self._nodes = Nodes(parsed, timeout)
+        self._watch = Watch(parsed, self._nodes)
         self._turn = 0  # whose it is among replicas
 
     def __repr__(self) -> str:
@@ -120,34 +115,32 @@ class ClusterStore:
         return reply
 
     def down(self) -> list[Down]:
-        topology = self._topology
-        serving = set() if topology is None else topology.nodes
-        found = [node.down() for address, node in self._nodes.items() if address in serving]
-        return [down for each in found for down in each]
+        topology = self._watch.topology
+        return [] if topology is None else self._nodes.down(topology.nodes)
 
     async def now_ms(self) -> int:
-        first, *others = (await self._known()).masters
+        first, *others = self._masters(await self._watch.known())
         try:
-            return await self._node(first).now_ms()
+            return await self._nodes.at(first).now_ms()
         except StoreUnavailable:
-            self._note(first)
+            self._watch.note(first)
             if not others:
                 raise
-            return await self._node(others[0]).now_ms()
+            return await self._nodes.at(others[0]).now_ms()
 
     async def memory(self) -> list[Memory]:
         found = await self._of_masters(lambda _, node: node.memory())
         return [memory for memories in found for memory in memories]
 
     async def masters_of(self, keys: Sequence[bytes]) -> list[str]:
-        topology = await self._known()
-        return [self._node(self._master(topology, key_slot(key))).place for key in keys]
+        topology = await self._watch.known()
+        return [self._nodes.at(self._master(topology, key_slot(key))).place for key in keys]
 
     async def await_replicas(self, key: bytes, seconds: float, *, everywhere: bool = False) -> None:
-        topology = await self._known()
+        topology = await self._watch.known()
         holder = self._master(topology, key_slot(key))
         if not everywhere:
-            await self._node(holder).await_replicas(key, seconds)
+            await self._nodes.at(holder).await_replicas(key, seconds)
             return
 
         async def wait(address: Address, node: RedisStore) -> None:
@@ -160,13 +153,8 @@ class ClusterStore:
         await self._of_masters(wait)
 
     async def close(self) -> None:
-        for task in (self._looking, self._watching):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, StoreError):
-                    await task
-        for node in self._nodes.values():
-            await node.close()
+        await self._watch.close()
+        await self._nodes.close()
 
     async def _run(
         self,
@@ -181,42 +169,68 @@ class ClusterStore:
             StoreUnavailable: a node that holds one of the keys doesn't answer.
             StoreRefused: a command was answered with an error.
         """
+        topology = await self._watch.known()
         clock = asyncio.get_running_loop().time
         until = clock() + limit
-        topology = await self._known()
         replies: list[Any] = [None] * len(commands)
         ways = {n: self._way(topology, c, may_lag) for n, c in enumerate(commands)}
         for attempt in range(ROUNDS):
             left = until - clock()
+            if left <= 0:
+                break
             if any(way.is_replica for way in ways.values()):
                 left /= 2  # so that there is time left to ask the masters
             answers = await self._round(commands, ways, ask, left)
-            again: dict[int, _Way] = {}
-            for number, answer in answers.items():
-                way = self._next(topology, commands[number], ways[number], answer)
-                pieces = None if way is None else _pieces(commands[number], answer)
-                if pieces is not None:
-                    smaller, join = pieces
-                    replies[number] = join(await self._run(smaller, ask, until - clock()))
-                elif way is not None:
-                    again[number] = way
-                else:
-                    replies[number] = self._answered(commands[number], ways[number], answer)
+            again = await self._settle(topology, commands, ways, answers, replies, ask, until)
             if not again:
                 return replies
             if any(isinstance(answers[number], failure.TryAgainError) for number in again):
                 await asyncio.sleep(TRY_AGAIN * (attempt + 1))
-            if clock() >= until:
-                break
             ways = again
         raise StoreUnavailable(
             f"the slots of {self.place} are moving, and where a key is couldn't be found out in "
             "time; try again when they have moved"
         )
 
+    async def _settle(
+        self,
+        topology: Topology,
+        commands: Sequence[_Words],
+        ways: Mapping[int, _Way],
+        answers: Mapping[int, Any],
+        replies: list[Any],
+        ask: _Ask,
+        until: float,
+    ) -> dict[int, _Way]:
+        """Put replies where they belong, those of what had to be cut in pieces too.
+
+        Returns:
+            where to go with those commands that have none yet.
+        """
+        again: dict[int, _Way] = {}
+        split: dict[int, _Pieces] = {}
+        for number, answer in answers.items():
+            way = self._next(topology, commands[number], ways[number], answer)
+            if way is None:
+                replies[number] = self._answered(commands[number], ways[number], answer)
+            elif (pieces := _pieces(commands[number], answer)) is not None:
+                split[number] = pieces
+            else:
+                again[number] = way
+        if split:
+            smaller = [part for parts, _ in split.values() for part in parts]
+            try:
+                found = await self._run(smaller, ask, until - asyncio.get_running_loop().time())
+            except StoreUnavailable as error:
+                raise StoreUnavailable(str(error)) from error  # what isn't split has been sent
+            said = iter(found)
+            for number, (parts, join) in split.items():
+                replies[number] = join([next(said) for _ in parts])
+        return again
+
     def _answered(self, command: _Words, way: _Way, answer: Any) -> Reply:
         if isinstance(answer, failure.ResponseError):
-            raise self._node(way.node).refusal(command, answer)
+            raise self._nodes.at(way.node).refusal(command, answer)
         return answer
 
     async def _round(
@@ -230,13 +244,13 @@ class ClusterStore:
         Raises:
             StoreUnavailable: a master doesn't answer.
         """
-        trips: dict[Address, list[int]] = {}
+        trips: dict[tuple[Address, bool], list[int]] = {}
         for number, way in ways.items():
-            trips.setdefault(way.node, []).append(number)
-        self._require_up(trips, ways, is_unsent=len(ways) == len(commands))
+            trips.setdefault((way.node, way.is_replica), []).append(number)
+        self._require_up(trips, is_unsent=len(ways) == len(commands))
         sent = [
             self._send(node, [(commands[n], ways[n]) for n in numbers], ask, seconds)
-            for node, numbers in trips.items()
+            for (node, _), numbers in trips.items()
         ]
         if len(sent) == 1:
             answers: list[list[Any] | BaseException] = [await sent[0]]
@@ -251,14 +265,12 @@ class ClusterStore:
             found.update(zip(numbers, answer, strict=True))
         return found
 
-    def _require_up(
-        self, trips: Mapping[Address, Sequence[int]], ways: Mapping[int, _Way], *, is_unsent: bool
-    ) -> None:
+    def _require_up(self, trips: Iterable[tuple[Address, bool]], *, is_unsent: bool) -> None:
         """Send nothing to any master if one of them is given up."""
-        for address, numbers in trips.items():
-            for down in self._node(address).down():
-                self._note(address)
-                if not ways[numbers[0]].is_replica:
+        for address, is_replica in trips:
+            for down in self._nodes.at(address).down():
+                self._watch.note(address)
+                if not is_replica:
                     raise StoreUnavailable(
                         f"can't reach {down.node} of the cluster {self.place}: {down.why}; it is "
                         "tried again all the time, and so is who takes over: check that it runs",
@@ -269,20 +281,20 @@ class ClusterStore:
         self, to: Address, what: Sequence[tuple[_Words, _Way]], ask: _Ask, seconds: float
     ) -> list[Any]:
         """One node's replies; those of a replica that doesn't answer are the failure itself."""
+        is_replica = what[0][1].is_replica
         words: list[_Words] = []
         wanted: list[int] = []
-        if what[0][1].is_replica:
-            words.append(_READONLY)
         for command, way in what:
             if way.is_asking:
                 words.append(_ASKING)
             wanted.append(len(words))
             words.append(command)
+        node = self._nodes.replica_at(to) if is_replica else self._nodes.at(to)
         try:
-            replies = await ask(self._node(to), words, max(0.0, seconds))
+            replies = await ask(node, words, seconds)
         except StoreUnavailable as error:
-            self._note(to)
-            if what[0][1].is_replica:
+            self._watch.note(to)
+            if is_replica:
                 return [error] * len(what)
             raise
         return replies if len(words) == len(wanted) else [replies[at] for at in wanted]
@@ -298,7 +310,7 @@ class ClusterStore:
         if isinstance(answer, failure.MovedError):
             node = Address.parse(answer.message.rpartition(" ")[2], way.node)
             topology.move(answer.slot_id, node)
-            self._look()
+            self._watch.look()
             return _Way(node)
         if isinstance(answer, failure.AskError):
             node = Address.parse(answer.message.rpartition(" ")[2], way.node)
@@ -310,7 +322,7 @@ class ClusterStore:
         if isinstance(answer, StoreUnavailable):
             raise answer
         if isinstance(answer, failure.ClusterDownError):
-            self._note(way.node)
+            self._watch.note(way.node)
             raise StoreUnavailable(
                 f"the cluster {self.place} is down: {answer}; check its nodes, "
                 "and whether each slot has a master"
@@ -320,12 +332,12 @@ class ClusterStore:
     def _way(self, topology: Topology, command: _Words, may_lag: MayLag | None = None) -> _Way:
         key = key_of(command)
         if key is None:
-            return _Way(topology.masters[0])
+            return _Way(self._masters(topology)[0])
         slot = key_slot(key)
         shard = topology.shards[slot]
         asks_replica = may_lag is not None and isinstance(command, tuple) and may_lag(command)
         if asks_replica and shard is not None:
-            replicas = [node for node in shard.replicas if node not in self._troubled]
+            replicas = [node for node in shard.replicas if node not in self._watch.troubled]
             if replicas:
                 return _Way(replicas[self._turn % len(replicas)], is_replica=True)
         return _Way(self._master(topology, slot))
@@ -333,26 +345,36 @@ class ClusterStore:
     def _master(self, topology: Topology, slot: int) -> Address:
         shard = topology.shards[slot]
         if shard is None:
-            self._look()
+            self._watch.look()
             raise StoreUnavailable(
                 f"no master of {self.place} holds the slot {slot}; check the cluster with "
                 "redis-cli --cluster check"
             )
         return shard.master
 
+    def _masters(self, topology: Topology) -> list[Address]:
+        masters = topology.masters
+        if not masters:
+            self._watch.look()
+            raise StoreUnavailable(
+                f"no node of {self.place} holds any slot; check the cluster with "
+                "redis-cli --cluster check"
+            )
+        return masters
+
     async def _of_masters(self, ask: Callable[[Address, RedisStore], Awaitable[T]]) -> list[T]:
         """What all masters say, who are asked at once."""
-        topology = await self._known()
+        topology = await self._watch.known()
 
         async def one(address: Address) -> T:
             try:
-                return await ask(address, self._node(address))
+                return await ask(address, self._nodes.at(address))
             except StoreUnavailable:
-                self._note(address)
+                self._watch.note(address)
                 raise
 
         found = await asyncio.gather(
-            *[one(address) for address in topology.masters], return_exceptions=True
+            *[one(address) for address in self._masters(topology)], return_exceptions=True
         )
         said: list[T] = []
         for each in found:
@@ -361,83 +383,8 @@ class ClusterStore:
             said.append(each)
         return said
 
-    def _node(self, address: Address) -> RedisStore:
-        node = self._nodes.get(address)
-        if node is None:
-            scheme = self._url.scheme
-            node = RedisStore(
-                self._url.of(address), place=f"{scheme}://{address}", timeout=self._timeout
-            )
-            self._nodes[address] = node
-        return node
 
-    async def _known(self) -> Topology:
-        """Who holds what, as far as is known; at first somebody has to be asked."""
-        topology = self._topology
-        return await asyncio.shield(self._look()) if topology is None else topology
-
-    def _look(self) -> asyncio.Task[Topology]:
-        """Have it found out who holds what; many that want to know it are one look."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.ensure_future(self._find_out())
-            self._looking.add_done_callback(_heed)
-        return self._looking
-
-    async def _find_out(self) -> Topology:
-        known = set() if self._topology is None else self._topology.nodes
-        asked = [*dict.fromkeys([*known, *self._url.seeds])]
-        said = await asyncio.gather(*map(self._ask_topology, asked), return_exceptions=True)
-        found = [each for each in said if isinstance(each, Topology)]
-        if not found:
-            failures = [each for each in said if isinstance(each, StoreError)]
-            for each in said:
-                if not isinstance(each, StoreError | Topology):
-                    raise each
-            raise StoreUnavailable(
-                f"can't reach the cluster {self.place}: of {len(asked)} nodes none says who holds "
-                f"which slots ({failures[0]})"
-            )
-        # A node that was cut off may believe what was true before.
-        best = max(found, key=lambda each: (each.is_whole, each.epoch))
-        self._topology = best
-        if not best.is_whole:
-            self._watch()
-        return best
-
-    async def _ask_topology(self, address: Address) -> Topology:
-        commands: list[Command] = [(b"CLUSTER", b"INFO"), (b"CLUSTER", b"SLOTS")]
-        info, slots = await self._node(address).run(commands, seconds=LOOK_SECONDS)
-        return Topology.read(slots, info, address)
-
-    def _note(self, node: Address) -> None:
-        """A node didn't answer, or said that the cluster is down."""
-        self._troubled.add(node)
-        self._watch()
-
-    def _watch(self) -> None:
-        if self._watching is None or self._watching.done():
-            self._watching = asyncio.ensure_future(self._until_well())
-
-    async def _until_well(self) -> None:
-        """Look at who holds what until the cluster is whole and its nodes answer."""
-        while True:
-            await asyncio.sleep(WATCH_EVERY)
-            with contextlib.suppress(StoreError):
-                topology = await asyncio.shield(self._look())
-                await asyncio.gather(*map(self._is_well, self._troubled & topology.nodes))
-                self._troubled &= topology.nodes
-                if topology.is_whole and not self._troubled:
-                    return
-
-    async def _is_well(self, address: Address) -> None:
-        with contextlib.suppress(StoreError):
-            await self._node(address).run([(b"PING",)], seconds=LOOK_SECONDS)
-            self._troubled.discard(address)
-
-
-def _pieces(
-    command: _Words, answer: Any
-) -> tuple[list[Command], Callable[[Sequence[Any]], Any]] | None:
+def _pieces(command: _Words, answer: Any) -> _Pieces | None:
     """A command of several keys, some of which have moved, in pieces; None if it isn't one."""
     is_split = isinstance(answer, failure.AskError | failure.TryAgainError) and not isinstance(
         answer, failure.MovedError
@@ -451,9 +398,3 @@ async def _ask(node: RedisStore, commands: Sequence[Command], seconds: float) ->
 
 async def _ask_once(node: RedisStore, commands: Sequence[_Words], seconds: float) -> list[Any]:
     return await node.ask_once(commands, seconds)
-
-
-def _heed(task: asyncio.Task[Topology]) -> None:
-    """Whoever waits for it gets its failure, too; perhaps nobody waits."""
-    if not task.cancelled():
-        task.exception()

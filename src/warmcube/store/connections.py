@@ -40,6 +40,8 @@ class Connections:
         self._lent: set[AbstractConnection] = set()
         self._opening: set[AbstractConnection] = set()
         self._waiting: deque[asyncio.Future[AbstractConnection]] = deque()
+        self.keeps_none = False
+        """Whether each has to be closed when its trip is done, before it is given back."""
 
     @property
     def must_wait(self) -> bool:
@@ -84,6 +86,13 @@ class Connections:
         else:
             self._idle.appendleft(connection)
         self._serve()
+
+    async def retire(self) -> None:
+        """Close what nobody uses, and keep nothing from now on; trips under way end in peace."""
+        self.keeps_none = True
+        idle, self._idle = self._idle, deque()
+        for connection in idle:
+            await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
         """Close all connections, those that are lent too."""

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from warmcube.errors import StoreUnavailable
+from warmcube.errors import Damage, StoreError, StoreUnavailable
 from warmcube.store.api import Command, Down, Memory, Reply, Store
 
-__all__ = ["STEP_SECONDS", "PatientStore", "ServingStore"]
+__all__ = ["STEP_SECONDS", "PatientStore", "ServingStore", "WatchedStore"]
 
 STEP_SECONDS: Final = 0.25
 """How long a trip may take for which a user waits, so that there is time left for the database."""
@@ -139,6 +139,33 @@ class PatientStore(_View):
                 if not error.is_unsent or now() >= until:
                     raise
             await asyncio.sleep(_PAUSE)
+
+
+class WatchedStore(_View):
+    """Knows whether the answer to some write never came, so that it may still be under way.
+
+    Args:
+        store: the store.
+
+    Attributes:
+        unanswered: how many.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.unanswered = 0
+
+    async def write(self, commands: Sequence[Command | bytes]) -> None:
+        self.unanswered += 1
+        try:
+            await self._store.write(commands)
+        except StoreUnavailable as error:
+            self.unanswered -= error.is_unsent
+            raise
+        except (StoreError, Damage):
+            self.unanswered -= 1
+            raise
+        self.unanswered -= 1
 
 
 def _chunks(commands: Sequence[Command]) -> int:

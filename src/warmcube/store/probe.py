@@ -11,15 +11,13 @@ from redis import exceptions as failure
 from redis.asyncio.connection import AbstractConnection
 
 from warmcube.store.breaker import Breaker
+from warmcube.store.silence import LATE
 
-__all__ = ["LATE", "PROBE_SECONDS", "Probe"]
+__all__ = ["PROBE_SECONDS", "Probe"]
 
 _LOG: Final = logging.getLogger("warmcube.store")
 PROBE_SECONDS: Final = 0.25
 """How long an answer may take, with the connection that it comes over."""
-
-LATE: Final = 0.1
-"""A timer that rings so many seconds late does so because this process was held up."""
 
 _HELD_UP: Final = "this process was held up"
 _PING: Final = b"*1\r\n$4\r\nPING\r\n"
@@ -44,14 +42,16 @@ class Probe:
         self._place = place
         self._breaker = breaker
         self._task: asyncio.Task[None] | None = None
+        self._is_over = False
 
     def begin(self) -> None:
         """Find out, if that isn't under way: now, and again until the server is well."""
-        if self._task is None or self._task.done():
+        if not self._is_over and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Ask no more, whatever happens."""
+        self._is_over = True
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -81,9 +81,10 @@ class Probe:
     async def _ask(self) -> str | None:
         """Why no calls should be made; None if they may."""
         connection = self._make()
-        deadline = asyncio.timeout(PROBE_SECONDS)
+        now = asyncio.get_running_loop().time
+        began = now()
         try:
-            async with deadline:
+            async with asyncio.timeout(PROBE_SECONDS):
                 await connection.connect()  # type: ignore[no-untyped-call]
                 await connection.send_packed_command([_PING], check_health=False)
                 await connection.read_response(disable_decoding=True)
@@ -92,9 +93,9 @@ class Probe:
         except (failure.AuthenticationError, failure.AuthorizationError, failure.ResponseError):
             return None  # it is there; whoever asks next is told what it says
         except TimeoutError:
-            due = deadline.when()
-            is_late = due is not None and asyncio.get_running_loop().time() > due + LATE
-            return _HELD_UP if is_late else "it doesn't answer"
+            if self._breaker.heard > began:
+                return None  # it answers others: this process has much to do
+            return _HELD_UP if now() > began + PROBE_SECONDS + LATE else "it doesn't answer"
         except Exception as error:  # noqa: BLE001 - a probe that dies would leave it open for ever
             return str(error).rstrip(".") or type(error).__name__
         finally:

@@ -14,6 +14,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from functools import cache
 from importlib import resources
 from typing import Any, Final, TypeAlias
@@ -30,7 +31,8 @@ from warmcube.errors import Damage, StoreRefused, StoreTooSmall, StoreUnavailabl
 from warmcube.store.api import Command, Down, Memory, Reply
 from warmcube.store.breaker import Breaker
 from warmcube.store.connections import Connections
-from warmcube.store.probe import LATE, Probe
+from warmcube.store.probe import Probe
+from warmcube.store.silence import LONGEST, Silence
 from warmcube.store.wire import PackedCommand, pack
 
 try:  # not a public name: another version of the client library may lack it
@@ -43,9 +45,6 @@ __all__ = ["RedisStore", "script_command"]
 CONNECTIONS: Final = 64
 MANY_WORDS: Final = 100
 """A command with more words has a large reply."""
-OWN_TURN: Final = 2.0
-"""So many seconds a call may wait for other trips of this process to end, whatever time it has for
-its own: where the server is silent, those end soon."""
 PORTIONS_AHEAD: Final = 2
 """So many commands with large replies are under way at once; each other one is sent when a reply
 has been read. Replies that wait in the server and in the socket fall out of the processor's caches
@@ -57,8 +56,12 @@ TELL_EVERY: Final = 60.0
 IMPATIENT: Final = 1.0
 """A call that may take less than so many seconds is one that somebody waits for: that it has no
 answer in time is reason enough to open the breaker. Others may have been long."""
+PATIENT: Final = 0.1
+"""A call that had less than so many seconds, as one whose time is nearly up, says little of a
+server that had no answer by then: a probe finds out."""
 NOTICE: Final = 0.25
 """After so many seconds without an answer, a probe finds out whether the server is there at all."""
+_READONLY: Final = b"*1\r\n$8\r\nREADONLY\r\n"
 _JITTER: Final = 0.02
 _SECOND_TRIES: Final = 2
 
@@ -86,6 +89,11 @@ class RedisStore:
             retry=Retry(NoBackoff(), 0),
             decode_responses=False,
         )
+        # RESP2 whatever the URL says: with RESP3 the client library asks servers for news of their
+        # upkeep, which come between the replies, and would be taken for replies.
+        self._pool.connection_kwargs["protocol"] = 2
+        # Nor is the server told the client library's name, which takes a trip and a right.
+        self._pool.connection_kwargs["driver_info"] = None
         self._connections = Connections(self._pool.make_connection, CONNECTIONS)
         self._breaker = Breaker()
         self._probe = Probe(self._pool.make_connection, self._breaker, place)
@@ -93,6 +101,21 @@ class RedisStore:
 
     def __repr__(self) -> str:
         return f"RedisStore({self.place!r})"
+
+    def of_replica(self) -> RedisStore:
+        """The same server, over connections of their own on which it answers as a replica.
+
+        On any other connection a replica sends everybody to its master, who might be asked without
+        knowing that another one is by now. What is known of the server's health is shared.
+        """
+        made = copy(self)
+        made._connections = Connections(self._connect_to_replica, CONNECTIONS)  # noqa: SLF001 (its own)
+        return made
+
+    def _connect_to_replica(self) -> AbstractConnection:
+        connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+        connection.redis_connect_func = _greet_replica
+        return connection
 
     async def run(
         self, commands: Sequence[Command], *, seconds: float | None = None
@@ -193,6 +216,11 @@ class RedisStore:
                 f"after {seconds:.0f} s; check their replication, then warm again"
             )
 
+    async def retire(self) -> None:
+        """Close it without cutting off a trip; it isn't asked again."""
+        await self._probe.close()
+        await self._connections.retire()
+
     async def close(self) -> None:
         await self._probe.close()
         await self._connections.close()
@@ -219,8 +247,8 @@ class RedisStore:
     ) -> list[Any]:
         """Try a read again where that is worth it; else open the breaker.
 
-        It is where the connection broke, as one does that the server closed while it lay idle, and
-        where it was this process that was late. Nobody waits twice for a server that is silent.
+        It is where the connection broke, as one does that the server closed while it lay idle.
+        Nobody waits twice for a server that is silent.
         """
         if _is_answer(error):
             raise self._unavailable(error) from error
@@ -235,26 +263,25 @@ class RedisStore:
             reraise=True,
         )
         try:
-            if isinstance(error, TimeoutError | failure.TimeoutError) and not _is_late(error):
+            if isinstance(error, TimeoutError | failure.TimeoutError):
                 raise error
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(max(limit, LONGEST)):
                 async for attempt in tries:
                     with attempt:
                         return await self._exchange(commands, limit)
         except (failure.RedisError, OSError, TimeoutError) as again:
-            if _is_late(error):
-                self._probe.begin()  # held up twice: that says nothing of the server
-            elif not _is_answer(again):
+            if not _is_answer(again):
                 self._suspect(limit, began, again)
             raise self._unavailable(again) from again
         raise AssertionError
 
     def _suspect(self, limit: float, began: int, error: BaseException) -> None:
         """A call had no answer: open the breaker, or have it found out whether to."""
-        is_silent = isinstance(error, TimeoutError | failure.TimeoutError)
-        if (is_silent and limit >= IMPATIENT) or self._breaker.fail(
-            began, _why(error), asyncio.get_running_loop().time()
-        ):
+        now = asyncio.get_running_loop().time()
+        is_unclear = isinstance(error, TimeoutError | failure.TimeoutError) and not (
+            PATIENT <= limit < IMPATIENT and now - self._breaker.heard >= limit
+        )
+        if is_unclear or self._breaker.fail(began, _why(error), now):
             self._probe.begin()
 
     async def _exchange_noticed(
@@ -274,14 +301,17 @@ class RedisStore:
         connection: AbstractConnection | None = None
         complete = False
         waits = self._connections.must_wait
-        deadline = asyncio.timeout(max(seconds, OWN_TURN) if waits else seconds)
+        longest = max(seconds, LONGEST)
+        now = asyncio.get_running_loop().time
+        silence: Silence | None = None
         try:
-            async with deadline:
+            async with asyncio.timeout(longest) as deadline:
                 connection = await self._connections.borrow()
                 if waits:
                     if self._breaker.is_open:  # found out by those in front of it
                         raise _Unsent
-                    deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+                    deadline.reschedule(now() + longest)
+                silence = Silence(deadline, self._breaker, seconds)
                 await self._connections.make_ready(connection)
                 reply_to = read or _replies
                 portions = _portions(commands)
@@ -290,25 +320,23 @@ class RedisStore:
                 replies: list[Any] = []
                 for number, portion in enumerate(portions, PORTIONS_AHEAD):
                     replies += await reply_to(connection, len(portion))
+                    self._breaker.heard = now()
                     if number < len(portions):
                         # Each portion has the whole time: what counts is that replies come.
-                        deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+                        deadline.reschedule(now() + longest)
                         more = pack(portions[number])
                         await connection.send_packed_command([more], check_health=False)
                 complete = True
                 return replies
         except TimeoutError as error:
-            due = deadline.when()
-            if connection is None and waits:
-                raise _Unsent from error
-            if due is not None and asyncio.get_running_loop().time() > due + LATE:
-                raise _Late from error
-            raise
+            raise error if connection or not waits else _Unsent from error
         finally:
+            if silence is not None:
+                silence.end()
             if connection is not None:
                 try:
-                    if not complete:
-                        # Replies may still be under way: nobody else may read them as theirs.
+                    # Replies may still be under way: nobody else may read them as theirs.
+                    if not complete or self._connections.keeps_none:
                         await connection.disconnect(nowait=True)
                 finally:
                     self._connections.give_back(connection)
@@ -374,16 +402,8 @@ def script_command(name: str, keys: Sequence[bytes], arguments: Sequence[bytes |
     return (b"EVAL", _script(name), len(keys), *keys, *arguments)
 
 
-class _Late(TimeoutError):
-    """A time-out that this process was too busy to notice in time, and so perhaps the reply."""
-
-
 class _Unsent(TimeoutError):
     """A time-out of waiting for other trips of this process, which says nothing of the server."""
-
-
-def _is_late(error: BaseException) -> bool:
-    return isinstance(error, _Late)
 
 
 def _is_answer(error: BaseException) -> bool:
@@ -416,6 +436,13 @@ def _portions(commands: Sequence[Command | bytes]) -> list[Sequence[Command | by
     return [commands[at:end] for at, end in zip([0, *starts[1:]], ends, strict=True)]
 
 
+async def _greet_replica(connection: AbstractConnection) -> None:
+    """What is said on a new connection to a replica."""
+    await connection.on_connect()
+    await connection.send_packed_command([_READONLY], check_health=False)
+    await connection.read_response(disable_decoding=True)
+
+
 async def _replies(connection: AbstractConnection, count: int) -> list[Any]:
     return [await _reply(connection) for _ in range(count)]
 
@@ -432,10 +459,13 @@ async def _many_replies(connection: AbstractConnection, count: int) -> list[Any]
     replies: list[Any] = []
     while len(replies) < count:
         replies.append(await _reply(connection))
-        while len(replies) < count and (reply := parser.gets(False)) is not NOT_ENOUGH_DATA:
-            if isinstance(reply, failure.ConnectionError):
-                raise reply
-            replies.append(reply)
+        try:
+            while len(replies) < count and (reply := parser.gets(False)) is not NOT_ENOUGH_DATA:
+                if isinstance(reply, failure.ConnectionError):
+                    raise reply
+                replies.append(reply)
+        except ValueError as error:
+            raise _nonsense(error) from error
     return replies
 
 
@@ -444,3 +474,10 @@ async def _reply(connection: AbstractConnection) -> Any:
         return await connection.read_response(disable_decoding=True)
     except failure.ResponseError as error:
         return error
+    except ValueError as error:
+        raise _nonsense(error) from error
+
+
+def _nonsense(error: ValueError) -> failure.InvalidResponse:
+    """For an error reply that the client library takes apart and can't, such as a redirection."""
+    return failure.InvalidResponse(f"it answered with what makes no sense ({error})")

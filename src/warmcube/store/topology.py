@@ -10,7 +10,9 @@ from warmcube.store.slots import SLOTS
 
 __all__ = ["Address", "Shard", "Topology"]
 
-_NO_HOST: Final = frozenset({b"", b"?"})
+_NO_HOST: Final = frozenset({"", "?"})
+"""What nodes write for a host that they don't know: that at which they were asked."""
+_ADDRESS: Final = b"ip"
 
 
 class Address(NamedTuple):
@@ -31,7 +33,8 @@ class Address(NamedTuple):
             asked: the node that wrote it.
         """
         host, _, port = text.rpartition(":")
-        return cls(host.strip("[]") or asked.host, int(port))
+        host = host.strip("[]")
+        return cls(asked.host if host in _NO_HOST else host, int(port))
 
 
 class Shard(NamedTuple):
@@ -95,6 +98,11 @@ class Topology:
 
 
 def _address(node: Sequence[Any], asked: Address) -> Address:
-    host, port = node[0], int(node[1])
-    named = asked.host if host is None or host in _NO_HOST else host.decode()
-    return Address(named, port)
+    host, port, *more = node
+    named = "" if host is None else host.decode()
+    if named in _NO_HOST:
+        # A node whose name isn't known may have an address all the same.
+        facts = list(more[1]) if len(more) > 1 else []
+        told = dict(zip(facts[::2], facts[1::2], strict=False)).get(_ADDRESS) or b""
+        named = told.decode() or asked.host
+    return Address(named, int(port))

@@ -9,7 +9,16 @@ from warmcube.entry.counts import bins_of
 from warmcube.entry.keys import PartitionKeys
 from warmcube.store.api import Command, Reply, Store
 
-__all__ = ["BINS", "list_trips", "pairs_of", "walk_bins", "walk_counts", "walk_list", "walk_set"]
+__all__ = [
+    "BINS",
+    "list_trips",
+    "pairs_of",
+    "walk_bins",
+    "walk_counts",
+    "walk_hash",
+    "walk_list",
+    "walk_set",
+]
 
 CHUNK: Final = 1000
 """Members, or fields, that one command reads."""
@@ -30,15 +39,18 @@ async def walk_set(store: Store, key: bytes) -> AsyncIterator[list[bytes]]:
             return
 
 
-async def walk_list(store: Store, key: bytes, size: int) -> AsyncIterator[list[bytes]]:
+async def walk_list(
+    store: Store, key: bytes, size: int, first: int = 0
+) -> AsyncIterator[list[bytes]]:
     """The first members of a list that isn't being written, in chunks.
 
     Args:
         store: the store.
         key: of the list.
         size: how many members to read at most.
+        first: so many of these are left out.
     """
-    for at in range(0, size, LISTS * CHUNK):
+    for at in range(first, size, LISTS * CHUNK):
         commands: list[Command] = [
             (b"LRANGE", key, first, min(first + CHUNK, size) - 1)
             for first in range(at, min(at + LISTS * CHUNK, size), CHUNK)
@@ -66,31 +78,33 @@ async def walk_counts(
     Returns:
         the key of the hash, the field, and its value.
     """
+    async for chunk in walk_hash(store, own.counts):
+        yield chunk
+    async for chunk in walk_bins(store, own, entries):
+        yield chunk
+
+
+async def walk_hash(store: Store, key: bytes) -> AsyncIterator[list[tuple[bytes, bytes, bytes]]]:
+    """All fields of one hash, in chunks; one may come twice. See `walk_counts`."""
     cursor = b"0"
     while True:
-        ((cursor, pairs),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
-        yield [(own.counts, *pair) for pair in pairs_of(pairs)]
+        ((cursor, pairs),) = await store.run([(b"HSCAN", key, cursor, b"COUNT", CHUNK)])
+        yield [(key, *pair) for pair in pairs_of(pairs)]
         if cursor == b"0":
-            break
-    async for chunk in walk_bins(store, own, entries):
-        yield [(key, *pair) for key, pairs in chunk for pair in pairs]
+            return
 
 
 async def walk_bins(
     store: Store, own: PartitionKeys, entries: int
-) -> AsyncIterator[list[tuple[bytes, list[tuple[bytes, bytes]]]]]:
-    """The bins of a partition's counts, some at a time: the key of each, fields and values.
-
-    Args:
-        store: the store.
-        own: the keys of the partition.
-        entries: that it has.
-    """
+) -> AsyncIterator[list[tuple[bytes, bytes, bytes]]]:
+    """All fields of the bins of a partition's counts, some bins at a time. See `walk_counts`."""
     bins = own.bins(bins_of(entries))
     for at in range(0, len(bins), BINS):
         some = bins[at : at + BINS]
         found = await store.run([(b"HGETALL", key) for key in some])
-        yield [(key, list(pairs_of(reply))) for key, reply in zip(some, found, strict=True)]
+        yield [
+            (key, *pair) for key, reply in zip(some, found, strict=True) for pair in pairs_of(reply)
+        ]
 
 
 def pairs_of(reply: Reply) -> Iterator[tuple[bytes, bytes]]:

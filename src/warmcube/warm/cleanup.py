@@ -3,46 +3,37 @@
 A superseded snapshot isn't unlinked at once, since readers may be in the middle of it, and nobody
 has to stay to do it later: its keys get an early expiry instead, after which the next clean-up only
 crosses its name off ``master``.
+
+Nothing is crossed off of which keys may be left: see `warmcube.warm.ends`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from warmcube.entry.counts import INLINE_MEMBERS, bins_of
 from warmcube.entry.keys import Keys, Version
 from warmcube.entry.manifest import Manifest
-from warmcube.entry.master import (
-    Chunks,
-    MasterItem,
-    PartitionVersion,
-    Snapshot,
-    format_item,
-    parse_item,
-)
+from warmcube.entry.master import MasterItem, Snapshot, format_item, parse_item
 from warmcube.errors import Damage
 from warmcube.store.api import Store
-from warmcube.store.walks import walk_list, walk_set
+from warmcube.store.walks import walk_set
 from warmcube.store.wire import pack_expiries
+from warmcube.warm.clearing import Clearing
+from warmcube.warm.ends import cross_off, note_ends, read_ends
+from warmcube.warm.walk import roots_of, walk
 
-__all__ = [
-    "expire_items",
-    "in_lanes",
-    "is_named",
-    "mark_retired",
-    "master_items",
-    "remove_items",
-]
-
-CHUNK: Final = 1000
+__all__ = ["expire_items", "in_lanes", "mark_retired", "master_items", "remove_items"]
 
 LANES: Final = 2
 """How many items are removed or let expire at a time."""
 
 UNLINKED: Final = 250
 """Keys in one UNLINK: it takes about a microsecond for each, where they are small."""
+
+NOTED: Final = 50
+"""So many items are let expire before their ends are noted, in one trip."""
 
 
 async def master_items(store: Store, keys: Keys) -> list[MasterItem]:
@@ -57,53 +48,77 @@ async def master_items(store: Store, keys: Keys) -> list[MasterItem]:
     return list(dict.fromkeys(items))
 
 
-def is_named(item: MasterItem, manifest: Manifest | None) -> bool:
-    """Whether a snapshot needs this."""
-    if manifest is None:
-        return False
-    match item:
-        case PartitionVersion(name, version):
-            partition = manifest.partitions.get(name)
-            return partition is not None and partition.version == version
-        case Chunks(column, version, _):
-            dictionary = manifest.dictionaries.get(column)
-            return dictionary is not None and any(r.version == version for r in dictionary.runs)
-        case Snapshot(version):
-            return version == manifest.version
-
-
 async def remove_items(
-    store: Store,
-    keys: Keys,
+    clearing: Clearing,
     items: Iterable[MasterItem],
     removed: Callable[[int], None] | None = None,
-) -> int:
-    """Unlink all keys of some items, then cross them off ``master``.
+    *,
+    may_be_written: bool = False,
+) -> tuple[int, set[MasterItem]]:
+    """Unlink all keys of some items, then cross off ``master`` those of which none can be left.
 
     Args:
-        store: the store.
-        keys: of the data source.
+        clearing: where.
         items: what to remove; must not be in use.
         removed: told the number of keys after each trip.
+        may_be_written: whether a last trip of their writer's may still be under way: then what
+            leads to their entries stays, for the clean-up that comes when it can't be any more.
 
     Returns:
-        how many keys are gone.
+        how many keys are gone, and which items are still known.
     """
+    store, keys = clearing.store, clearing.keys
     count = 0
+    left: set[MasterItem] = set()
+    longest = await store.now_ms() + int(clearing.life_seconds * 1000)
+
+    async def unlink(some: list[bytes], *, counted: bool) -> int:
+        nonlocal count
+        del counted
+        gone = await _unlink(store, some)  # apart: another lane counts meanwhile
+        count += gone
+        if removed is not None:
+            removed(gone)
+        return gone
 
     async def lane(items: Iterator[MasterItem]) -> None:
         nonlocal count
         for item in items:
-            async for chunk in keys_of(store, keys, item):
-                gone = await _unlink(store, chunk)  # apart: another lane counts meanwhile
+            is_whole = await walk(store, keys, clearing.using, item, unlink)
+            if may_be_written:
+                left.add(item)
+                continue
+            roots = roots_of(keys, item)
+            if roots:
+                gone = await _unlink_roots(clearing, item, roots, longest, is_whole=is_whole)
                 count += gone
-                if removed is not None:
-                    removed(count)
-            await store.run([(b"SREM", keys.master, format_item(item))])
+            if is_whole:
+                await cross_off(store, keys, [item])
+            else:
+                left.add(item)
 
-    left = iter(items)
-    await in_lanes([lane(left) for _ in range(LANES)])
-    return count
+    todo = iter(sorted(items, key=_is_manifest))
+    await in_lanes([lane(todo) for _ in range(LANES)])
+    return count, left
+
+
+def _is_manifest(item: MasterItem) -> bool:
+    """A manifest goes after all that it names: it says that all of it was written."""
+    return isinstance(item, Snapshot)
+
+
+async def _unlink_roots(
+    clearing: Clearing, item: MasterItem, roots: list[bytes], longest: int, *, is_whole: bool
+) -> int:
+    """Unlink what led to an item's keys; that nothing is left, or what may be, is noted before."""
+    store, keys = clearing.store, clearing.keys
+    if not is_whole:
+        if not await read_ends(store, keys, [item]):  # else it would never be over
+            await note_ends(store, keys, {item: longest})
+        return await _unlink(store, roots)
+    noted = (b"HSET", keys.ends, format_item(item), 0)
+    *_, gone = await store.run([noted, (b"UNLINK", *roots)])
+    return int(gone)
 
 
 async def _unlink(store: Store, keys: Sequence[bytes]) -> int:
@@ -132,8 +147,7 @@ async def mark_retired(
 
 
 async def expire_items(
-    store: Store,
-    keys: Keys,
+    clearing: Clearing,
     items: Sequence[MasterItem],
     at_ms: int,
     known: Manifest | None = None,
@@ -141,27 +155,45 @@ async def expire_items(
     """Let all keys of some items expire at an instant, and mark their versions as retired.
 
     Args:
-        store: the store.
-        keys: of the data source.
+        clearing: where.
         items: what is to go.
         at_ms: when, by the store's clock.
         known: the manifest that names them, which spares looking for sets that there aren't.
     """
     versions = {item.version for item in items}
-    retired = await mark_retired(store, keys, versions, at_ms)
-    # A manifest goes after all that it names.
-    for kinds in ((PartitionVersion, Chunks), (Snapshot,)):
-        going = (item for item in items if item.version in retired and isinstance(item, kinds))
-        await in_lanes([_expire(store, keys, going, at_ms, known) for _ in range(LANES)])
+    retired = await mark_retired(clearing.store, clearing.keys, versions, at_ms)
+    going = [item for item in items if item.version in retired]
+    for are_manifests in (False, True):  # those go after all that they name
+        some = iter([item for item in going if _is_manifest(item) is are_manifests])
+        await in_lanes([_expire(clearing, some, at_ms, known) for _ in range(LANES)])
 
 
 async def _expire(
-    store: Store, keys: Keys, items: Iterator[MasterItem], at_ms: int, known: Manifest | None
+    clearing: Clearing, items: Iterator[MasterItem], at_ms: int, known: Manifest | None
 ) -> None:
     """Let all keys of the items that are left expire; several may take from the same items."""
+    store, keys = clearing.store, clearing.keys
+    longest = await store.now_ms() + int(clearing.life_seconds * 1000)
+    if known is not None:
+        longest = max(longest, known.serve_until_ms)
+
+    async def expire(some: list[bytes], *, counted: bool) -> int:
+        found = 0
+        if counted:
+            (found,) = await store.run([(b"EXISTS", *some)])
+        await store.write(pack_expiries(some, at_ms))
+        return found
+
+    ends: dict[MasterItem, int] = {}
     for item in items:
-        async for chunk in keys_of(store, keys, item, known):
-            await store.write(pack_expiries(chunk, at_ms))
+        is_whole = await walk(store, keys, clearing.using, item, expire, known)
+        if roots := roots_of(keys, item):
+            await store.write(pack_expiries(roots, at_ms))
+        ends[item] = at_ms if is_whole else longest
+        if len(ends) >= NOTED:
+            await note_ends(store, keys, ends)
+            ends.clear()
+    await note_ends(store, keys, ends)
 
 
 async def in_lanes(lanes: Sequence[Coroutine[Any, Any, None]]) -> None:
@@ -176,67 +208,3 @@ async def in_lanes(lanes: Sequence[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def keys_of(
-    store: Store, keys: Keys, item: MasterItem, known: Manifest | None = None
-) -> AsyncIterator[list[bytes]]:
-    """The keys that an item of ``master`` stands for, in chunks, those that lead to others last."""
-    match item:
-        case PartitionVersion(name, version):
-            partition = keys.partition(name, str(version))
-            has_sets, has_sums = _may_have(item, known)
-            size, chunks = await _members(store, partition.all)
-            async for members in chunks:
-                yield [partition.entry(member) for member in members]
-                owners = _owners(members) if has_sets or has_sums else set()
-                others = [partition.set(owner) for owner in owners] if has_sets else []
-                if has_sums:
-                    others += [partition.sums(each) for each in owners if each.startswith(b"p:")]
-                for at in range(0, len(others), CHUNK):
-                    yield others[at : at + CHUNK]
-            bins = partition.bins(bins_of(size))
-            for at in range(0, len(bins), CHUNK):
-                yield bins[at : at + CHUNK]
-            yield [partition.whole_sums, partition.counts]
-            yield [partition.all]
-        case Chunks(column, version, count):
-            numbers = range(count)
-            for at in range(0, count, CHUNK):
-                yield [keys.dictionary(column, str(version), k) for k in numbers[at : at + CHUNK]]
-        case Snapshot(version):
-            text = str(version)
-            yield [keys.manifest(text), keys.uses(text), keys.retired(text)]
-
-
-def _may_have(item: PartitionVersion, known: Manifest | None) -> tuple[bool, bool]:
-    """Whether an index set of a partition was too large for its counts, and a practice has sums."""
-    if known is None or not is_named(item, known):
-        return True, True
-    partition = known.partitions[item.name]
-    largest = max(partition.largest_practice, partition.largest_provider)
-    return largest > INLINE_MEMBERS, partition.sums > 0
-
-
-def _owners(members: Iterable[bytes]) -> set[bytes]:
-    """What `counts` calls the practices and providers of some members; components have no colon."""
-    owners: set[bytes] = set()
-    for member in members:
-        practice, _, rest = member.partition(b":prov:")
-        if practice.startswith(b"p:"):  # else it is somebody else's doing; its set can't be ours
-            owners.add(practice)
-            owners.add(b"prov:" + rest.partition(b":")[0])
-    return owners
-
-
-async def _members(store: Store, key: bytes) -> tuple[int, AsyncIterator[list[bytes]]]:
-    """How many members a partition's index has, and these in chunks.
-
-    Until manifests of format 6 it was a set, and whoever warms for the first time with this version
-    has to remove such.
-    """
-    try:
-        (size,) = await store.run([(b"LLEN", key)])
-    except Damage:
-        return 0, walk_set(store, key)
-    return size, walk_list(store, key, size)

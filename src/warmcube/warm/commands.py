@@ -76,6 +76,7 @@ class _Open:
 
     keys: PartitionKeys
     facts: PartitionFacts
+    item: bytes  # what stands for it in ``master``
     index: MemberIndex = field(default_factory=MemberIndex)
     entry_bytes: int = 0
     index_bytes: int = 0
@@ -115,6 +116,7 @@ def write_commands(
         chunk = _Chunk(target)
         for share in encoder.encode(run):
             partition = opened[share.number]
+            chunk.begin(partition.item)
             if partition.facts.rows:
                 partition.facts.merge(share.facts)
             else:
@@ -147,9 +149,10 @@ def _announce(
     names = [gathered.partitions[number] for number in fresh]
     for number, name in zip(fresh, names, strict=True):
         keys = target.keys.partition(name, str(target.version))
-        opened[number] = _Open(keys, PartitionFacts(0, None, None, {}))
+        item = format_item(PartitionVersion(name, target.version))
+        opened[number] = _Open(keys, PartitionFacts(0, None, None, {}), item)
     written.started += names
-    items = [format_item(PartitionVersion(name, target.version)) for name in names]
+    items = [opened[number].item for number in fresh]
     yield [
         (b"SADD", target.keys.master, *items[at : at + CHUNK_MEMBERS])
         for at in range(0, len(items), CHUNK_MEMBERS)
@@ -163,6 +166,12 @@ class _Chunk:
         self.commands: list[Command | bytes] = []
         self.bytes = 0
         self._expires = b"%d" % target.expires_ms
+        self._master = target.keys.master
+        self._items: list[bytes] = []
+
+    def begin(self, item: bytes) -> None:
+        """What is added from now on is of another item of ``master``."""
+        self._items.append(item)
 
     def add(self, *command: bytes | int) -> None:
         words = [word if isinstance(word, bytes) else b"%d" % word for word in command]
@@ -177,7 +186,10 @@ class _Chunk:
         self.add_packed([pack_command([b"PEXPIREAT", key, self._expires])])
 
     def take(self) -> list[Command | bytes]:
-        taken, self.commands, self.bytes = self.commands, [], 0
+        # Named once more: a warm that was stopped for longer than anybody waits for it may have
+        # been cleared up after, and off ``master``, when this is written.
+        taken: list[Command | bytes] = [(b"SADD", self._master, *self._items), *self.commands]
+        self.commands, self.bytes, self._items = [], 0, self._items[-1:]
         return taken
 
 

@@ -113,11 +113,15 @@ async def write_dictionaries(
         chunks = pack_chunks(text.values[len(before.values) if before else 0 :])
         item = Chunks(column, lease.version, len(chunks))
         written.append(item)
-        await store.write([(b"SADD", keys.master, format_item(item))])
         for number, chunk in enumerate(chunks):
             await lease.ensure()
             key = keys.dictionary(column, str(lease.version), number)
-            await store.write([(b"SET", key, seal(using, key, chunk), b"PXAT", expires_ms)])
+            await store.write(
+                [
+                    (b"SADD", keys.master, format_item(item)),
+                    (b"SET", key, seal(using, key, chunk), b"PXAT", expires_ms),
+                ]
+            )
         run = ChunkRef(lease.version, len(chunks))
         dictionaries[column] = Dictionary(
             (*(before.known.runs if before else ()), run),

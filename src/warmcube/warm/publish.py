@@ -12,12 +12,14 @@ from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
 from warmcube.entry.seal import Seal, seal
 from warmcube.errors import WarmFenced
 from warmcube.store.api import Store
-from warmcube.warm.cleanup import expire_items, mark_retired
+from warmcube.warm.cleanup import expire_items, mark_retired, master_items
+from warmcube.warm.clearing import Clearing
 from warmcube.warm.lease import Lease
 from warmcube.warm.named import read_manifests, read_named
+from warmcube.warm.past import read_past
 from warmcube.warm.report import WarmReport
 
-__all__ = ["publish", "retire"]
+__all__ = ["items_of", "publish", "retire"]
 
 
 async def publish(
@@ -47,8 +49,12 @@ async def publish(
     key = keys.manifest(version)
     value = seal(using, key, pack_manifest(manifest))
     await lease.ensure()
-    await store.write([(b"SADD", keys.master, format_item(Snapshot(manifest.version)))])
-    await store.write([(b"SET", key, value, b"PXAT", manifest.serve_until_ms)])
+    await store.write(
+        [
+            (b"SADD", keys.master, format_item(Snapshot(manifest.version))),
+            (b"SET", key, value, b"PXAT", manifest.serve_until_ms),
+        ]
+    )
     await store.await_replicas(keys.current, 10.0, everywhere=True)
     outcome = await store.script(
         "publish",
@@ -85,45 +91,45 @@ async def publish(
         )
 
 
-async def retire(
-    store: Store,
-    keys: Keys,
-    using: Seal,
-    grace: float,
-    keep: int = 0,
-    also: Sequence[Version] = (),
-) -> None:
-    """Let superseded snapshots' keys expire once no reader can need them, in `grace` seconds.
+async def retire(clearing: Clearing, keep: int = 0, also: Sequence[Version] = ()) -> None:
+    """Let superseded snapshots' keys expire once no reader can need them.
 
     What the live one, or a kept one, has in common with them stays.
 
     Args:
-        store: the store.
-        keys: of the data source.
-        using: the seal.
-        grace: how long readers may still be in the middle of them.
+        clearing: where.
         keep: how many of the last superseded ones stay until their own end.
         also: others that go, such as one that was rolled back.
 
     Raises:
         StoreError: the store; the next warm does it then.
     """
+    store, keys, using = clearing.store, clearing.keys, clearing.using
     await store.await_replicas(keys.current, 10.0)
     named = await read_named(store, keys, using)
     going = [
         version
         for at, (version, manifest) in enumerate(zip(named.versions, named.kept, strict=True))
-        if at >= keep or manifest is None
+        if at >= keep or (manifest is None and version not in named.opaque)
     ]
-    at_ms = await store.now_ms() + int(grace * 1000)
+    at_ms = await store.now_ms() + int(clearing.grace * 1000)
     marked = await mark_retired(store, keys, [*going, *also], at_ms)
     manifests = await read_manifests(store, keys, using, marked)
     # Anew: whatever is marked can't come back, but what it shares may have come to be live.
     named = await read_named(store, keys, using)
-    for manifest in manifests:
+    for version, manifest in zip(marked, manifests, strict=True):
         if manifest is not None:
-            items = named.without(items_of(manifest))
-            await expire_items(store, keys, items, at_ms, manifest)
+            await expire_items(clearing, named.without(items_of(manifest)), at_ms, manifest)
+        else:
+            # It may be made of whatever is older; that goes when its readers are gone.
+            past = await read_past(clearing)
+            older = [
+                item
+                for item in named.without(await master_items(store, keys))
+                if item.version.fence <= version.fence
+                and past.is_over(item.version, is_whole=item.version == version)
+            ]
+            await expire_items(clearing, older, at_ms)
 
 
 def items_of(manifest: Manifest) -> list[MasterItem]:

@@ -4,42 +4,52 @@ from __future__ import annotations
 
 from typing import Final
 
-from warmcube.entry.keys import Keys, Version
-from warmcube.entry.seal import Seal
-from warmcube.store.api import Command, Store
+from warmcube.entry.keys import Version
+from warmcube.store.api import Command
+from warmcube.warm.carrying import end_carrying, read_carrying
 from warmcube.warm.cleanup import expire_items, master_items, remove_items
+from warmcube.warm.clearing import Clearing
+from warmcube.warm.ends import cross_off, read_ends
 from warmcube.warm.named import read_named
+from warmcube.warm.past import read_past
 
 __all__ = ["remove_residue"]
 
 _VERSIONS: Final = 500
-_FENCING: Final = (b"begin", b"invalidate", b"rollback", b"disable")
-"""Events that advance the fence; their version is the new one."""
 
 
-async def remove_residue(
-    store: Store, keys: Keys, using: Seal, lease_seconds: float, grace: float
-) -> None:
+async def remove_residue(clearing: Clearing) -> None:
     """Remove what crashed warms left behind and cross off what has expired.
 
-    What another warm may still be writing is left alone: only versions whose lease has been dead
-    for a whole lease are touched. What a reader may be in the middle of, since it may have been
-    live, goes by a retirement.
+    What another warm may still be writing is left alone, and so is whatever a snapshot may need
+    that can't be read here. What a reader may be in the middle of, since it may have been live,
+    goes by a retirement.
 
     Args:
-        store: the store.
-        keys: of the data source.
-        using: the seal.
-        lease_seconds: how long a lease is.
-        grace: how long readers may be in the middle of what was live.
+        clearing: where.
+
+    Raises:
+        StoreError: the store; the next one does it then.
     """
-    dead_below = await _dead_below(store, keys, lease_seconds)
+    store, keys = clearing.store, clearing.keys
+    past = await read_past(clearing)
     found = await master_items(store, keys)
-    named = await read_named(store, keys, using)  # what is named later was named by now
-    items = [item for item in named.without(found) if item.version.fence < dead_below]
+    named = await read_named(store, keys, clearing.using)  # what is named later was named by now
+    items = named.without(found)
+    carrying = await read_carrying(store, keys, past)
+    now = await store.now_ms()
+    at_ms = now + int(clearing.grace * 1000)
+    again = [item for item in items if carrying.was_prolonged(item) and past.is_over(item.version)]
+    await expire_items(clearing, again, at_ms)
+    await end_carrying(store, keys, *carrying.ended)
+    items = [item for item in items if not carrying.was_prolonged(item)]
+    ends = await read_ends(store, keys, items)
+    over = [item for item, end in ends.items() if end <= now]
+    await cross_off(store, keys, [item for item in over if not carrying.may_be_prolonged(item)])
+    items = [item for item in items if item not in ends]
     versions = list({item.version for item in items})
     going: set[Version] = set()
-    in_grace: set[Version] = set()
+    gone: set[Version] = set()
     for at in range(0, len(versions), _VERSIONS):
         some = versions[at : at + _VERSIONS]
         commands: list[Command] = []
@@ -50,26 +60,11 @@ async def remove_residue(
             ]
         replies = await store.run(commands)
         for version, held, left in zip(some, replies[::2], replies[1::2], strict=True):
-            if left > grace * 1000:  # the manifest goes last: its retirement wasn't finished
+            if not past.is_over(version, is_whole=left != -2):  # -2: there is none
+                continue
+            if left > clearing.grace * 1000:  # it goes last: its retirement wasn't finished
                 going.add(version)
-            elif held or left >= 0:
-                in_grace.add(version)
-    at_ms = await store.now_ms() + int(grace * 1000)
-    await expire_items(store, keys, [item for item in items if item.version in going], at_ms)
-    gone = [item for item in items if item.version not in going | in_grace]
-    await remove_items(store, keys, gone)
-
-
-async def _dead_below(store: Store, keys: Keys, lease_seconds: float) -> int:
-    """The fencing number below which every warm lost its lease at least a lease ago."""
-    now, (events,) = (
-        await store.now_ms(),
-        await store.run([(b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", 100)]),
-    )
-    for _, pairs in events:
-        facts = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        if facts.get(b"event") not in _FENCING:
-            continue
-        if int(facts[b"at"]) <= now - lease_seconds * 1000:
-            return Version.parse(facts[b"version"]).fence
-    return 0
+            elif left < 0 and not held:
+                gone.add(version)
+    await expire_items(clearing, [item for item in items if item.version in going], at_ms)
+    await remove_items(clearing, [item for item in items if item.version in gone])

@@ -17,6 +17,7 @@ from warmcube.entry.seal import Seal
 from warmcube.errors import RollbackRefused, StoreError, StoreRefused
 from warmcube.model.schema import Datasource
 from warmcube.store.api import Command, Store
+from warmcube.warm.clearing import Clearing
 from warmcube.warm.named import Named, read_named
 from warmcube.warm.publish import retire
 from warmcube.warm.verify import unproven
@@ -50,23 +51,19 @@ class Steered:
     pinned_by: str | None
 
 
-async def rollback(
-    store: Store, keys: Keys, using: Seal, datasource: Datasource, actor: str, grace: float
-) -> Steered:
+async def rollback(clearing: Clearing, datasource: Datasource, actor: str) -> Steered:
     """Serve the snapshot before the live one again, and pin the data source.
 
     Args:
-        store: the store.
-        keys: of the data source.
-        using: the seal.
+        clearing: where, and how long readers of what is rolled back may still need it.
         datasource: which one.
         actor: who does it.
-        grace: seconds that readers of what is rolled back may still need it.
 
     Raises:
         RollbackRefused: there is none that can be served; nothing has changed.
         StoreError: the store; it may have been done.
     """
+    store, keys, using = clearing.store, clearing.keys, clearing.using
     for _ in range(_TRIES):
         named = await read_named(store, keys, using)
         now = await store.now_ms()
@@ -99,7 +96,7 @@ async def rollback(
             also = [] if before is None or before == target.version else [before]
             # Those that are kept stay kept: how many there may be is for the next warm to say.
             with contextlib.suppress(StoreError):  # then the next warm does it
-                await retire(store, keys, using, grace, len(named.versions), also)
+                await retire(clearing, len(named.versions), also)
             return await _state(store, keys, using, "rollback", changed=True)
     raise _busy(keys, "rolled back")
 

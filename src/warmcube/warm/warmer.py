@@ -25,6 +25,7 @@ from warmcube.errors import (
 from warmcube.model.schema import Datasource
 from warmcube.source.api import PartitionCount, Source, SourceSnapshot
 from warmcube.store.api import Store
+from warmcube.store.paced import WatchedStore
 from warmcube.warm.ahead import one_ahead
 from warmcube.warm.capacity import (
     check_policy,
@@ -33,14 +34,16 @@ from warmcube.warm.capacity import (
     predict_sums_bytes,
 )
 from warmcube.warm.carry import carry_partitions
-from warmcube.warm.cleanup import remove_items
+from warmcube.warm.carrying import begin_carrying, end_carrying
+from warmcube.warm.cleanup import expire_items, remove_items
+from warmcube.warm.clearing import Clearing
 from warmcube.warm.commands import Target, Written, write_commands
 from warmcube.warm.dictionaries import CarriedDictionary, carry_dictionaries, write_dictionaries
 from warmcube.warm.gather import Gathered
 from warmcube.warm.lease import LEASE_SECONDS, Lease
 from warmcube.warm.memory import give_back
 from warmcube.warm.named import read_named
-from warmcube.warm.publish import publish, retire
+from warmcube.warm.publish import items_of, publish, retire
 from warmcube.warm.refresh import (
     TOO_WIDE,
     Plan,
@@ -94,6 +97,17 @@ class WarmSettings:
     with_sums: bool = True
     keep_snapshots: int = 0
 
+    def clearing(self, store: Store, keys: Keys, using: Seal) -> Clearing:
+        """How is cleared up.
+
+        Args:
+            store: where.
+            keys: of the data source.
+            using: the seal.
+        """
+        life = float(self.ttl + self.stale_for)
+        return Clearing(store, keys, using, self.grace, self.lease_seconds, life)
+
 
 @dataclass(frozen=True, slots=True)
 class _Life:
@@ -137,6 +151,14 @@ class Warmer:
     def settings(self) -> WarmSettings:
         """What it needs of the configuration."""
         return self._settings
+
+    def clearing(self, keys: Keys) -> Clearing:
+        """Where and how is cleared up of a data source.
+
+        Args:
+            keys: of the data source.
+        """
+        return self._settings.clearing(self._store, keys, self._seal)
 
     @property
     def seal(self) -> Seal:
@@ -198,28 +220,24 @@ class _Run:
         lease: Lease,
         progress: ProgressCallback | None,
     ) -> None:
-        self._store = store
+        self._store = WatchedStore(store)
         self._keys = keys
         self._seal = using
         self._settings = settings
         self._datasource = datasource
         self._lease = lease
+        self._clearing = settings.clearing(store, keys, using)
         self._reservation = Reservation(store, keys)
         self._progress = Reporter(progress)
         self._written = Written()
         self._chunks: list[Chunks] = []
+        self._base: Manifest | None = None
         self._published = False
 
     async def warm(
         self, source: Source, *, force: bool, refresh: Refresh | None = None
     ) -> WarmReport:
-        await remove_residue(
-            self._store,
-            self._keys,
-            self._seal,
-            self._settings.lease_seconds,
-            self._settings.grace,
-        )
+        await remove_residue(self._clearing)
         previous = (await read_named(self._store, self._keys, self._seal)).live
         async with source.snapshot(self._datasource) as snapshot:
             self._progress.enter(Phase.COUNTING)
@@ -295,13 +313,9 @@ class _Run:
         self._progress.enter(Phase.CLEANING)
         with contextlib.suppress(StoreError):  # then the next warm removes them
             await self._reservation.release()
-            await retire(
-                self._store,
-                self._keys,
-                self._seal,
-                self._settings.grace,
-                self._settings.keep_snapshots,
-            )
+            await retire(self._clearing, self._settings.keep_snapshots)
+            if plan.base is not None:
+                await end_carrying(self._store, self._keys, self._lease.version)
         self._progress.enter(Phase.DONE)
         return self._report(manifest, as_of, plan)
 
@@ -354,8 +368,12 @@ class _Run:
         life = await self._new_life()
         if plan.lasts_as_before:
             life = _Life(plan.base.warmed_ms, plan.base.fresh_until_ms, plan.base.serve_until_ms)
-        # Never less than now: the live snapshot needs these keys if this warm fails.
-        life = replace(life, least_ms=plan.base.serve_until_ms)
+        # Never less than now: the live snapshot needs these keys if this warm fails, and those that
+        # are kept may have been made to last longer than it.
+        named = await read_named(self._store, self._keys, self._seal)
+        life = replace(life, least_ms=max(plan.base.serve_until_ms, named.needed_until_ms))
+        self._base = plan.base
+        await begin_carrying(self._store, self._keys, self._lease.version, plan.base.version)
         known = await carry_dictionaries(
             self._store, self._keys, self._seal, plan.base, life.expires_ms
         )
@@ -415,6 +433,8 @@ class _Run:
         ]
         items += [*self._chunks, Snapshot(self._lease.version)]
 
+        is_sure = not self._store.unanswered
+
         async def remove() -> None:
             await self._reservation.release()
             # A publication that is still under way somewhere must find the lease gone.
@@ -423,7 +443,7 @@ class _Run:
             if named.has(Snapshot(self._lease.version)):
                 return  # only the reply to its publication was lost
             now = await self._store.now_ms()
-            await self._store.run(
+            await self._store.write(  # which never repeats itself
                 [
                     (
                         *(b"XADD", self._keys.history, b"MAXLEN", b"~", 500, b"*"),
@@ -433,7 +453,14 @@ class _Run:
                 ]
             )
             # If it was published unnoticed and superseded, a later one may have carried some over.
-            await remove_items(self._store, self._keys, named.without(items))
+            own = named.without(items)
+            await remove_items(self._clearing, own, may_be_written=not is_sure)
+            if self._base is not None and is_sure:
+                # What was rolled back meanwhile goes after all, though it has just got more life.
+                carried = named.without(items_of(self._base))
+                at_ms = now + int(self._settings.grace * 1000)
+                await expire_items(self._clearing, carried, at_ms, self._base)
+                await end_carrying(self._store, self._keys, self._lease.version)
 
         with contextlib.suppress(StoreError, TimeoutError):  # its keys expire by themselves
             await asyncio.wait_for(asyncio.shield(remove()), timeout=30)

@@ -212,14 +212,13 @@ class Watch:
     def take(self) -> tuple[list[str], list[tuple[object, ...]]]:
         """Commands and statements since the last time.
 
-        Connections are opened when two trips overlap, and probes are sent when an answer takes
-        long, which is a matter of moments; what each of them says isn't looked at.
+        Probes are sent when an answer takes long, which is a matter of moments: they don't count.
         """
         marker = f"that is all {next(self._serial)}"
         self.client.echo(marker)
         commands: list[str] = []
         while marker not in (command := self.monitor.next_command()["command"]):
-            if not command.startswith(("HELLO ", "PING")):
+            if command != "PING":
                 commands.append(command)
         statements, self.statements = self.statements, []
         return commands, statements

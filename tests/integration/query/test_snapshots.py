@@ -14,6 +14,7 @@ from warmcube.entry.seal import Checksum
 from warmcube.errors import Damage, StoreError, StoreUnavailable
 from warmcube.query.snapshots import Ages, LiveSnapshot, Snapshots
 from warmcube.store.api import Command, Reply, Store
+from warmcube.warm.clearing import Clearing
 from warmcube.warm.invalidate import invalidate
 from warmcube.warm.warmer import Warmer
 
@@ -179,7 +180,7 @@ async def test_an_invalidated_snapshot_is_noticed(store: Store, warm: object) ->
     """As soon as the last look is too old."""
     reader = Reader(store)
     await reader.begin()
-    await invalidate(store, Keys("", 1), "somebody")
+    await invalidate(Clearing(store, Keys("", 1), Checksum()), "somebody")
     assert await reader.is_live()
     reader.clock.now += 1.0
     assert not await reader.is_live()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psycopg
 import pytest
-from tests.support.caches import make_cache
+from tests.support.caches import TABLE, execute, make_cache, select
+from tests.support.fallback import frozen
 
 from warmcube import AnalyticsCache
+from warmcube.config.handover import pack_settings
+from warmcube.embedded import EmbeddedPostgres
 from warmcube.entry.keys import Keys
 from warmcube.errors import Overloaded, StoreError, UnknownDatasource, WarmInProgress
-from warmcube.jobs.job import Job, JobState
+from warmcube.jobs.job import Job, JobState, pack_job
 from warmcube.jobs.ledger import Ledger
 from warmcube.service.warming import Warming
 from warmcube.store.readonly import ReadOnlyStore
@@ -25,6 +31,18 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 sys.stdin.read()
 open(sys.argv[1], "w").close()
 time.sleep(600)
+"""
+FROZEN = """
+import os, signal, sys
+sys.stdin.read()
+open(sys.argv[1], "w").write(str(os.getpid()))
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+BRIEF = """
+import sys
+from warmcube.service import job_process
+job_process.END_SECONDS = 4.0
+sys.exit(job_process.main())
 """
 
 
@@ -99,6 +117,82 @@ async def test_a_process_that_wont_end_is_killed(cache: AnalyticsCache, tmp_path
     assert found.failure is not None
     assert (found.state, found.failure.kind) == (JobState.ABANDONED, "Killed")
     assert "SIGKILL" in found.failure.message
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+async def test_a_process_that_hangs_is_ended_and_the_next_has_its_turn(
+    cache: AnalyticsCache,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_recorded: bool,
+) -> None:
+    """One that gives no sign of life, and one whose job has ended; by its id, and so it is told."""
+    for name in ("START_SECONDS", "HUNG_SECONDS", "END_SECONDS"):
+        monkeypatch.setattr(f"warmcube.service.warming.{name}", 0.5)
+    monkeypatch.setattr("warmcube.service.warming._end.__defaults__", (0.5,))
+    namespace = cache.settings.store.namespace
+    brief = Ledger(cache.store, namespace, alive_seconds=0.5)
+    monkeypatch.setattr(cache._parts, "jobs", brief)
+    mark = tmp_path / "pid"
+    warming = Warming(cache.settings, cache, (sys.executable, "-c", FROZEN, str(mark)))
+    job = await warming.start(1, actor="ana")
+    async with asyncio.timeout(30):
+        while not (mark.exists() and mark.read_text()):  # noqa: ASYNC110 (the file system)
+            await asyncio.sleep(0.01)
+    pid = int(mark.read_text())
+    if is_recorded:
+        done = job.changed(state=JobState.DONE, ended_ms=job.queued_ms)
+        await brief.write(done)
+    async with asyncio.timeout(30):
+        while warming._at_work is not None:  # noqa: ASYNC110 (nobody signals it)
+            await asyncio.sleep(0.01)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    found = await brief.find(job.id)
+    if is_recorded:
+        assert (found.state, found.failure) == (JobState.DONE, None)
+    else:
+        assert found.failure is not None
+        assert (found.state, found.failure.kind) == (JobState.ABANDONED, "Hung")
+        assert f"process {pid} gave no sign" in found.failure.message
+    assert f"job {job.id}: its process {pid} is over or gives no sign" in caplog.text
+    await warming.start(1, actor="bob")
+    await warming.close(0.5)
+
+
+async def test_a_process_whose_threads_hang_ends_all_the_same(
+    cache: AnalyticsCache, tmp_path: Path, redis_url: str
+) -> None:
+    """It is told to end while a thread of it waits for a silent database: it says so, and ends."""
+    with EmbeddedPostgres(tmp_path / "postgres") as postgres:
+        execute(postgres.url, TABLE)
+        other = make_cache(tmp_path, redis_url, postgres.url)
+        job = await cache.jobs.start(1, actor="ana")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", BRIEF),
+            stdin=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stdin is not None
+        with psycopg.connect(postgres.url) as locking:
+            locking.execute("LOCK TABLE ih.facts IN ACCESS EXCLUSIVE MODE")
+            process.stdin.write(pack_job(job) + b"\n" + pack_settings(other.settings))
+            process.stdin.close()
+            async with asyncio.timeout(60):
+                waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                while select(postgres.url, waits) != [(1,)]:  # noqa: ASYNC110 (another process)
+                    await asyncio.sleep(0.02)
+            with frozen(postgres):
+                process.terminate()
+                async with asyncio.timeout(60):
+                    _, told = await process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert f"job {job.id}: its process {process.pid} hangs".encode() in told
+        found = await cache.jobs.find(job.id)
+        assert found.failure is not None
+        assert (found.state, found.failure.kind) == (JobState.FAILED, "Stopped")
 
 
 async def test_what_waits_for_its_turn(

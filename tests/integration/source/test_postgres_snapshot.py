@@ -425,6 +425,36 @@ async def test_an_abandoned_read_leaves_the_source_usable(execute: Execute, sour
     assert (await read_table(source, "t"))[1].num_rows == 10_000
 
 
+@pytest.mark.parametrize("kilobytes", [1, 20], ids=["one connection", "two connections"])
+async def test_a_read_that_others_still_hold_leaves_the_source_usable(
+    execute: Execute, source: Source, ask: Ask, kilobytes: int
+) -> None:
+    """A thread may hold on to the batches for longer; nobody else gets their connection.
+
+    Their statement is stopped all the same, and their connection closed once they are let go of.
+    """
+    execute(
+        "CREATE TABLE t (a text)",
+        "ALTER TABLE t ALTER a SET STORAGE EXTERNAL",
+        f"INSERT INTO t SELECT repeat('x', 1000 * {kilobytes}) FROM generate_series(1, 3000)",
+        "ANALYZE t",
+    )
+    held = []
+    for _ in range(3):
+        async with source.snapshot(a_datasource("t")) as snapshot:
+            held.append(snapshot.batches())
+            await asyncio.to_thread(next, held[-1])
+        assert (await read_table(source, "t"))[1].num_rows == 3000
+    busy = (
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'warmcube' AND state <> 'idle'"
+    )
+    held.clear()
+    async with asyncio.timeout(10):
+        while ask(busy):  # noqa: ASYNC110 - no one signals it
+            await asyncio.sleep(0.01)
+
+
 async def test_known_digits_save_the_look_at_the_table(execute: Execute, source: Source) -> None:
     """A numeric's digits are taken over from a known schema, and widened if they no longer do."""
     execute("CREATE TABLE t AS SELECT 'm'::text m, 1.5::numeric v")

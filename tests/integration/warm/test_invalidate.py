@@ -11,7 +11,9 @@ import pytest
 from tests.support.memory import DATASOURCE, MemorySource, Row, read_all
 
 from warmcube.entry.keys import Keys
+from warmcube.entry.seal import Checksum
 from warmcube.store.api import Store
+from warmcube.warm.clearing import Clearing
 from warmcube.warm.invalidate import invalidate
 from warmcube.warm.warmer import Warmer
 
@@ -21,6 +23,8 @@ PREEMPTED = 0.02
 TRIES = 3
 """The server's clock runs on while another process has its processor. So some commands may seem to
 take long, each of which takes a fraction of a millisecond; what is slow by itself always is."""
+
+SEAL = Checksum()
 
 
 def large_table() -> list[Row]:
@@ -52,7 +56,7 @@ async def test_100_000_entries_are_gone_within_two_seconds(
             ]
         )
         begun = time.monotonic()
-        task = asyncio.create_task(invalidate(store, keys, "test"))
+        task = asyncio.create_task(invalidate(Clearing(store, keys, SEAL), "test"))
         while (await store.run([(b"EXISTS", keys.current)])) == [1]:  # noqa: ASYNC110
             await asyncio.sleep(0)
         with pytest.raises(LookupError):

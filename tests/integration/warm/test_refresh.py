@@ -17,7 +17,7 @@ from tests.support.held import (
 from tests.support.memory import DATASOURCE, MemorySource, Row, read_all
 
 from warmcube.entry.keys import Keys, PartitionName
-from warmcube.entry.seal import Mac
+from warmcube.entry.seal import Checksum, Mac
 from warmcube.errors import (
     Damage,
     UnknownPartition,
@@ -26,6 +26,7 @@ from warmcube.errors import (
     WarmRefused,
 )
 from warmcube.store.api import Store
+from warmcube.warm.clearing import Clearing
 from warmcube.warm.invalidate import invalidate
 from warmcube.warm.refresh import Refresh
 from warmcube.warm.report import Phase, Progress
@@ -34,6 +35,8 @@ from warmcube.warm.warmer import Warmer, WarmSettings
 MakeWarmer = Callable[..., Warmer]
 CHANGED = Refresh(changed=True)
 M, OTHER = PartitionName("m", "f"), PartitionName("other", "f")
+
+SEAL = Checksum()
 
 
 def of(measure: str | None) -> Refresh:
@@ -274,7 +277,7 @@ async def test_what_happens_during_a_refresh_wins(
     await reached.wait()
     newer = a_table(m=3, a=3, b=3)
     if event == "invalidate":
-        await invalidate(store, keys, "test")
+        await invalidate(Clearing(store, keys, SEAL), "test")
     elif event == "flushall":
         await store.run([(b"FLUSHALL",)])
     elif event == "expiry":

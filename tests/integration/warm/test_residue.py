@@ -10,17 +10,13 @@ from itertools import count
 
 import pytest
 from tests.support.crashing import SETTINGS, crash_table
-from tests.support.keys import parse_key
+from tests.support.leftovers import unknown_keys
 from tests.support.memory import DATASOURCE, MemorySource, read_all
 
 from warmcube.entry.keys import Keys
-from warmcube.entry.manifest import Manifest
-from warmcube.entry.master import Chunks, MasterItem, PartitionVersion
 from warmcube.entry.seal import Checksum
 from warmcube.store.api import Command, Store
 from warmcube.store.connect import open_store
-from warmcube.warm.cleanup import master_items
-from warmcube.warm.named import read_named
 from warmcube.warm.steer import enable
 from warmcube.warm.warmer import Warmer
 
@@ -28,7 +24,6 @@ SEAL = Checksum()
 ACTIONS = ("warm", "refresh", "invalidate", "rollback", "switch")
 DATABASES = 16
 """Of one server: in each of them something else is killed, so that all wait together."""
-FIXED = {"current", "fence", "history", "last_warm", "kept", "pin", "master", "reservations"}
 
 
 async def a_history(store: Store) -> None:
@@ -36,56 +31,6 @@ async def a_history(store: Store) -> None:
     warmer = Warmer(store, "", SEAL, SETTINGS)
     for value in (1, 2):
         await warmer.warm(DATASOURCE, MemorySource(crash_table(value)))
-
-
-def names_of(manifest: Manifest | None) -> set[tuple[object, ...]]:
-    """What a snapshot's keys may say."""
-    if manifest is None:
-        return set()
-    names: set[tuple[object, ...]] = {("snapshot", str(manifest.version))}
-    for name, partition in manifest.partitions.items():
-        names.add((name.measure, name.frequency, str(partition.version)))
-    for column, dictionary in manifest.dictionaries.items():
-        for run in dictionary.runs:
-            names |= {("dict", column, str(run.version), chunk) for chunk in range(run.chunks)}
-    return names
-
-
-def names_of_item(item: MasterItem) -> set[tuple[object, ...]]:
-    """What the keys may say that an item of ``master`` stands for."""
-    if isinstance(item, PartitionVersion):
-        return {(item.name.measure, item.name.frequency, str(item.version))}
-    if isinstance(item, Chunks):
-        return {("dict", item.column, str(item.version), chunk) for chunk in range(item.chunks)}
-    return {("snapshot", str(item.version))}
-
-
-async def unknown_keys(store: Store, *, with_master: bool) -> list[bytes]:
-    """Keys that no snapshot names that may be served, and that don't go by a retirement.
-
-    What `master` has is known too: it goes when its warmer's lease has been dead for a while.
-    """
-    named = await read_named(store, Keys("", DATASOURCE.id), SEAL)
-    allowed = names_of(named.live).union(*map(names_of, named.kept))
-    if with_master:
-        for item in await master_items(store, Keys("", DATASOURCE.id)):
-            allowed |= names_of_item(item)
-    (keys,) = await store.run([(b"KEYS", b"*")])
-    ends = await store.run([(b"PTTL", key) for key in keys])
-    unknown = []
-    for key, left in zip(keys, ends, strict=True):
-        parsed = parse_key(key)
-        name: tuple[object, ...]
-        if parsed.kind in FIXED:
-            continue
-        _, *components = parsed.components
-        if parsed.kind in ("snapshot", "dict"):
-            name = (parsed.kind, *components)
-        else:
-            name = tuple(components[:3])
-        if name not in allowed and not 0 <= left <= SETTINGS.grace * 1000:
-            unknown.append(key)
-    return unknown
 
 
 async def state_of(store: Store) -> list[Command]:
@@ -143,7 +88,10 @@ async def test_no_key_is_left_that_nobody_knows(redis_url: str) -> None:
                     if crash[0] == "switch":  # it may have been killed between off and on
                         await enable(store, Keys("", DATASOURCE.id), SEAL, DATASOURCE, "test")
                     assert {value for _, _, value in await read_all(store)} == {4}, crash
-                    assert await unknown_keys(store, with_master=not is_second) == [], crash
+                    assert (
+                        await unknown_keys(store, grace=SETTINGS.grace, with_master=not is_second)
+                        == []
+                    ), crash
         process.stdin.close()
         assert await process.wait() == 0
     assert crashes > 60

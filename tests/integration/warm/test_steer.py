@@ -15,6 +15,7 @@ from warmcube.entry.seal import Checksum
 from warmcube.errors import RollbackRefused, WarmFenced, WarmPinned
 from warmcube.observe.stats import Stats, read_stats
 from warmcube.store.api import Reply, Store
+from warmcube.warm.clearing import Clearing
 from warmcube.warm.invalidate import invalidate
 from warmcube.warm.report import Phase, Progress
 from warmcube.warm.steer import Steered, disable, enable, rollback, unpin
@@ -46,7 +47,7 @@ async def served(store: Store) -> set[int] | None:
 
 async def back(store: Store, keys: Keys, grace: float = 5.0) -> Steered:
     """Roll back."""
-    return await rollback(store, keys, SEAL, DATASOURCE, "test", grace)
+    return await rollback(Clearing(store, keys, SEAL, grace), DATASOURCE, "test")
 
 
 async def on(store: Store, keys: Keys) -> Steered:
@@ -60,7 +61,7 @@ async def steer(store: Store, keys: Keys, action: str) -> object:
         return await back(store, keys)
     if action == "disable":
         return await disable(store, keys, SEAL, "test")
-    return await invalidate(store, keys, "test")
+    return await invalidate(Clearing(store, keys, SEAL), "test")
 
 
 class Gated:
@@ -159,7 +160,8 @@ async def test_a_warm_that_began_before_can_not_publish(
     assert await served(store) == {"rollback": {1}, "disable": None, "invalidate": None}[action]
     (after,) = await store.run([(b"KEYS", b"*")])
     retired = {name for name in after if b":retired:" in name}
-    assert set(after) - set(before) - retired <= {keys.pin}
+    assert set(after) - set(before) - retired <= {keys.pin, keys.ends}
+    assert action == "rollback" or keys.ends not in after
     if action == "disable":
         await on(store, keys)
         assert await served(store) == {2}
@@ -228,7 +230,7 @@ async def test_a_snapshot_that_is_not_whole_is_refused(
     await warm(warmer, 2)
     renamed = replace(DATASOURCE, table="another")
     with pytest.raises(RollbackRefused, match="another table"):
-        await rollback(store, keys, SEAL, renamed, "test", 5.0)
+        await rollback(Clearing(store, keys, SEAL, 5.0), renamed, "test")
     (names,) = await store.run([(b"KEYS", b"idx:*:counts")])
     counts = next(name for name in names if first.encode() in name)
     await store.run([(b"DEL", counts)])
@@ -294,7 +296,7 @@ async def test_what_can_not_be_served_is_cold_when_switched_on(
         if how == "expired":
             await asyncio.sleep(1.1)
         elif how == "invalidated":
-            await invalidate(store, keys, "test")
+            await invalidate(Clearing(store, keys, SEAL), "test")
         else:
             await store.run([(b"DEL", keys.manifest(first))])
     assert (await stats_of(store, keys)).state == "disabled"
@@ -314,13 +316,13 @@ async def test_what_is_pinned_or_off_stays_so_when_invalidated(
     await warm(warmer, 2)
     await back(store, keys)
     await disable(store, keys, SEAL, "test")
-    result = await invalidate(store, keys, "test")
+    result = await invalidate(Clearing(store, keys, SEAL), "test")
     assert result.was_live
     (names,) = await store.run([(b"KEYS", b"*")])
     assert set(names) == {keys.fence, keys.history, keys.current, keys.pin}
     with pytest.raises(WarmPinned):
         await warm(warmer, 3, is_automatic=True)
-    assert not (await invalidate(store, keys, "test")).was_live
+    assert not (await invalidate(Clearing(store, keys, SEAL), "test")).was_live
 
 
 async def test_two_who_roll_back_at_once_go_one_step_each(

@@ -9,6 +9,7 @@ import pytest
 from tests.support.memory import DATASOURCE, MemorySource, Row, read_all
 
 from warmcube.entry.keys import Keys
+from warmcube.entry.seal import Checksum
 from warmcube.errors import (
     StoreTooSmall,
     StoreUnavailable,
@@ -19,11 +20,14 @@ from warmcube.errors import (
 )
 from warmcube.query.lookup import PointerMoved
 from warmcube.store.api import Reply, Store
+from warmcube.warm.clearing import Clearing
 from warmcube.warm.invalidate import invalidate
 from warmcube.warm.report import Phase, Progress
 from warmcube.warm.warmer import Warmer
 
 MakeWarmer = Callable[..., Warmer]
+
+SEAL = Checksum()
 
 
 def a_table(value: int, practices: int = 40, providers: int = 3) -> list[Row]:
@@ -196,7 +200,9 @@ async def test_invalidate_during_a_warm_stops_it(
 
     def on_progress(progress: Progress) -> None:
         if progress.phase is phase and not invalidations:
-            task = asyncio.get_running_loop().create_task(invalidate(store, keys, "test"))
+            task = asyncio.get_running_loop().create_task(
+                invalidate(Clearing(store, keys, SEAL), "test")
+            )
             invalidations.append(task)
 
     warm = asyncio.create_task(
@@ -288,10 +294,10 @@ async def test_invalidate_leaves_fence_and_history_only(
     """Line 12: no index set, count, dictionary or manifest is left, of any snapshot."""
     await make_warmer().warm(DATASOURCE, MemorySource(a_table(1)))
     await make_warmer().warm(DATASOURCE, MemorySource(a_table(2)))
-    result = await invalidate(store, keys, "test")
+    result = await invalidate(Clearing(store, keys, SEAL), "test")
     assert result.was_live
     assert await all_keys(store) == {keys.fence, keys.history}
-    again = await invalidate(store, keys, "test")
+    again = await invalidate(Clearing(store, keys, SEAL), "test")
     assert (again.was_live, again.keys) == (False, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmcube.errors import Overloaded, SourceUnavailable
+from warmcube.errors import NotUsable, Overloaded, SourceUnavailable
 from warmcube.fallback.flights import Flight, Flights, OutOfTime
 
 LONG = 30.0
@@ -131,16 +132,57 @@ async def test_all_are_told_why_it_failed(error: Exception) -> None:
 
 
 async def test_closing_ends_all() -> None:
-    """Those who wait are told that nothing comes any more."""
+    """Those who wait are told why nothing comes any more, and so are those who come later."""
     flights: Flights[object] = Flights()
     work = Work()
-    asked = asyncio.create_task(flights.join("key", work, LONG))
+    asked = [asyncio.create_task(flights.join("key", work, LONG)) for _ in range(2)]
     await settle()
-    await flights.close()
+    late = asyncio.create_task(flights.join("late", work, LONG))
+    closing = asyncio.create_task(flights.close(NotUsable("closed")))
+    found = await asyncio.gather(*asked, late, return_exceptions=True)
+    await closing
+    assert [(type(each), str(each)) for each in found] == [(NotUsable, "closed")] * 3
+    assert found[0] is not found[1]
+    assert (work.begun - work.ended, len(flights)) == (0, 0)
+    with pytest.raises(NotUsable):
+        await flights.join("key", work, LONG)
+    await flights.close(NotUsable("closed"))
+
+
+async def test_who_is_cancelled_while_it_closes_is_just_that() -> None:
+    """Nobody's own end is turned into an error of the closing."""
+    flights: Flights[object] = Flights()
+    asked = asyncio.create_task(flights.join("key", Work(), LONG))
+    await settle()
+    closing = asyncio.create_task(flights.close(NotUsable("closed")))
+    await asyncio.sleep(0)
+    asked.cancel()
     await asyncio.wait([asked])
+    await closing
     assert asked.cancelled()
-    assert (work.begun, work.ended, len(flights)) == (1, 1, 0)
-    await flights.close()
+
+
+async def test_closing_doesnt_wait_for_what_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that ignores that it should end is left alone; whoever waits for it is told."""
+    monkeypatch.setattr("warmcube.fallback.flights.CLOSE_SECONDS", 0.05)
+    flights: Flights[object] = Flights()
+    go = asyncio.Event()
+
+    async def stubborn(flight: Flight[object]) -> object:
+        flight.has_begun = True
+        while not go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await go.wait()
+        return object()
+
+    asked = asyncio.create_task(flights.join("key", stubborn, LONG))
+    await settle()
+    async with asyncio.timeout(LONG):
+        await flights.close(NotUsable("closed"))
+        with pytest.raises(NotUsable):
+            await asked
+    go.set()
+    await settle()
 
 
 STEPS = st.lists(

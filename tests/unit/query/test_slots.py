@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import time
 
 import pytest
 
-from warmcube.errors import Overloaded
-from warmcube.query.slots import WAITING_EACH, Slots, fallback_slots, running_slots
+from warmcube.errors import ConfigError, Overloaded
+from warmcube.query.slots import WAITING_EACH, Slots, fallback_slots, running_slots, share_of_slots
 from warmcube.query.turns import Turns
 
 
@@ -59,7 +60,29 @@ async def test_the_database_is_shared_by_users_in_turn() -> None:
     assert holder.order == ["a", "a", "b", "c", "a", "a"]
 
 
-@pytest.mark.parametrize(("processes", "share"), [(1, 8), (3, 2), (8, 1), (20, 1)])
+def test_more_processes_than_places_are_refused() -> None:
+    """Each needs one, and together they must not have more: so that has to be decided."""
+    assert share_of_slots(8, 8) == 1
+    with pytest.raises(ConfigError, match=r"9 processes share \[cache\] fallback_slots = 8"):
+        fallback_slots(8, 9)
+
+
+async def test_waiting_without_end_still_needs_room() -> None:
+    """Infinity waits as long as it takes, but not however many wait already, as None does."""
+    slots = fallback_slots(1, 1)
+    await slots.enter("a", math.inf)
+    waiting = [asyncio.create_task(slots.enter("a", math.inf)) for _ in range(WAITING_EACH)]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded, match="as many wait"):
+        await slots.enter("b", math.inf)
+    for _ in waiting:
+        slots.leave("a", 0.1)
+    await asyncio.gather(*waiting)
+    slots.leave("a", 0.1)
+    assert (slots.taken, slots.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize(("processes", "share"), [(1, 8), (3, 2), (8, 1)])
 async def test_each_process_has_its_share(processes: int, share: int) -> None:
     """All together have no more than configured, as long as each can have one."""
     holder = Holder(fallback_slots(8, processes))

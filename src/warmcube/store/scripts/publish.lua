@@ -11,7 +11,7 @@ local before = current
 if is_disabled then before = string.match(current, '^disabled:([^:]+):') end
 if ARGV[3] ~= '' and before ~= ARGV[3] then return 'base' end
 if redis.call('EXISTS', KEYS[4]) == 0 then return 'manifest' end
-if before then
+if before and string.match(before, '^%d+%-%x+$') then
   local left = redis.call('PTTL', KEYS[7])
   redis.call('LPUSH', KEYS[7], before)
   redis.call('LTRIM', KEYS[7], 0, 99)
