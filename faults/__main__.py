@@ -31,6 +31,11 @@ def _arguments() -> argparse.Namespace:
         "--minutes", type=float, help="go round for so long; without it, each fault strikes once"
     )
     parser.add_argument(
+        "--every-moment",
+        action="store_true",
+        help="let each fault loose at each of its moments, not at one",
+    )
+    parser.add_argument(
         "--only",
         nargs="+",
         metavar="FAULT",
@@ -65,9 +70,9 @@ def main() -> int:
         faults=[fault for fault in FAULTS if not asked.only or fault.name in asked.only],
         seconds=(asked.minutes or 0) * 60,
         compared=asked.compared,
-        is_long=asked.minutes is not None,
+        every_moment=asked.every_moment,
     )
-    console.print(f"seed {plan.seed}, {len(plan.faults)} faults")
+    console.print(f"seed {plan.seed}, {len(plan.faults)} faults, at least {plan.least} runs")
     suite = Suite(plan, lambda line: console.print(line, markup=False))
     try:
         asyncio.run(suite.run())

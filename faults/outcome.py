@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from faults.moments import Moment
 from faults.verdicts import Judged, Verdict
 
 __all__ = ["PHASES", "Outcome"]
@@ -37,7 +38,7 @@ class Outcome:
 
     name: str
     title: str
-    moments: list[str] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
     compared: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     origins: Counter[str] = field(default_factory=Counter)
@@ -88,7 +89,8 @@ class Outcome:
         return {
             "name": self.name,
             "title": self.title,
-            "moments": sorted(set(self.moments)),
+            "moments": dict(Counter(moment.label for moment in self.moments)),
+            "steps": dict(Counter(moment.step for moment in self.moments)),
             "runs": len(self.moments),
             "compared": {phase: self.compared[phase] for phase in PHASES},
             "verdicts": {str(name): count for name, count in self.verdicts.items()},

@@ -28,6 +28,9 @@ class Trap:
         moment: before they are passed on, in the middle of the reply, or after it has come.
         action: what to do, in a thread; those who wait for the reply wait for it.
         sprung: set when it has been done.
+        is_armed: whether the bytes have still to come.
+        is_begun: whether it is being done, or has been.
+        failure: what it raised.
     """
 
     pattern: bytes
@@ -35,6 +38,8 @@ class Trap:
     action: Callable[[], object]
     sprung: threading.Event = field(default_factory=threading.Event)
     is_armed: bool = True
+    is_begun: bool = False
+    failure: BaseException | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +51,7 @@ class _Link:
     server_reader: asyncio.StreamReader
     server_writer: asyncio.StreamWriter
     due: Trap | None = None
+    tail: bytes = b""
     commands: hiredis.Reader = field(default_factory=hiredis.Reader)
 
     def close(self) -> None:
@@ -163,7 +169,7 @@ class Proxy:
                     self._refuse(link, data, self.refusal)
                     continue
                 trap = self.trap
-                if trap is not None and trap.is_armed and trap.pattern in data:
+                if trap is not None and trap.is_armed and self._is_met(trap, link, data):
                     trap.is_armed = False
                     if trap.moment == "before":
                         await self._spring(trap)
@@ -196,11 +202,18 @@ class Proxy:
                 if due is not None:
                     await self._spring(due)
 
-    async def _spring(self, trap: Trap) -> None:
-        try:
-            await asyncio.to_thread(trap.action)
-        finally:
-            trap.sprung.set()
+    @staticmethod
+    def _is_met(trap: Trap, link: _Link, data: bytes) -> bool:
+        """Whether the bytes are under way, be it in two pieces."""
+        seen = link.tail + data
+        link.tail = seen[-len(trap.pattern) + 1 :]
+        return trap.pattern in seen
+
+    @staticmethod
+    async def _spring(trap: Trap) -> None:
+        trap.is_begun = True
+        # Whoever waits for the reply may hang up meanwhile; what was begun is finished.
+        await asyncio.shield(asyncio.to_thread(_do, trap))
 
     @staticmethod
     def _refuse(link: _Link, data: bytes, refusal: bytes) -> None:
@@ -208,3 +221,12 @@ class Proxy:
         link.commands.feed(data)
         while link.commands.gets() is not False:
             link.writer.write(b"-" + refusal + b"\r\n")
+
+
+def _do(trap: Trap) -> None:
+    try:
+        trap.action()
+    except Exception as error:  # noqa: BLE001 - for whoever set the trap
+        trap.failure = error
+    finally:
+        trap.sprung.set()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -11,12 +13,17 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, Protocol
 
+import httpx
+
 from faults.people import PEOPLE, Person
 from faults.questions import Question, clock_question, make_question
+from faults.rules import SETTLED
+from faults.table import ALWAYS, CLOCK, DATASOURCE
 from faults.verdicts import Answer
 from faults.world import DEADLINE, World
 from warmcube import AccessDenied, AnalyticsCache, Query, WarmcubeError
 from warmcube.client import AsyncClient
+from warmcube.config import load
 from warmcube.errors import ServiceError, ServiceUnavailable
 
 __all__ = ["Library", "Reader", "Service", "Way"]
@@ -24,8 +31,10 @@ __all__ = ["Library", "Reader", "Service", "Way"]
 GRACE: Final = 1.5
 """Seconds beyond its deadline that an answer may take on a machine that does a hundred other things
 meanwhile."""
+_LOG: Final = logging.getLogger("faults")
 _BATCH: Final = 9
-_POOL: Final = 4000
+POOL: Final = 4000
+"""Questions that a reader knows, if nothing else is said."""
 _AS_OF_MARGIN: Final = 0.05
 _MOST_WAITING: Final = 3000
 _PAUSE: Final = 0.01
@@ -37,6 +46,8 @@ class Way(Protocol):
 
     name: str
     deadline: float
+    is_known: bool
+    """Whether it has been at it for long enough to know what doesn't answer."""
 
     async def prepare(self) -> None:
         """Be ready to ask, whatever that takes."""
@@ -58,13 +69,18 @@ class Library:
         name: of the way.
         config: its configuration.
         renewed: after how many reads it is opened anew, as a new process would be; None for never.
+        processes: how many such caches share the bound of the database.
     """
 
-    def __init__(self, name: str, config: Path, *, renewed: int | None = None) -> None:
+    def __init__(
+        self, name: str, config: Path, *, renewed: int | None = None, processes: int = 1
+    ) -> None:
         self.name = name
         self.deadline = DEADLINE
+        self.is_known = renewed is None
         self._config = config
         self._renewed = renewed
+        self._processes = processes
         self._reads = 0
         self._stack = AsyncExitStack()
         self._cache: AnalyticsCache | None = None
@@ -90,7 +106,7 @@ class Library:
 
     async def _opened(self) -> AnalyticsCache:
         if self._cache is None:
-            cache = AnalyticsCache.from_config(self._config)
+            cache = AnalyticsCache(load(self._config, os.environ), processes=self._processes)
             self._cache = await self._stack.enter_async_context(cache)
         return self._cache
 
@@ -101,11 +117,14 @@ class Service:
     Args:
         url: where it answers.
         token_of: makes the token of a user.
+        name: of the way.
     """
 
-    def __init__(self, url: str, token_of: Callable[[str], str]) -> None:
-        self.name = "service"
+    def __init__(self, url: str, token_of: Callable[[str], str], *, name: str = "service") -> None:
+        self.name = name
         self.deadline = 2 * DEADLINE  # the client tries again
+        self.is_known = False  # so it takes its time, whatever it is told
+        self._url, self._token_of = url, token_of
         self._clients = {
             person.id: AsyncClient(url, token=token_of(person.id), timeout=self.deadline)
             for person in PEOPLE
@@ -113,6 +132,21 @@ class Service:
 
     async def prepare(self) -> None:
         """It is ready."""
+
+    async def ask_once(self) -> float:
+        """Ask without trying again, as no client of ours does; the seconds until it is answered.
+
+        Raises:
+            RuntimeError: by anything but an answer, or an error that says when to ask again.
+        """
+        person, began = PEOPLE[0], time.monotonic()
+        headers = {"authorization": f"Bearer {self._token_of(person.id)}"}
+        body = {"datasource": DATASOURCE, "measure": CLOCK, "frequency": ALWAYS}
+        async with httpx.AsyncClient(timeout=2 * self.deadline) as client:
+            told = await client.post(f"{self._url}/api/query", json=body, headers=headers)
+        if told.status_code not in (200, 503):
+            raise RuntimeError(f"the service said {told.status_code}: {told.text[:200]}")
+        return time.monotonic() - began
 
     async def ask(self, person: Person, query: Query) -> Any:
         return await self._clients[person.id].query(query)
@@ -146,6 +180,7 @@ class Reader:
         take: is given the answers; returns how many wait to be compared.
         held_up: tells how many seconds this process has been held up so far, which isn't the
             fault of what it asks.
+        pool: how many questions it knows.
     """
 
     def __init__(
@@ -156,6 +191,7 @@ class Reader:
         phase: Callable[[], str],
         take: Callable[[list[Answer]], int],
         held_up: Callable[[], float] = float,
+        pool: int = POOL,
     ) -> None:
         self.way = way
         self._world = world
@@ -164,7 +200,7 @@ class Reader:
         self._take = take
         self._held_up = held_up
         self._pool: dict[Person, list[Question]] = {person: [] for person in PEOPLE}
-        for _ in range(_POOL):
+        for _ in range(pool):
             question = make_question(random)
             self._pool[question.person].append(question)
 
@@ -173,8 +209,9 @@ class Reader:
         random = self._random
         while True:
             person = random.choice(PEOPLE)
-            if random.random() < 0.5:
-                questions = [clock_question(person), *random.choices(self._pool[person], k=_BATCH)]
+            if random.random() < 0.5 or not self._pool[person]:
+                known = self._pool[person] or [clock_question(person)]
+                questions = [clock_question(person), *random.choices(known, k=_BATCH)]
                 answers = await self._ask_many(person, questions)
             else:
                 answers = [await self._ask(random.choice(self._pool[person]))]
@@ -222,10 +259,12 @@ class Reader:
             way=self.way.name,
             phase=phase if phase == asked.phase else _of_both(asked.phase, phase),
             seconds=seconds,
-            is_late=seconds - (self._held_up() - asked.held_up) > self.way.deadline + GRACE,
+            is_late=self._is_late(asked, seconds - (self._held_up() - asked.held_up)),
             lacking=asked.lacking | self._world.lacking,
         )
         if isinstance(result, BaseException):
+            if not isinstance(result, WarmcubeError):
+                _LOG.debug("unclear, by %s", self.way.name, exc_info=result)
             answer.error = f"{type(result).__name__}: {result}"
             answer.is_denied = isinstance(result, AccessDenied)
             answer.is_clear = isinstance(result, WarmcubeError) and (
@@ -235,6 +274,7 @@ class Reader:
         meta = result.meta
         answer.origin, answer.snapshot = meta.origin, meta.snapshot
         answer.rows = result.rows()
+        answer.flaw = self._world.rules.flaw(asked.began, meta.snapshot)
         as_of = asked.began - time.monotonic() + time.time()
         if meta.as_of is not None:
             answer.as_of = meta.as_of.timestamp() if meta.snapshot else None
@@ -242,6 +282,11 @@ class Reader:
         answer.first = self._world.history.happened_before(as_of - _AS_OF_MARGIN)
         answer.last = self._world.history.newest
         return answer
+
+    def _is_late(self, asked: _Asked, seconds: float) -> bool:
+        if self.way.is_known and self._world.rules.has_settled(asked.began):
+            return seconds > SETTLED
+        return seconds > self.way.deadline + GRACE
 
     @staticmethod
     def _name(answers: Sequence[Answer]) -> None:

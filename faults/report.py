@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from faults.moments import STEPS, WHEN
 from faults.suite import Plan, Suite
 from faults.verdicts import Verdict
 
@@ -20,9 +22,14 @@ __all__ = ["document", "show", "write_docs"]
 
 _BEGIN: Final = "<!-- written by script/faults --write-docs -->"
 _END: Final = "<!-- end of what script/faults wrote -->"
+_MOMENTS: Final = (
+    "How often each struck: before, in the middle of, and after each step; - where that would be no"
+    " other fault."
+)
+_NEVER: Final = "-"
 _HEADS: Final = (
     "fault",
-    "struck",
+    "times",
     "compared before / during / after",
     "answered by store / memory / database",
     "clear errors",
@@ -30,6 +37,7 @@ _HEADS: Final = (
     "store back after",
     "wrong, partial, leaked, unclear, late",
     "keys left",
+    "also",
 )
 
 
@@ -73,10 +81,14 @@ def write_docs(found: Mapping[str, Any], path: Path) -> None:
     if not mark or not end:
         raise ValueError(f"{path} lacks the marks {_BEGIN} and {_END}")
     lines = [_HEADS, ["---"] * len(_HEADS), *map(_cells, found["faults"])]
-    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    path.write_text(
-        f"{head}{_BEGIN}\n\n{_headline(found)}\n\n{table}\n\n{_END}{tail}", encoding="utf-8"
-    )
+    heads = ["fault", "at rest", *(step for step in STEPS if step != "rest")]
+    struck = [heads, ["---"] * len(heads), *map(_struck, found["faults"])]
+    written = f"{_headline(found)}\n\n{_table(lines)}\n\n{_MOMENTS}\n\n{_table(struck)}"
+    path.write_text(f"{head}{_BEGIN}\n\n{written}\n\n{_END}{tail}", encoding="utf-8")
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _headline(found: Mapping[str, Any]) -> str:
@@ -105,7 +117,7 @@ def _cells(fault: Mapping[str, Any]) -> list[str]:
     errors = ", ".join(f"{count:,} {name}" for name, count in sorted(fault["errors"].items()))
     return [
         fault["title"],
-        ", ".join(fault["moments"]) or "never",
+        f"{fault['runs']:,}",
         " / ".join(f"{compared[phase]:,}" for phase in ("before", "during", "after")),
         " / ".join(f"{origins.get(name, 0):,}" for name in ("store", "resident", "database")),
         errors or "none",
@@ -113,4 +125,39 @@ def _cells(fault: Mapping[str, Any]) -> list[str]:
         f"{max(back):.2f} s, {how}" if back else "never away",
         ", ".join(map(str, bad)),
         str(fault["left"]),
+        _also(fault["notes"]),
     ]
+
+
+def _also(notes: Mapping[str, int]) -> str:
+    """What else is to be told, what differs only by figures once."""
+    told: dict[str, int] = {}
+    kinds: dict[str, str] = {}
+    for note, count in notes.items():
+        kind = re.sub(r"\d+(\.\d+)?", "#", note)
+        kinds[kind] = max(kinds.get(kind, ""), note, key=_figures)
+        told[kind] = told.get(kind, 0) + count
+    return (
+        "; ".join(
+            f"{kinds[kind]} ({count:,} times)" if count > 1 else kinds[kind]
+            for kind, count in sorted(told.items())
+        )
+        or "nothing"
+    )
+
+
+def _figures(note: str) -> list[float]:
+    return [float(each) for each in re.findall(r"\d+(?:\.\d+)?", note)]
+
+
+def _struck(fault: Mapping[str, Any]) -> list[str]:
+    """At which steps of what it struck: before, in the middle of and after them."""
+    moments = fault["moments"]
+    cells = []
+    for step in STEPS:
+        if step == "rest":
+            cells.append(str(moments.get("at rest", 0) or _NEVER))
+            continue
+        counts = [moments.get(f"{when} {step}", 0) for when in WHEN]
+        cells.append(" / ".join(map(str, counts)) if any(counts) else _NEVER)
+    return [fault["title"], *cells]

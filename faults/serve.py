@@ -15,14 +15,14 @@ from typing import Final
 import uvicorn
 from starlette.requests import Request
 
+from faults.processes import ROOT, command, environment
 from warmcube.authn.identity import Identity
 from warmcube.config import load
 from warmcube.errors import Unauthenticated
 from warmcube.service.app import create_app
 
-__all__ = ["ROOT", "begin_service", "token_of"]
+__all__ = ["begin_service", "end_service", "token_of"]
 
-ROOT: Final = Path(__file__).parents[1]
 _TOKEN: Final = "token-of-"
 
 
@@ -31,12 +31,17 @@ def token_of(user: str) -> str:
     return f"{_TOKEN}{user}"
 
 
-def begin_service(config: Path) -> tuple[subprocess.Popen[str], str]:
-    """Start it; its process and its address."""
+def begin_service(config: Path, *, skew: float = 0) -> tuple[subprocess.Popen[str], str]:
+    """Start it; its process and its address.
+
+    Args:
+        config: the configuration.
+        skew: seconds that its clock is ahead.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "faults.serve", str(config)],
+        command("faults.serve", config, skew=skew),
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # it tells of faults that are meant
         text=True,
@@ -46,6 +51,18 @@ def begin_service(config: Path) -> tuple[subprocess.Popen[str], str]:
     if not url:
         raise RuntimeError("the service has not started")
     return process, url
+
+
+def end_service(process: subprocess.Popen[str]) -> None:
+    """End it."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 async def _identify(request: Request) -> Identity:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -15,10 +14,11 @@ from typing import Final
 
 from faults.kinds import FAULTS
 from faults.leftovers import leftovers, versions
+from faults.moments import AT_REST, Moment
 from faults.outcome import Outcome
-from faults.readers import Library, Reader, Service, Way
-from faults.serve import begin_service, token_of
-from faults.stage import Fault, Moment, Stage
+from faults.readers import POOL, Library, Reader, Service, Way
+from faults.serve import begin_service, end_service, token_of
+from faults.stage import Fault, Stage
 from faults.verdicts import Answer, Judge, Judged
 from faults.warming import Warmers
 from faults.world import World
@@ -47,14 +47,30 @@ class Plan:
         faults: which ones.
         seconds: faults go round until so much time has passed; each is let loose at least once.
         compared: then readers go on until so many answers have been compared.
-        is_long: whether faults may take half a minute.
+        every_moment: whether each fault is let loose at each of its moments, and not at one.
     """
 
     seed: int = 1
     faults: Sequence[Fault] = FAULTS
     seconds: float = 0.0
     compared: int = 0
-    is_long: bool = False
+    every_moment: bool = False
+
+    def runs(self) -> Iterator[tuple[Fault, Moment]]:
+        """What strikes, and when: each at another moment in each round, without end."""
+        turn = 0
+        while self.faults:
+            for fault in self.faults:
+                count = len(fault.moments)
+                start = Random(f"{self.seed} {fault.name}").randrange(count)
+                for step in range(count if self.every_moment and not turn else 1):
+                    yield fault, fault.moments[(start + turn + step) % count]
+            turn += 1
+
+    @property
+    def least(self) -> int:
+        """How many of them there have to be."""
+        return sum(len(fault.moments) if self.every_moment else 1 for fault in self.faults)
 
 
 class Suite:
@@ -98,25 +114,36 @@ class Suite:
         began = time.monotonic()
         world = World(self._plan.seed)
         try:
+            world.disks.mount()  # by this thread, of which all others are children
             await asyncio.to_thread(world.start)
             await self._run(world, began)
+        except BaseException:
+            _LOG.debug("the run has broken off", exc_info=True)
+            raise
         finally:
             await asyncio.to_thread(world.stop)
             self.seconds = time.monotonic() - began
 
     async def _run(self, world: World, began: float) -> None:
         judge = Judge(world.history)
-        warmers = Warmers(world.config("warmer", world.warm_proxy))
-        stage = Stage(world, warmers, self._random)
-        stage.is_long = self._plan.is_long
+        warmers = Warmers(world.config("warmer", world.warm_proxy, is_warmer=True))
         if (trouble := await warmers.warm()) is not None:
             raise RuntimeError(f"the first warm failed: {trouble}")
         async with self._readers(world) as readers, asyncio.TaskGroup() as group:
-            tasks = [group.create_task(reader.run()) for reader in readers[:-1]]
+            tasks = [group.create_task(reader.run()) for reader in readers[:-2]]
             tasks.append(group.create_task(self._warm_always(warmers)))
             tasks.append(group.create_task(self._judge_always(judge)))
             tasks.append(group.create_task(self._see_what_holds_up()))
-            await self._all_faults(stage, readers[-1], began)
+            probe, provoker = readers[-2:]
+            stage = Stage(
+                world,
+                warmers,
+                self._random,
+                provoker.ask_clock,
+                lambda way, pool: self._reader(way, world, pool),
+                next(each.way.ask_once for each in readers if isinstance(each.way, Service)),
+            )
+            await self._all_faults(stage, probe, began)
             self._phase = f"{_QUIET}/before"
             self._is_warming.set()
             while self.compared < self._plan.compared and self._is_sound(world):
@@ -139,7 +166,7 @@ class Suite:
 
     @asynccontextmanager
     async def _readers(self, world: World) -> AsyncIterator[list[Reader]]:
-        """Readers by every way; the last one is a new process each time it asks."""
+        """Readers by every way; the last two are new processes each time they ask."""
         proxy = world.redis_proxy
         plain = world.config("store", proxy, resident_bytes="0")
         resident = world.config("resident", proxy)
@@ -150,55 +177,50 @@ class Suite:
             Library("library, new process", plain, renewed=5),
             Service(url, token_of),
             Library("library, probe", plain, renewed=1),
+            Library("library, caught at a moment", plain, renewed=1),
         ]
-        seeds = [self._random.randrange(1 << 30) for _ in ways]
         try:
-            yield [
-                Reader(way, world, seed, lambda: self._phase, self._take, lambda: self._held_up)
-                for way, seed in zip(ways, seeds, strict=True)
-            ]
+            yield [self._reader(way, world) for way in ways]
         finally:
             for way in ways:
                 with contextlib.suppress(Exception):
                     await way.close()
-            await asyncio.to_thread(_end, process)
+            await asyncio.to_thread(end_service, process)
+
+    def _reader(self, way: Way, world: World, pool: int = POOL) -> Reader:
+        seed = self._random.randrange(1 << 30)
+        return Reader(
+            way, world, seed, lambda: self._phase, self._take, lambda: self._held_up, pool
+        )
 
     async def _all_faults(self, stage: Stage, probe: Reader, began: float) -> None:
-        runs = 0
-        faults = self._plan.faults
-        while faults:
-            for fault in faults:
-                if runs >= len(faults) and time.monotonic() - began > self._plan.seconds:
-                    return
-                moment = self._moment(fault, runs // len(faults))
-                await self._play(fault, moment, stage, probe)
-                runs += 1
-
-    def _moment(self, fault: Fault, turn: int) -> Moment:
-        """Another moment each time, beginning anywhere."""
-        start = Random(f"{self._plan.seed} {fault.name}").randrange(len(fault.moments))
-        return fault.moments[(start + turn) % len(fault.moments)]
+        for number, (fault, moment) in enumerate(self._plan.runs()):
+            if number >= self._plan.least and time.monotonic() - began > self._plan.seconds:
+                return
+            await self._play(fault, moment, stage, probe)
 
     async def _play(self, fault: Fault, moment: Moment, stage: Stage, probe: Reader) -> None:
         """One fault, from a healthy store to a healthy store."""
         outcome = self.outcomes[fault.name]
-        outcome.moments.append(moment.label)
         failed = len(outcome.failures)
         began, notes = time.monotonic(), stage.notes
         notes.clear()
+        stage.failures.clear()
         self._phase = f"{fault.name}/before"
         self._is_warming.set()
         deadline = began + _BEFORE_AT_MOST
         await asyncio.sleep(_BEFORE)
         while outcome.compared["before"] < _LEAST and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
-        if fault.is_quiet:
+        if fault.is_quiet or moment.via == "fallback":
             self._is_warming.clear()
         self._phase = f"{fault.name}/during"
-        if fault.loses_index:
+        if fault.loses_index or moment.via == "fallback":
             stage.nameless |= await asyncio.to_thread(_versions, stage)
+        stage.moment = moment
         try:
             await fault.inject(stage, moment)
+            outcome.moments.append(moment)
             await asyncio.sleep(fault.seconds)
         except Exception as error:  # noqa: BLE001 - of the suite, or a finding: shown either way
             _LOG.debug("%s", fault.name, exc_info=True)
@@ -207,10 +229,14 @@ class Suite:
             stage.world.heal()
             try:
                 await fault.heal(stage)
+                await fault.review(stage, moment, await stage.finish())
             except Exception as error:  # noqa: BLE001 - likewise
                 _LOG.debug("%s", fault.name, exc_info=True)
                 outcome.fail(f"the fault can't be ended {moment.label}: {error!r}")
+        stage.moment = AT_REST
         self._phase = f"{fault.name}/after"
+        for failure in stage.failures:
+            outcome.fail(f"{moment.label}: {failure}")
         await self._come_back(fault, stage, probe)
         outcome.notes.update(notes)
         for failure in outcome.failures[failed:][:3]:
@@ -307,14 +333,3 @@ def _versions(stage: Stage) -> set[str]:
 def _left(stage: Stage) -> dict[str, bool]:
     with stage.store() as client:
         return leftovers(client)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()

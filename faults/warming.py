@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
-from faults.serve import ROOT
+from faults.processes import Process, begin
 from faults.table import DATASOURCE
 from faults.warm_once import warm
 from warmcube import AnalyticsCache, WarmcubeError
+from warmcube.warm.steer import Steered
 
-__all__ = ["LEASE", "WarmProcess", "Warmers"]
+__all__ = ["LEASE", "Action", "Warmers"]
+
+Action: TypeAlias = Literal["invalidate", "rollback", "unpin", "disable", "enable"]
+"""What an operator may do to a live snapshot."""
 
 LEASE: Final = 2.0
 """Seconds for which a warmer that died keeps others out; 30 where nobody waits for it."""
 _AGAIN: Final = 0.1
-
-
-@dataclass(slots=True)
-class WarmProcess:
-    """A warm in a process of its own."""
-
-    process: asyncio.subprocess.Process
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it still runs."""
-        if self.process.returncode is None:
-            os.kill(self.process.pid, number)
-
-    async def end(self, seconds: float = 60) -> str | None:
-        """Wait for its end; what it said was wrong, if anything."""
-        try:
-            async with asyncio.timeout(seconds):
-                _, told = await self.process.communicate()
-        except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
-            return "it did not end in time"
-        if self.process.returncode == 0:
-            return None
-        return told.decode(errors="replace").strip() or f"status {self.process.returncode}"
 
 
 class Warmers:
@@ -83,31 +58,23 @@ class Warmers:
             await asyncio.sleep(_AGAIN)
         return trouble
 
-    async def begin_process(self, *, skew: float = 0) -> WarmProcess:
+    async def begin_process(self, *, skew: float = 0) -> Process:
         """Begin a warm in a process of its own.
 
         Args:
             skew: seconds that its clock is ahead.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "faults.warm_once",
-            str(self._config),
-            str(LEASE),
-            str(skew),
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        return WarmProcess(process)
+        return await begin("faults.warm_once", self._config, str(LEASE), skew=skew)
 
-    async def invalidate(self) -> str | None:
-        """Invalidate the data source; what went wrong, if anything."""
-        try:
-            async with AnalyticsCache.from_config(self._config) as cache:
-                await cache.invalidate(DATASOURCE)
-        except WarmcubeError as error:
-            return f"{type(error).__name__}: {error}"
-        return None
+    async def steer(self, action: Action) -> Steered | None:
+        """Do what an operator does.
+
+        Returns:
+            how the data source stands then; None of an invalidation.
+
+        Raises:
+            WarmcubeError: it can't be done.
+        """
+        async with AnalyticsCache.from_config(self._config) as cache:
+            done = await getattr(cache, action)(DATASOURCE)
+        return done if isinstance(done, Steered) else None

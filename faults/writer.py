@@ -73,8 +73,10 @@ class Writer:
     def end(self) -> None:
         """Stop."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        while self._thread.is_alive():
+            self._thread.join(5)
+            if self._thread.is_alive() and self._connection is not None:
+                self._connection.cancel_safe()  # it waits for a lock of somebody who has gone
         if self._connection is not None:
             self._connection.close()
 

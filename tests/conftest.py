@@ -20,7 +20,7 @@ import redis
 from adbc_driver_postgresql import dbapi
 from hypothesis import Phase, settings
 from tests.support.browser import MISSING
-from tests.support.clusters import RedisCluster, run_cluster
+from tests.support.clusters import HASTY_MS, RedisCluster, run_cluster
 from tests.support.sql import forget
 
 from warmcube.embedded import EmbeddedPostgres, EmbeddedRedis
@@ -121,9 +121,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session", autouse=True)
 def _unhurried() -> Iterator[None]:
-    """A busy machine keeps a server waiting for longer than a step; tests of it set their own."""
+    """A busy machine keeps a server waiting for longer than a step, and a probe of it for longer
+    than it waits: no server is given up for that. Tests of silent servers set their own.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("warmcube.store.paced.STEP_SECONDS", 5.0)
+        patch.setattr("warmcube.store.probe.PROBE_SECONDS", 5.0)
         yield
 
 
@@ -196,6 +199,14 @@ def cluster_url(redis_cluster: RedisCluster) -> str:
 def own_cluster(redis_executable: Path | None) -> Iterator[RedisCluster]:
     """A cluster of the test's own, whose nodes it may end and whose slots it may move."""
     with run_cluster(redis_executable, "--cluster-require-full-coverage", "no") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def hasty_cluster(redis_executable: Path | None) -> Iterator[RedisCluster]:
+    """The same, where a replica takes over from a master that is silent for a second."""
+    options = ("--cluster-require-full-coverage", "no")
+    with run_cluster(redis_executable, *options, timeout_ms=HASTY_MS) as cluster:
         yield cluster
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from faults.kinds import damage, database, network, servers, warmers
+from faults.kinds import (
+    cluster,
+    crowd,
+    damage,
+    database,
+    network,
+    servers,
+    steering,
+    warmers,
+    workers,
+)
 from faults.stage import Fault
 
 __all__ = ["FAULTS"]
@@ -14,6 +24,10 @@ FAULTS: Final[tuple[Fault, ...]] = (
     *damage.FAULTS,
     *network.FAULTS,
     *warmers.FAULTS,
+    *workers.FAULTS,
+    *steering.FAULTS,
     *database.FAULTS,
+    *cluster.FAULTS,
+    *crowd.FAULTS,
 )
 """All of them, in the order of the report."""

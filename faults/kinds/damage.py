@@ -8,7 +8,8 @@ from typing import Final
 
 import redis
 
-from faults.stage import AT_REST, READING, WARMING, Fault, Stage
+from faults.moments import READING, WARMING, WRITING
+from faults.stage import Fault, Stage
 from faults.table import DATASOURCE
 from warmcube.entry.seal import Checksum, seal, unseal
 
@@ -28,7 +29,7 @@ class _Deleted(Fault):
         share: of them that go.
     """
 
-    moments = READING
+    moments = (*READING, *WRITING)
 
     def __init__(self, name: str, title: str, pattern: str, share: float = 0.1) -> None:
         self.name, self.title = name, title
@@ -40,8 +41,7 @@ class _Deleted(Fault):
             found = stage.keys(client, self._pattern)
             chosen = found[: max(1, round(self._share * len(found)))]
             if not chosen:
-                stage.notes.append("there was no such key")
-                return
+                raise LookupError(f"there is no key like {self._pattern}")
             client.unlink(*chosen)
 
 
@@ -64,7 +64,7 @@ class _Altered(Fault):
         how: "corrupt", "cut" or "swap".
     """
 
-    moments = READING
+    moments = (*READING, *WRITING)
 
     def __init__(self, name: str, title: str, how: str) -> None:
         self.name, self.title, self._how = name, title, how
@@ -93,7 +93,7 @@ class _SwappedMembers(Fault):
 
     name, title = "swap-members", "swap the members of index sets"
     loses_index = True
-    moments = READING
+    moments = (*READING, *WRITING)
 
     def act(self, stage: Stage) -> None:
         with stage.store() as client:
@@ -117,11 +117,11 @@ class _FutureManifest(Fault):
     """The manifest is of a format that this version doesn't know."""
 
     name, title = "future-manifest", "a manifest of a future format"
-    moments = READING
+    moments = (*READING, *WRITING)
 
     def act(self, stage: Stage) -> None:
         with stage.store() as client:
-            key = f"{_META}snapshot:{stage.live(client)}".encode()
+            key = stage.keys(client, f"{_META}snapshot:{{v}}")[0]
             using = Checksum()
             value = client.get(key)
             assert isinstance(value, bytes)
@@ -147,7 +147,7 @@ class _Evicting(Fault):
 
     name, title = "evict-lru", "evict: maxmemory with allkeys-lru"
     loses_index = True
-    moments = (AT_REST,)
+    moments = (*READING, *WRITING)
     is_quiet = False
 
     def act(self, stage: Stage) -> None:

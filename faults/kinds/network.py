@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from faults.proxy import Proxy
-from faults.stage import READING, WARMING, Fault, Moment, Stage
+from faults.moments import READING, WARMING, WRITING, Moment
+from faults.stage import Fault, Stage
 
 __all__ = ["FAULTS"]
 
@@ -14,6 +14,7 @@ class _Cut(Fault):
     """Replies end in the middle, and their connections with them."""
 
     name, title = "cut-replies", "connection cut mid-reply"
+    moments = (*READING, *WRITING)
     is_quiet = False
 
     def act(self, stage: Stage) -> None:
@@ -28,7 +29,7 @@ class _Hang(Fault):
     moments = (*READING, *WARMING)
 
     async def inject(self, stage: Stage, moment: Moment) -> None:
-        through: Proxy = stage.world.warm_proxy if moment.is_warm else stage.world.redis_proxy
+        through = stage.world.redis_proxy if moment.pattern is None else stage.proxy_of(moment)
         await stage.strike(moment, through.cut_all)
 
 
@@ -36,6 +37,7 @@ class _Slow(Fault):
     """Each reply takes 200 ms longer."""
 
     name, title = "latency", "200 ms of added latency"
+    moments = READING
     seconds = 2.0
     is_quiet = False
 
@@ -47,17 +49,18 @@ class _Swallowed(Fault):
     """Nothing arrives any more, and nobody is told."""
 
     name, title = "black-hole", "the network swallows everything"
-    moments = READING
+    moments = (*READING, *WARMING)
     seconds = 2.5
 
     def act(self, stage: Stage) -> None:
-        stage.world.redis_proxy.is_swallowing = True
+        stage.world.redis_proxy.is_swallowing = stage.world.warm_proxy.is_swallowing = True
 
 
 class _Loading(Fault):
     """Redis reads its data, and answers nothing meanwhile."""
 
     name, title = "loading", "LOADING"
+    moments = (*READING, *WRITING)
     is_quiet = False
 
     def act(self, stage: Stage) -> None:

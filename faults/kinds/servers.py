@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
-from faults.stage import AT_REST, READING, WARMING, Fault, Stage
+import psycopg
+
+from faults.moments import AT_REST, READING, WARMING, WRITING
+from faults.stage import Fault, Stage
+from faults.world import World
 
 __all__ = ["FAULTS"]
 
 _PASSWORD: Final = "another"
+_MUCH: Final = (
+    "CREATE TABLE much AS SELECT repeat(md5(i::text), 40) FROM generate_series(1, 200000) i"
+)
 _ROOM: Final = 32_768
 """Bytes of a file that can still be written: a log, but no data."""
 
@@ -75,6 +83,7 @@ class _ReadOnly(Fault):
     """Redis is a replica, and takes no writes."""
 
     name, title = "readonly", "READONLY"
+    moments = (*READING, *WRITING)
     is_quiet = False
 
     def act(self, stage: Stage) -> None:
@@ -90,6 +99,7 @@ class _WrongPassword(Fault):
     """Redis wants a password that nobody has."""
 
     name, title = "wrong-password", "wrong password"
+    moments = (*READING, *WRITING)
     seconds = 1.2
     is_quiet = False
 
@@ -108,21 +118,50 @@ class _DiskFull(Fault):
     """Neither server can write a byte to its disk."""
 
     name, title = "disk-full", "disk full for the embedded servers"
-    moments = (AT_REST,)
-    seconds = 1.2
+    moments = (AT_REST, *WRITING)
+    seconds = 1.5
     is_quiet = False
 
     def act(self, stage: Stage) -> None:
         world = stage.world
-        world.redis.bound_files(_ROOM)
-        world.postgres.bound_files(_ROOM)
+        if not world.disks.fill():
+            stage.notes.append("by a limit on the size of files: only root may make a small disk")
+            _bound(world)
+        self._use(stage)
+
+    @staticmethod
+    def _use(stage: Stage) -> None:
+        """Have both find out that it is full."""
         with stage.store() as client:
             client.bgsave()
+        with contextlib.suppress(psycopg.Error):
+            stage.world.postgres.execute(_MUCH)
+            stage.failures.append("Postgres could write, its disk isn't full")
 
     def undo(self, stage: Stage) -> None:
         # Redis only couldn't save, but Postgres may have stopped itself.
-        stage.world.redis.bound_files(None)
-        stage.world.postgres.start()
+        world = stage.world
+        world.disks.empty()
+        world.redis.bound_files(None)
+        world.postgres.start()
+        world.postgres.execute("DROP TABLE IF EXISTS much")
+        with stage.store() as client:
+            client.bgsave()
+
+
+class _FileLimit(_DiskFull):
+    """Neither server may write beyond the beginning of a file: every write fails, not only new."""
+
+    name, title = "file-limit", "no file of the embedded servers may grow (RLIMIT_FSIZE)"
+
+    def act(self, stage: Stage) -> None:
+        _bound(stage.world)
+        self._use(stage)
+
+
+def _bound(world: World) -> None:
+    world.redis.bound_files(_ROOM)
+    world.postgres.bound_files(_ROOM)
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
@@ -133,4 +172,5 @@ FAULTS: Final[tuple[Fault, ...]] = (
     _ReadOnly(),
     _WrongPassword(),
     _DiskFull(),
+    _FileLimit(),
 )

@@ -1,22 +1,28 @@
-"""Faults of warmers: killed, stopped past their lease, raced, with a clock of their own."""
+"""Faults of warmers: killed, stopped past their lease, several at once, with other clocks."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+from contextlib import suppress
 from typing import Final
 
+from faults.moments import AT_REST, WARMING, Moment
+from faults.processes import Process
 from faults.proxy import Trap
-from faults.stage import AT_REST, WARMING, Fault, Moment, Stage
-from faults.warming import LEASE, WarmProcess
+from faults.readers import Service
+from faults.serve import begin_service, end_service, token_of
+from faults.stage import Fault, Stage
+from faults.warming import LEASE
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "Signalled"]
 
-_START: Final = 20.0
+_TRIES: Final = 4
 _HOUR: Final = 3600
+_QUESTIONS: Final = 400
 
 
-class _Signalled(Fault):
+class Signalled(Fault):
     """A warmer in a process of its own gets a signal at a moment.
 
     Args:
@@ -28,35 +34,46 @@ class _Signalled(Fault):
     moments = WARMING
 
     def __init__(self, name: str, title: str, number: signal.Signals) -> None:
-        self.name, self.title, self._number = name, title, number
-        self._process: WarmProcess | None = None
+        self.name, self.title, self.number = name, title, number
+        self.process: Process | None = None
+
+    async def begin(self, stage: Stage) -> Process:
+        """Start it."""
+        return await stage.warmers.begin_process()
 
     async def inject(self, stage: Stage, moment: Moment) -> None:
         assert moment.pattern is not None
+        through = stage.proxy_of(moment)
         loop = asyncio.get_running_loop()
-        started = loop.create_future()
+        for _ in range(_TRIES):
+            started: asyncio.Future[Process] = loop.create_future()
 
-        def strike() -> None:
-            asyncio.run_coroutine_threadsafe(_signal(started, self._number), loop).result(10)
+            def strike(started: asyncio.Future[Process] = started) -> None:
+                asyncio.run_coroutine_threadsafe(_signal(started, self.number), loop).result(10)
 
-        trap = Trap(moment.pattern, moment.when, strike)
-        stage.world.warm_proxy.trap = trap
-        self._process = await stage.warmers.begin_process()
-        started.set_result(self._process)
-        if not await asyncio.to_thread(trap.sprung.wait, _START):
-            stage.notes.append(f"{moment.label} never came")
-        stage.world.warm_proxy.trap = None
+            trap = through.trap = Trap(moment.pattern, moment.when, strike)
+            self.process = await self.begin(stage)
+            started.set_result(self.process)
+            ended = asyncio.create_task(self.process.process.wait())
+            while not (trap.sprung.is_set() or ended.done()):
+                await asyncio.sleep(0.02)
+            ended.cancel()
+            through.trap = None
+            if trap.is_begun:
+                return
+            await self.process.end()  # it was kept out, or didn't come to that
+        raise LookupError(f"{moment.label} never came")
 
     async def heal(self, stage: Stage) -> None:
-        if self._process is not None:
-            self._process.signal(signal.SIGCONT)
-            trouble = await self._process.end()
-            if trouble and self._number is not signal.SIGKILL:
+        if self.process is not None:
+            self.process.signal(signal.SIGCONT)
+            trouble = await self.process.end()
+            if trouble and self.number is not signal.SIGKILL:
                 stage.notes.append(f"the warm: {trouble.splitlines()[-1].partition(':')[0]}")
-            self._process = None
+            self.process = None
 
 
-class _Stopped(_Signalled):
+class _Stopped(Signalled):
     """A warmer is stopped until another has taken its lease and published, and then goes on."""
 
     seconds = LEASE + 0.3
@@ -64,68 +81,70 @@ class _Stopped(_Signalled):
     async def heal(self, stage: Stage) -> None:
         trouble = await stage.warmers.warm_at_last()
         if trouble is not None:
-            stage.notes.append(f"the other warm: {trouble}")
+            stage.failures.append(f"the other warm: {trouble}")
+        with stage.store() as client:
+            self._left = stage.pointer(client)
         await super().heal(stage)
 
+    async def review(self, stage: Stage, moment: Moment, trouble: str | None) -> None:  # noqa: ARG002
+        with stage.store() as client:
+            found = stage.pointer(client)
+        if found != self._left:
+            stage.failures.append(f"{found} was published over {self._left}, after its lease")
 
-async def _signal(started: asyncio.Future[WarmProcess], number: signal.Signals) -> None:
+
+async def _signal(started: asyncio.Future[Process], number: signal.Signals) -> None:
     (await started).signal(number)
 
 
-class _Invalidated(Fault):
-    """The data source is invalidated while it is warmed."""
-
-    name, title = "invalidate", "invalidate racing a warm"
-    moments = (AT_REST, *WARMING)
-
-    async def inject(self, stage: Stage, moment: Moment) -> None:
-        loop = asyncio.get_running_loop()
-
-        def strike() -> None:
-            work = asyncio.run_coroutine_threadsafe(stage.warmers.invalidate(), loop)
-            trouble = work.result(20)
-            if trouble is not None:
-                stage.notes.append(f"the invalidation: {trouble}")
-
-        await stage.strike(moment, strike)
-
-
 class _Skewed(Fault):
-    """Warmers whose clocks are hours off.
+    """A warmer's clock is hours off one way, and a service's the other way.
 
     Args:
         name: of the fault.
         title: of the fault.
-        hours: that the clock is ahead.
+        hours: that the warmer's clock is ahead.
     """
+
+    seconds = 1.0
 
     def __init__(self, name: str, title: str, hours: float) -> None:
         self.name, self.title, self._hours = name, title, hours
 
     async def inject(self, stage: Stage, moment: Moment) -> None:  # noqa: ARG002 - it is long
-        process = await stage.warmers.begin_process(skew=self._hours * _HOUR)
-        trouble = await process.end()
-        if trouble is not None:
-            stage.notes.append(f"the warm: {trouble.splitlines()[-1]}")
+        config = stage.world.config(self.name, stage.world.redis_proxy)
+        service, url = await asyncio.to_thread(begin_service, config, skew=-self._hours * _HOUR)
+        way = Service(url, token_of, name="service, its clock hours off")
+        reader = asyncio.create_task(stage.make_reader(way, _QUESTIONS).run())
+        try:
+            process = await stage.warmers.begin_process(skew=self._hours * _HOUR)
+            if (trouble := await process.end()) is not None:
+                stage.failures.append(f"the warm: {trouble.splitlines()[-1]}")
+            await asyncio.sleep(self.seconds)
+        finally:
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+            await way.close()
+            await asyncio.to_thread(end_service, service)
 
 
-class _TwoAtOnce(Fault):
+class _SeveralAtOnce(Fault):
     """Several warmers at once."""
 
-    name, title = "warm-twice", "a clean-up racing a warm: several warmers at once"
+    name, title = "warm-twice", "several warmers at once"
+    moments = (AT_REST,)
     seconds = 0.3
 
     async def inject(self, stage: Stage, moment: Moment) -> None:  # noqa: ARG002 - likewise
         found = await asyncio.gather(*(stage.warmers.warm() for _ in range(3)))
-        unexpected = [each for each in found if each and not each.startswith("WarmInProgress")]
-        stage.notes += unexpected
+        stage.failures += [each for each in found if each and not each.startswith("WarmInProgress")]
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
-    _Signalled("kill-warmer", "kill -9 the warmer", signal.SIGKILL),
+    Signalled("kill-warmer", "kill -9 the warmer", signal.SIGKILL),
     _Stopped("stop-warmer", "SIGSTOP the warmer past its lease, SIGCONT", signal.SIGSTOP),
-    _Invalidated(),
-    _Skewed("clock-ahead", "a warmer's clock 5 hours ahead", 5),
-    _Skewed("clock-behind", "a warmer's clock 5 hours behind", -5),
-    _TwoAtOnce(),
+    _Skewed("clock-ahead", "a warmer's clock 5 hours ahead, a service's 5 hours behind", 5),
+    _Skewed("clock-behind", "a warmer's clock 5 hours behind, a service's 5 hours ahead", -5),
+    _SeveralAtOnce(),
 )

@@ -27,6 +27,8 @@ from warmcube.errors import AccessDenied, DirectoryError, NotUsable, WarmcubeErr
 from warmcube.jobs.damage import DamageReports
 from warmcube.jobs.job import Job
 from warmcube.jobs.ledger import Ledger
+from warmcube.jobs.verification import Verification
+from warmcube.jobs.verifications import Verifications
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.health import Overall, overall
@@ -138,6 +140,11 @@ class AnalyticsCache:
     def jobs(self) -> Ledger:
         """The warms of all processes: those that run, and the last ones."""
         return self._parts.jobs
+
+    @property
+    def verifications(self) -> Verifications:
+        """The verifications of all processes: those that run, and the last ones."""
+        return self._parts.verifications
 
     @property
     def sampler(self) -> Sampler:
@@ -557,8 +564,12 @@ class AnalyticsCache:
         seed: int | None = None,
         progress: VerifyProgress | None = None,
         actor: str | None = None,
+        job: Verification | None = None,
     ) -> VerifyReport:
         """Compare the live snapshot with its database, and prove it by itself; changes nothing.
+
+        Every verification is a job: `verifications` says in every process how far it is. Damage
+        that it finds is reported, so that it is repaired as if a reader had met it.
 
         Args:
             datasource: its id.
@@ -566,21 +577,30 @@ class AnalyticsCache:
             seed: what they are drawn with; None for another one each time, which the report has.
             progress: told as it goes: the stage, and how many rows or slices of how many.
             actor: who asks for it, for the audit; None for the cache's own actor.
+            job: the one that asks for it, from `verifications`, and says who asks, and what is
+                drawn; None for a new one.
 
         Raises:
             UnknownDatasource: none has this id.
+            InvalidQuery: the sample is negative, or beyond 10,000.
+            VerifyInProgress: somebody else is verifying it.
             VerifyError: it is cold, or warmed anew all the while.
             Damage: the manifest isn't whole.
             SourceError: the database.
             StoreError: the store.
         """
-        return await self._parts.verifier.verify(
+        return await self._parts.verifying.verify(
             self.settings.datasource(datasource),
             actor=actor or self._actor,
             sample=sample,
             seed=secrets.randbelow(1 << 32) if seed is None else seed,
             progress=progress,
+            job=job,
         )
+
+    def observe_verification(self, job: Verification) -> None:
+        """Count a verification that another process has done for this one."""
+        self._parts.verifying.observe(job)
 
     async def rollback(self, datasource: int, actor: str | None = None) -> Steered:
         """Serve the snapshot before the live one again, while it is kept.

@@ -41,6 +41,8 @@
     │   └── UnknownPartition       a refresh names what is nowhere
     ├── RollbackRefused            there is no earlier snapshot that can be served
     ├── VerifyError                there is nothing to verify, or it never stays the same
+    │   ├── VerifyInProgress       somebody else verifies it
+    │   └── VerifyOutrun           what it was decided upon isn't so any more
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
     ├── ServiceError               a service answers otherwise than a client expects
@@ -92,6 +94,8 @@ __all__ = [
     "UnknownPartition",
     "UnsupportedValue",
     "VerifyError",
+    "VerifyInProgress",
+    "VerifyOutrun",
     "WarmError",
     "WarmFenced",
     "WarmInProgress",
@@ -379,6 +383,37 @@ class RollbackRefused(WarmcubeError):
 
 class VerifyError(WarmcubeError):
     """There is nothing to verify, or it is replaced each time before that is done."""
+
+
+class VerifyInProgress(VerifyError):
+    """Somebody else is verifying this data source.
+
+    Args:
+        message: for whoever asked.
+        by: who.
+        since: since when, ISO 8601 in UTC; None if not known.
+        job: the id of their verification.
+        retry_after: seconds after which it is worth another try.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        by: str = "somebody",
+        since: str | None = None,
+        job: str | None = None,
+        retry_after: float = 1.0,
+    ) -> None:
+        super().__init__(message)
+        self.by = by
+        self.since = since
+        self.job = job
+        self.retry_after = retry_after
+
+
+class VerifyOutrun(VerifyError):
+    """What was seen when a verification was decided upon isn't so any more."""
 
 
 class ServeError(WarmcubeError):

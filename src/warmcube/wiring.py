@@ -17,6 +17,7 @@ from warmcube.entry.keys import Keys
 from warmcube.entry.seal import Seal
 from warmcube.jobs.damage import DamageReports
 from warmcube.jobs.ledger import Ledger
+from warmcube.jobs.verifications import Verifications
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.observer import UNOBSERVED, Observer
 from warmcube.observe.sampler import Sampler
@@ -47,6 +48,7 @@ from warmcube.store.paced import PatientStore, ServingStore
 from warmcube.store.readonly import ReadOnlyStore
 from warmcube.store.replicas import ReplicaReads
 from warmcube.upkeep import Upkeep
+from warmcube.verifying import Verifying
 from warmcube.warm.warmer import Warmer
 
 __all__ = ["Parts", "Wiring"]
@@ -77,7 +79,8 @@ class Parts:
         readiness: whether the others can answer.
         sampler: figures over time.
         inspector: what lies in the store, entry by entry.
-        verifier: compares snapshots with their databases.
+        verifications: of all processes.
+        verifying: compares snapshots with their databases.
         oversight: the users, and what they may see.
     """
 
@@ -96,7 +99,8 @@ class Parts:
     readiness: Readiness
     sampler: Sampler
     inspector: Inspector
-    verifier: Verifier
+    verifications: Verifications
+    verifying: Verifying
     oversight: Oversight
 
 
@@ -162,9 +166,11 @@ class Wiring:
         usage = Usage(store, partial(Keys, namespace), is_kept=not self._is_probe)
         stack.push_async_callback(usage.close)
         jobs = Ledger(PatientStore(store, LEDGER_PATIENCE), namespace)
+        verifications = Verifications(PatientStore(store, LEDGER_PATIENCE), namespace)
         damage = DamageReports(store, namespace)
         stack.push_async_callback(damage.close)
         is_told = settings.worker.repair != "off" and not self._is_probe
+        met_damage = damage.report if is_told else ignore_damage
         known = KnownIndex(cache.index_bytes)
         answerer = Exporter(
             {datasource.id: datasource for datasource in settings.datasources},
@@ -178,7 +184,7 @@ class Wiring:
                 settings,
                 processes=self._processes,
                 observer=observer,
-                met_damage=damage.report if is_told else ignore_damage,
+                met_damage=met_damage,
             ),
         )
 
@@ -233,7 +239,13 @@ class Wiring:
                 days=cache.history_days,
             ),
             inspector=Inspector(store, snapshots, seal, authoriser, trail),
-            verifier=Verifier(store, namespace, seal, sources, trail),
+            verifications=verifications,
+            verifying=Verifying(
+                verifier=Verifier(store, namespace, seal, sources, trail),
+                jobs=verifications,
+                observer=observer,
+                met_damage=met_damage,
+            ),
             oversight=Oversight(authoriser, settings.datasources, trail),
         )
 

@@ -31,8 +31,7 @@ def main() -> int:
     parser.add_argument("--only", choices=("mutmut", "leftovers"), help="one half of the run")
     parser.add_argument(
         "--neuter",
-        nargs="?",
-        const="",
+        nargs="*",
         metavar="RULE",
         help="take a rule of the policy away (without a name each of them) and count the alarms",
     )
@@ -60,18 +59,21 @@ def main() -> int:
     return 0 if verdict.is_clean else 1
 
 
-def _neuter(name: str) -> int:
-    chosen = [each for each in NEUTERINGS if name in ("", each.name)]
-    if not chosen:
-        print(f"there is no rule {name!r}; they are:", file=sys.stderr)
-        print(*(each.name for each in NEUTERINGS), sep="\n", file=sys.stderr)
-        return 2
+def _neuter(names: Sequence[str]) -> int:
+    known = {each.name for each in NEUTERINGS}
+    for name in names:
+        if name not in known:
+            print(f"there is no rule {name!r}; they are:", file=sys.stderr)
+            print(*(each.name for each in NEUTERINGS), sep="\n", file=sys.stderr)
+            return 2
     status = 0
-    for neutering, red in red_tests(chosen):
+    for neutering, red in red_tests(
+        [each for each in NEUTERINGS if each.name in names or not names]
+    ):
         enough = len(red) >= neutering.at_least
         verdict = "" if enough else f", not {neutering.at_least}"
         print(f"{len(red):4} tests notice that {neutering.name}{verdict}", flush=True)
-        if name:
+        if names:
             print(*red, sep="\n")
         if not enough:
             status = 1

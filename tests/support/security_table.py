@@ -116,6 +116,8 @@ TABLE: Final = (
     Asked("GET", f"{_DIRECTORY}/users/{{user}}/access", _MANAGERS),
     Asked("GET", f"{_DIRECTORY}/defects", _MANAGERS),
     Asked("POST", f"{_CACHE}/warm", (202, 403, 403, 403, 403, 403, 403), {"datasource": 1}),
+    Asked("POST", f"{_CACHE}/verify", (202, 403, 403, 403, 403, 403, 403), {"datasource": 1}),
+    Asked("GET", f"{_CACHE}/verify/status", _READERS),
     Asked("POST", f"{_CACHE}/invalidate", _MANAGERS, {"datasource": 1}),
     Asked("POST", f"{_CACHE}/rollback", (409, *_MANAGERS[1:]), {"datasource": 1}),
     Asked("POST", f"{_CACHE}/unpin", _MANAGERS, {"datasource": 1}),

@@ -25,6 +25,7 @@ from warmcube.directory.check import DatasourceKeys
 from warmcube.engine import AnalyticsCache as AsyncCache
 from warmcube.errors import NotUsable, WarmcubeError
 from warmcube.jobs.job import Job
+from warmcube.jobs.verification import Verification
 from warmcube.model.request import Filter, Null, Query
 from warmcube.model.schema import Datasource, Schema
 from warmcube.observe.health import Overall
@@ -337,6 +338,7 @@ class AnalyticsCache:
         seed: int | None = None,
         progress: VerifyProgress | None = None,
         actor: str | None = None,
+        job: Verification | None = None,
     ) -> VerifyReport:
         """See `warmcube.AnalyticsCache.verify`; `progress` is told in the thread that waits."""
         thread, cache = self._parts()
@@ -353,7 +355,15 @@ class AnalyticsCache:
                 hear((stage, done, total))
 
         return thread.run(
-            partial(cache.verify, datasource, sample=sample, seed=seed, progress=tell, actor=actor),
+            partial(
+                cache.verify,
+                datasource,
+                sample=sample,
+                seed=seed,
+                progress=tell,
+                actor=actor,
+                job=job,
+            ),
             inbox,
         )
 

@@ -115,6 +115,10 @@ def _facts(stats: Stats) -> Mapping[str, str | None]:
         "fresh until": stats.fresh_until,
         "serves until": stats.serve_until,
         "queries since": uses,
+        "verified": None
+        if stats.verdict is None
+        else f"{stats.verdict}, {stats.verified_at}"
+        + ("" if stats.verified_snapshot == stats.snapshot else "; another snapshot"),
         "pinned by": None if stats.pinned_by is None else plain(stats.pinned_by),
         "kept": "\n".join(
             f"{each.snapshot}, as of {each.as_of}, {byte_count(each.bytes)}" for each in stats.kept
@@ -122,6 +126,7 @@ def _facts(stats: Stats) -> Mapping[str, str | None]:
         or None,
         "kept warm by": None if stats.worker is None else plain(stats.worker),
         "next warm": stats.next_warm,
+        "next verification": stats.next_verify,
         "because": stats.held or stats.next_reason,
         "failed in a row": number(stats.failures or None),
         "last error": None if stats.last_error is None else plain(stats.last_error),

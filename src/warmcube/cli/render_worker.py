@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,11 +46,26 @@ def event_line(event: Event, names: Mapping[int, str]) -> str:
     if event.progress is not None:
         progress = event.progress
         return f"{named}: {share_of(progress):.0%}, {progress.phase}, {progress.rows:,} rows"
-    if event.kind is EventKind.WARMING:
-        return f"{named}: warms, {_why(event.reason)}"
-    if event.kind is EventKind.GIVEN_UP:
-        return f"{named}: given up, told to end; the old snapshot goes on serving"
-    return f"{named}: not warmed: {event.error}"
+    return f"{named}: {_IN_WORDS[event.kind](event)}"
+
+
+def _verified(event: Event) -> str:
+    report = event.verified
+    if report is None:
+        return "verifies, by its schedule"
+    advice = f"; {report.advice}" if report.advice else ""
+    return f"verified: {report.verdict}, {report.findings_total:,} findings{advice}"
+
+
+_IN_WORDS: Mapping[EventKind, Callable[[Event], str]] = {
+    EventKind.WARMING: lambda event: f"warms, {_why(event.reason)}",
+    EventKind.FAILED: lambda event: f"not warmed: {event.error}",
+    EventKind.LEFT: lambda event: f"left to another worker: {event.error}",
+    EventKind.GIVEN_UP: lambda _: "given up, told to end; the old snapshot goes on serving",
+    EventKind.VERIFYING: _verified,
+    EventKind.VERIFIED: _verified,
+    EventKind.UNVERIFIED: lambda event: f"not verified: {event.error}",
+}
 
 
 def event_facts(event: Event) -> dict[str, Any]:
@@ -62,6 +77,8 @@ def event_facts(event: Event) -> dict[str, Any]:
         facts["progress"] = {**asdict(event.progress), "done": share_of(event.progress)}
     if event.report is not None:
         facts["report"] = asdict(event.report)
+    if event.verified is not None:
+        facts["verified"] = asdict(event.verified)
     if event.error is not None:
         facts["error"] = event.error
     return facts
@@ -78,11 +95,13 @@ def status_tables(status: Status) -> Iterable[Table]:
             Text(plain(card.version)),
             _ago(status.now_ms - card.since_ms),
             _listed(card.datasources),
-            ("ending; " if card.is_ending else "") + (_listed(card.warming) or "nothing"),
+            ("ending; " if card.is_ending else "")
+            + (_listed(card.warming) or "nothing")
+            + (f"; leaves {_listed(card.leaves)} to others" if card.leaves else ""),
         )
     yield workers
     sources = Table(title="Data sources", title_justify="left")
-    for name in ("data source", "state", "next warm", "why", "last error"):
+    for name in ("data source", "state", "next warm", "why", "next verification", "last error"):
         sources.add_column(name)
     for each in status.datasources:
         sources.add_row(*_source_row(each, status.now_ms))
@@ -93,13 +112,14 @@ def _source_row(each: SourceStatus, now_ms: int) -> tuple[str | Text, ...]:
     named, outlook = Text(plain(f"{each.datasource}: {each.name}")), each.outlook
     running = "" if each.job is None else f"{each.job.done:.0%}, {each.job.phase or 'queued'}"
     if outlook is None:
-        return named, running or "no worker", "", "", ""
+        return named, running or "no worker", "", "", "", ""
     state = f"{outlook.state} {running}".strip()
     if outlook.damaged:
         state += f"; {outlook.damaged} damaged"
     error = "" if outlook.error is None else f"{outlook.failures} times: {outlook.error}"
     why = outlook.held or (None if outlook.reason is None else _why(outlook.reason)) or ""
-    return named, state, _in(outlook.next_ms, now_ms), Text(plain(why)), Text(plain(error))
+    verify = _in(outlook.verify_ms, now_ms)
+    return named, state, _in(outlook.next_ms, now_ms), Text(plain(why)), verify, Text(plain(error))
 
 
 def _why(reason: str | None) -> str:

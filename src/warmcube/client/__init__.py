@@ -12,8 +12,10 @@
 """
 
 from warmcube.client.admin import WarmJob
+from warmcube.client.async_client import AsyncClient
 from warmcube.client.calls import OpenDatasource
-from warmcube.client.clients import AsyncClient, Client
+from warmcube.client.client import Client
+from warmcube.client.verifying import VerifyJob
 from warmcube.errors import AccessDenied, WarmcubeError
 from warmcube.model.request import NULL, Filter, Order, Query
 
@@ -26,6 +28,7 @@ __all__ = [
     "OpenDatasource",
     "Order",
     "Query",
+    "VerifyJob",
     "WarmJob",
     "WarmcubeError",
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from warmcube.client.calls import of_form
 from warmcube.client.exchange import Call, Reach, Steps, Wait
 from warmcube.client.wire import packed, read_plain_json
-from warmcube.errors import ServiceUnavailable, WarmError
+from warmcube.errors import ServiceUnavailable, WarmcubeError, WarmError
 from warmcube.model.request import Null
 from warmcube.observe.stats import Stats
 from warmcube.warm.invalidate import Invalidation
@@ -18,26 +18,48 @@ from warmcube.warm.report import WarmReport
 from warmcube.warm.steer import Steered, Steering
 
 __all__ = [
+    "AnyJob",
     "JobWatcher",
     "Names",
     "WarmJob",
     "Which",
     "find_job",
     "follow",
+    "follow_job",
+    "get_admin",
     "get_health",
     "get_stats",
     "invalidate",
+    "known",
     "list_warming",
+    "post_admin",
+    "report_of",
     "start_warm",
     "steer",
 ]
 
 _T = TypeVar("_T")
+_J = TypeVar("_J", bound="AnyJob")
 _PREFIX: Final = "api/admin/analytics/cache"
 _PAUSE: Final = 0.5
 
 Which: TypeAlias = int | Literal["all"]
 """A data source, or all of them."""
+
+
+class AnyJob(Protocol):
+    """What jobs of all kinds have."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def failure(self) -> Mapping[str, str] | None: ...
+    @property
+    def report(self) -> Mapping[str, Any] | None: ...
+    @property
+    def has_ended(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,29 +110,26 @@ JobWatcher: TypeAlias = Callable[[WarmJob], None]
 
 def get_stats(datasource: int | None) -> Call[tuple[Stats, ...]]:
     """What the cache holds of each data source."""
-    return _get(
-        "stats", lambda told: tuple(_known(Stats, each) for each in told["datasources"]), datasource
+    return get_admin(
+        "stats",
+        lambda told: tuple(known(Stats, each) for each in told["datasources"]),
+        _of(datasource),
     )
 
 
 def get_health(datasource: int | None) -> Call[Mapping[str, Any]]:
     """How well the cache is."""
-    return _get("health", dict, datasource)
+    return get_admin("health", dict, _of(datasource))
 
 
 def list_warming(datasource: int | None) -> Call[tuple[Mapping[str, Any], ...]]:
     """Who warms what, and the last jobs of each data source."""
-    return _get("warming/status", lambda told: tuple(told["datasources"]), datasource)
+    return get_admin("warming/status", lambda told: tuple(told["datasources"]), _of(datasource))
 
 
 def find_job(id: str) -> Call[WarmJob]:
     """How far a job is."""
-    return Call(
-        method="GET",
-        path=f"{_PREFIX}/warming/status",
-        parameters={"job": id},
-        read=_reading(lambda told: _known(WarmJob, told["job"])),
-    )
+    return get_admin("warming/status", lambda told: known(WarmJob, told["job"]), {"job": id})
 
 
 def start_warm(
@@ -133,68 +152,101 @@ def start_warm(
         )
         if value is not None
     }
-    return _post(
+    return post_admin(
         "warm",
         body,
-        lambda told: tuple(_known(WarmJob, each) for each in told["jobs"]),
+        lambda told: tuple(known(WarmJob, each) for each in told["jobs"]),
     )
 
 
 def invalidate(which: Which) -> Call[tuple[Invalidation, ...]]:
     """Take snapshots away."""
-    return _post(
+    return post_admin(
         "invalidate",
         {"datasource": which},
-        lambda told: tuple(_known(Invalidation, each) for each in told["invalidated"]),
+        lambda told: tuple(known(Invalidation, each) for each in told["invalidated"]),
     )
 
 
 def steer(action: Steering, datasource: int) -> Call[Steered]:
     """Roll back, unpin, disable or enable."""
-    return _post(action, {"datasource": datasource}, lambda told: _known(Steered, told["steered"]))
+    return post_admin(
+        action, {"datasource": datasource}, lambda told: known(Steered, told["steered"])
+    )
 
 
 def follow(
     reach: Reach, id: str, progress: JobWatcher | None, seconds: float | None
 ) -> Steps[WarmReport]:
-    """Wait until a job has ended.
+    """Wait until a warm has ended.
 
     Raises:
         WarmError: it failed, or its process is gone.
         ServiceUnavailable: the time was over before; the job goes on.
     """
+    job = yield from follow_job(reach, find_job(id), id, progress, seconds)
+    return report_of(job, lambda report: known(WarmReport, report), WarmError, "warm again")
+
+
+def follow_job(
+    reach: Reach,
+    find: Call[_J],
+    id: str,
+    progress: Callable[[_J], None] | None,
+    seconds: float | None,
+) -> Steps[_J]:
+    """A job of any kind, once it has ended.
+
+    Raises:
+        ServiceUnavailable: the time was over before; the job goes on.
+    """
     begun = time.monotonic()
-    told: WarmJob | None = None
+    told: _J | None = None
     while True:
-        job = yield from reach.perform(find_job(id))
+        job = yield from reach.perform(find)
         if progress is not None and job != told:
             progress(job)
         told = job
         if job.has_ended:
-            return _report(job)
+            return job
         if seconds is not None and time.monotonic() - begun + _PAUSE > seconds:
             raise ServiceUnavailable(
-                f"job {id} hasn't ended within {seconds:g} s; it goes on, and wait() may be called "
+                f"job {id} hasn't ended within {seconds:g} s; it goes on, and it may be waited for "
                 "again"
             )
         yield Wait(_PAUSE)
 
 
-def _report(job: WarmJob) -> WarmReport:
+def report_of(
+    job: AnyJob, read: Callable[[Mapping[str, Any]], _T], error: type[WarmcubeError], advice: str
+) -> _T:
+    """What a job has done.
+
+    Args:
+        job: has ended.
+        read: makes the report of its fields.
+        error: what is raised if it didn't end well.
+        advice: what to do if its process is gone.
+    """
     if job.state == "done" and job.report is not None:
-        return of_form(lambda report: _known(WarmReport, report), job.report)
-    why = "its process is gone; warm again"
+        return of_form(read, job.report)
+    why = f"its process is gone; {advice}"
     if job.failure is not None:
         why = f"{job.failure.get('kind')}: {job.failure.get('message')}"
-    raise WarmError(f"job {job.id} is {job.state}: {why}")
+    raise error(f"job {job.id} is {job.state}: {why}")
 
 
-def _get(path: str, read: Callable[[Any], _T], datasource: int | None) -> Call[_T]:
-    parameters = {} if datasource is None else {"datasource": str(int(datasource))}
-    return Call(method="GET", path=f"{_PREFIX}/{path}", parameters=parameters, read=_reading(read))
+def get_admin(
+    path: str, read: Callable[[Any], _T], parameters: Mapping[str, str] | None = None
+) -> Call[_T]:
+    """A call of an admin route that only looks."""
+    return Call(
+        method="GET", path=f"{_PREFIX}/{path}", parameters=parameters or {}, read=_reading(read)
+    )
 
 
-def _post(path: str, body: Mapping[str, Any], read: Callable[[Any], _T]) -> Call[_T]:
+def post_admin(path: str, body: Mapping[str, Any], read: Callable[[Any], _T]) -> Call[_T]:
+    """A call of an admin route that does something."""
     return Call(
         method="POST",
         path=f"{_PREFIX}/{path}",
@@ -204,11 +256,15 @@ def _post(path: str, body: Mapping[str, Any], read: Callable[[Any], _T]) -> Call
     )
 
 
-def _reading(read: Callable[[Any], _T]) -> Callable[[bytes, Any], _T]:
-    return lambda body, _headers: of_form(read, read_plain_json(body))
-
-
-def _known(kind: type[_T], told: Mapping[str, Any]) -> _T:
+def known(kind: type[_T], told: Mapping[str, Any]) -> _T:
     """The fields that this client knows; a newer service may tell more."""
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in told.items() if name in names})
+
+
+def _of(datasource: int | None) -> dict[str, str]:
+    return {} if datasource is None else {"datasource": str(int(datasource))}
+
+
+def _reading(read: Callable[[Any], _T]) -> Callable[[bytes, Any], _T]:
+    return lambda body, _headers: of_form(read, read_plain_json(body))

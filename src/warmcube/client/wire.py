@@ -35,6 +35,7 @@ from warmcube.errors import (
     UnknownDashboard,
     UnknownDatasource,
     UnknownJob,
+    VerifyInProgress,
     WarmcubeError,
     WarmError,
     WarmInProgress,
@@ -235,8 +236,8 @@ def error_of(
     detail = problem.get("detail")
     said = detail if isinstance(detail, str) else f"the service answered with status {status}"
     slug = str(problem.get("type", "")).rpartition(":")[2]
-    if slug == "warm-in-progress":
-        return _in_progress(said, problem, retry_after)
+    if slug in _IN_PROGRESS:
+        return _in_progress(_IN_PROGRESS[slug], said, problem, retry_after)
     if slug in _BY_SLUG:
         return _BY_SLUG[slug](said)
     if status == 401:
@@ -252,9 +253,12 @@ def error_of(
 
 
 def _in_progress(
-    said: str, problem: Mapping[str, Any], retry_after: float | None
-) -> WarmInProgress:
-    return WarmInProgress(
+    kind: type[WarmInProgress | VerifyInProgress],
+    said: str,
+    problem: Mapping[str, Any],
+    retry_after: float | None,
+) -> WarmcubeError:
+    return kind(
         said,
         by=str(problem.get("by", "somebody")),
         since=problem.get("since"),
@@ -263,6 +267,10 @@ def _in_progress(
     )
 
 
+_IN_PROGRESS: Final[Mapping[str, type[WarmInProgress | VerifyInProgress]]] = {
+    "warm-in-progress": WarmInProgress,
+    "verify-in-progress": VerifyInProgress,
+}
 _UNREADABLE: Final = (400, 406, 408, 413, 415)
 _BY_STATUS: Final[Mapping[int, type[WarmcubeError]]] = {
     403: AccessDenied,

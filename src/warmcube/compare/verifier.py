@@ -39,10 +39,13 @@ from warmcube.query.snapshots import Snapshots
 from warmcube.source.api import Source, SourceSnapshot
 from warmcube.store.api import Store
 
-__all__ = ["DEFAULT_SAMPLE", "Verifier"]
+__all__ = ["DEFAULT_SAMPLE", "MOST_SAMPLE", "Verifier"]
 
 DEFAULT_SAMPLE: Final = 50
 """Slices that are compared row by row."""
+
+MOST_SAMPLE: Final = 10_000
+"""Of more, all of a small table would be read again slice by slice."""
 
 MOST_SLICE_ROWS: Final = 100_000
 """Of a slice: larger ones would be held in memory twice, as Python's objects."""

@@ -86,6 +86,11 @@ def _checked(raw: dict[str, Any], file: Path | None, problems: Problems) -> Sett
             for each in datasources
             if each is not None and each.warm_at is not None
         },
+        verify_at={
+            each.id: each.verify_at
+            for each in datasources
+            if each is not None and each.verify_at is not None
+        },
         refreshes={
             each.id: each.refresh
             for each in datasources

@@ -508,6 +508,11 @@ class DatasourceSection(Section):
         description='when a worker warms it, as in a crontab, in its time zone: "0 */2 * * *"; '
         "when absent, by [worker] warm_after",
     )
+    verify_at: Annotated[str, AfterValidator(_cron)] | None = Field(
+        default=None,
+        description='when a worker compares its cache with its database, likewise: "30 3 * * sun"; '
+        "when absent, only when asked for",
+    )
     refresh: Literal["whole", "changed"] | None = Field(
         default=None,
         description="what a worker then reads anew; when absent, as [worker] refresh says",

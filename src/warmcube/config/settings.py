@@ -37,6 +37,7 @@ class Settings:
         sources: by name.
         datasources: in the order of the file; their ids differ.
         warm_at: by the id of a data source, the cron expression by which workers warm it.
+        verify_at: likewise, by which they verify it.
         refreshes: likewise, what they read anew, where that is said.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     sources: Mapping[str, SourceSection]
     datasources: tuple[Datasource, ...]
     warm_at: Mapping[int, str]
+    verify_at: Mapping[int, str]
     refreshes: Mapping[int, Literal["whole", "changed"]]
     worker: WorkerSection
     directory: DirectorySection

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from adbc_driver_postgresql import dbapi
-
 from warmcube.demo.expected import CASES, Case, expected_sql
 from warmcube.demo.files import USERS
 from warmcube.engine import AnalyticsCache
@@ -147,6 +145,8 @@ class _Database:
     """The database, asked in plain SQL; blocks."""
 
     def __init__(self, url: str, practices: int) -> None:
+        from adbc_driver_postgresql import dbapi  # noqa: PLC0415 - loads polars, and pandas if any
+
         self._connection = dbapi.connect(url)
         self._practices = practices
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 
 from warmcube.demo.generate import DEFAULT_SEED, SCHEMA, generate
 
@@ -22,7 +21,7 @@ _ABOUT: Final = "SELECT obj_description(to_regclass($1), 'pg_class')"
 
 def is_loaded(url: str, rows: int, seed: int = DEFAULT_SEED) -> bool:
     """Whether the table holds exactly these data: its comment says so, written with them."""
-    with closing(dbapi.connect(url)) as connection, closing(connection.cursor()) as cursor:
+    with closing(_connect(url)) as connection, closing(connection.cursor()) as cursor:
         cursor.execute(_ABOUT, (TABLE,))
         found = cursor.fetchone()
     return found is not None and found[0] == _label(rows, seed)
@@ -42,7 +41,7 @@ def load(
         seed: of the generator.
         progress: told how many rows are generated so far, from another thread.
     """
-    with closing(dbapi.connect(url)) as connection:
+    with closing(_connect(url)) as connection:
         with closing(connection.cursor()) as cursor:
             for statement in _statements("create"):
                 cursor.execute(statement)
@@ -81,3 +80,10 @@ def _reader(rows: int, seed: int, progress: Callable[[int], None] | None) -> pa.
                 progress(done)
 
     return pa.RecordBatchReader.from_batches(SCHEMA, batches())
+
+
+def _connect(url: str) -> Any:
+    # Every command of the command line would wait for it: it loads polars, and pandas if there is.
+    from adbc_driver_postgresql import dbapi  # noqa: PLC0415
+
+    return dbapi.connect(url)

@@ -272,6 +272,10 @@ class Keys:
         "pin",
         "reservations",
         "tally",
+        "verifications",
+        "verifications_order",
+        "verified",
+        "verifying",
     )
 
     def __init__(self, namespace: str, datasource: int) -> None:
@@ -296,6 +300,10 @@ class Keys:
         self.kept: Final = f"{meta}:kept".encode()
         self.pin: Final = f"{meta}:pin".encode()
         self.last_warm: Final = f"{meta}:last_warm".encode()
+        self.verifying: Final = f"{meta}:verifying".encode()
+        self.verifications: Final = f"{meta}:verifications".encode()
+        self.verifications_order: Final = f"{meta}:verifications:order".encode()
+        self.verified: Final = f"{meta}:verified".encode()
         self.lock: Final = f"{namespace}lock:{tag}:warm".encode()
         self.channel: Final = f"{meta}:published".encode()
         self.reservations: Final = f"{namespace}cache:meta:{{reservations}}".encode()

@@ -11,7 +11,7 @@ from typing import Final
 
 from warmcube.entry.keys import Keys, PartitionName, decode_component, encode_component
 from warmcube.errors import Damage, StoreError
-from warmcube.store.api import Reply, Store
+from warmcube.store.api import Reply, Store, pairs_of
 
 __all__ = ["WHOLE", "DamageReports", "damaged_parts", "part_of", "partition_of"]
 
@@ -56,11 +56,7 @@ def damaged_parts(reports: Reply, current: bytes | None) -> Mapping[bytes, int]:
         reports: what the key of reports holds.
         current: what the pointer holds.
     """
-    pairs: Mapping[bytes, bytes] = (
-        reports  # as RESP3 has it
-        if isinstance(reports, dict)
-        else dict(zip(reports[::2], reports[1::2], strict=True))
-    )
+    pairs = pairs_of(reports)
     if current is None or pairs.get(_OF) != current:
         return {}  # of a snapshot that isn't live any more
     found: dict[bytes, int] = {}

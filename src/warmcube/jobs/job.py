@@ -1,14 +1,14 @@
-"""One job: a warm that was asked for, and what became of it. Holds figures, never values."""
+"""One job: what was asked for, and what became of it. Holds figures, never values. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from warmcube.errors import Damage, WarmcubeError
 from warmcube.warm.refresh import Refresh
@@ -19,11 +19,15 @@ __all__ = [
     "Job",
     "JobFailure",
     "JobState",
+    "Record",
     "datasource_of_job",
     "failure_of",
     "pack_job",
     "unpack_job",
+    "unpack_record",
 ]
+
+R = TypeVar("R", bound="Record")
 
 ASKED: Final = "asked"
 """The reason of a warm that somebody asked for."""
@@ -79,49 +83,39 @@ def failure_of(error: BaseException) -> JobFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What is known of one warm.
+class Record:
+    """What is known of any job.
 
     Attributes:
         id: names the data source, so that the record can be found from it alone.
         datasource: its id.
         actor: who asked for it.
         process: which process asked for it or, once it runs, works on it.
-        forced: whether to publish although most rows are gone.
-        reason: why it was begun: ``asked`` for, or one of `warmcube.worker.schedule.Reason`.
-        refresh: what to read anew; None for the whole table.
         state: see `JobState`.
         revision: grows whenever something below changes.
-        phase: what the warm is doing, or was when it ended.
+        phase: what the job is doing, or was when it ended.
         done: which share of all is done, by weights of the phases, from 0 to 1; never falls.
         rows: how many of `total_rows` this phase has done.
-        total_rows: how many rows the source holds; None until they are counted.
-        entries: written so far.
-        bytes: of entries written so far.
+        total_rows: how many there are; None until they are counted.
         eta_seconds: until the whole job is done, from its pace so far; None where there is none.
         queued_ms: when it was asked for, Unix milliseconds by the store's clock.
         started_ms: when work began.
         updated_ms: when its process last gave a sign.
         ended_ms: when it was done or failed.
         failure: why it failed.
-        report: what the warm did.
+        report: what the job did.
     """
 
     id: str
     datasource: int
     actor: str
     process: str
-    forced: bool = False
-    reason: str = ASKED
-    refresh: Refresh | None = None
     state: JobState = JobState.QUEUED
     revision: int = 0
     phase: str | None = None
     done: float = 0.0
     rows: int = 0
     total_rows: int | None = None
-    entries: int = 0
-    bytes: int = 0
     eta_seconds: float | None = None
     queued_ms: int
     started_ms: int | None = None
@@ -142,29 +136,71 @@ class Job:
         return facts
 
 
-def pack_job(job: Job) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(Record):
+    """What is known of one warm.
+
+    Attributes:
+        forced: whether to publish although most rows are gone.
+        reason: why it was begun: ``asked`` for, or one of `warmcube.worker.schedule.Reason`.
+        refresh: what to read anew; None for the whole table.
+        entries: written so far.
+        bytes: of entries written so far.
+    """
+
+    forced: bool = False
+    reason: str = ASKED
+    refresh: Refresh | None = None
+    entries: int = 0
+    bytes: int = 0
+
+
+def pack_job(job: Record) -> bytes:
     """A job's stored form."""
     return json.dumps(asdict(job), separators=(",", ":")).encode()
 
 
 def unpack_job(stored: bytes) -> Job:
+    """What `pack_job` packed of a warm.
+
+    Raises:
+        Damage: it can't be read.
+    """
+
+    def made(facts: dict[str, Any]) -> Job:
+        refresh = facts["refresh"]
+        facts["reason"] = str(facts["reason"])
+        facts["refresh"] = None if refresh is None else _refresh(**refresh)
+        return Job(**facts)
+
+    # Records of before there were reasons and refreshes are of whole warms that were asked for.
+    return unpack_record(stored, Job, made, {"reason": ASKED, "refresh": None})
+
+
+def unpack_record(
+    stored: bytes,
+    kind: type[R],
+    made: Callable[[dict[str, Any]], R],
+    absent: Mapping[str, Any] | None = None,
+) -> R:
     """What `pack_job` packed.
+
+    Args:
+        stored: its form.
+        kind: of record.
+        made: makes it of its fields.
+        absent: what earlier versions didn't write.
 
     Raises:
         Damage: it can't be read.
     """
     try:
-        facts = json.loads(stored)
-        # Records of before there were reasons and refreshes are of whole warms that were asked for.
-        facts = {"reason": ASKED, "refresh": None, **facts}
-        known = {field.name: facts[field.name] for field in fields(Job)}
-        known["reason"] = str(known["reason"])
+        facts = {**(absent or {}), **json.loads(stored)}
+        known = {field.name: facts[field.name] for field in fields(kind)}
         failure = known["failure"]
         known["state"] = JobState(known["state"])
         known["failure"] = None if failure is None else JobFailure(**failure)
-        refresh = known["refresh"]
-        known["refresh"] = None if refresh is None else _refresh(**refresh)
-        job = Job(**known)
+        job = made(known)
         named = datasource_of_job(job.id)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damage(f"a job's record can't be read ({type(error).__name__})") from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -33,6 +34,10 @@ class WorkerCard:
         warming: the ids of those that it warms now.
         concurrency: how many it warms at a time.
         is_ending: whether it was told to end, and begins nothing any more.
+        is_once: whether it does what is due, and ends.
+        configurations: by the ids of those that it looks after, what stands for how they are
+            configured.
+        leaves: the ids of those that it leaves to a worker with another configuration.
     """
 
     id: str
@@ -44,6 +49,9 @@ class WorkerCard:
     warming: tuple[int, ...] = ()
     concurrency: int = 1
     is_ending: bool = False
+    is_once: bool = False
+    configurations: Mapping[int, str] = field(default_factory=dict)
+    leaves: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it, with the instant in ISO 8601."""
@@ -108,11 +116,14 @@ def _unpack(stored: bytes | None) -> WorkerCard | None:
         return None
     try:
         facts = json.loads(stored)
-        known = {each.name: facts[each.name] for each in fields(WorkerCard)}
-        for name in ("datasources", "warming"):
-            known[name] = tuple(int(each) for each in known[name])
+        # What another version of warmcube doesn't know isn't there.
+        known = {each.name: facts[each.name] for each in fields(WorkerCard) if each.name in facts}
+        for name in ("datasources", "warming", "leaves"):
+            known[name] = tuple(int(each) for each in known.get(name, ()))
+        configurations = known.get("configurations", {}).items()
+        known["configurations"] = {int(number): str(digest) for number, digest in configurations}
         card = WorkerCard(**known)
         card.as_dict()
-    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
         return None
     return card

@@ -77,6 +77,12 @@ _ALL: Final = (
     _counter("warms", "datasource outcome", "Warms that this service was asked for."),
     _histogram("warm_seconds", "datasource", "How long warms took that published.", _LONG),
     _histogram("warm_phase_seconds", "datasource phase", "How long their phases took.", _LONG),
+    _counter(
+        "verifications", "datasource verdict", "Verifications that this service was asked for."
+    ),
+    _histogram(
+        "verify_seconds", "datasource", "How long those took that came to a verdict.", _LONG
+    ),
     # What the store holds
     _gauge("store_up", "", "Whether the store could be read for this scrape."),
     _gauge("snapshot_state", "datasource state", "1 for the state that the snapshot is in."),
@@ -85,6 +91,8 @@ _ALL: Final = (
     _gauge("snapshot_rows", "datasource", "Rows of the live snapshot."),
     _gauge("snapshot_partitions", "datasource", "Partitions of the live snapshot."),
     _gauge("snapshot_bytes", "datasource part", "What was written: of entries, of the index."),
+    _gauge("verified", "datasource verdict", "1 for the verdict of the last verification."),
+    _gauge("verified_age_seconds", "datasource", "Since the last verification ended."),
     # What workers do
     _gauge("worker_alive", "datasource", "Whether a worker looks after it."),
     _gauge("failed_warms", "datasource", "Warms that have failed in a row, as a worker saw."),

@@ -17,6 +17,7 @@ from prometheus_client.utils import floatToGoString
 from warmcube.observe.declared import METRICS, Metric
 from warmcube.observe.levels import STATES, Levels
 from warmcube.observe.series import labels_of
+from warmcube.observe.verified import VERDICTS
 
 __all__ = ["families", "family", "level_families"]
 
@@ -28,6 +29,7 @@ _FIGURES: Final = {
     "snapshot_partitions": "partitions",
     "failed_warms": "failures",
     "damaged_parts": "damaged",
+    "verified_age_seconds": "verified_age_seconds",
 }
 """Gauges that are attributes of a data source's statistics."""
 
@@ -64,6 +66,15 @@ def level_families(levels: Levels) -> Iterator[Family]:
     for gauge, attribute in _FIGURES.items():
         figures: _Samples = [((name,), getattr(stats, attribute)) for name, stats in found]
         yield _gauge(gauge, figures)
+    yield _gauge(
+        "verified",
+        [
+            ((name, verdict), float(stats.verdict == verdict))
+            for name, stats in found
+            if stats.verdict is not None
+            for verdict in VERDICTS
+        ],
+    )
     yield _gauge(
         "worker_alive", [((name,), float(stats.worker is not None)) for name, stats in found]
     )

@@ -45,6 +45,7 @@ class Live:
         is_disabled: whether it is switched off, so that the database answers although one can.
         pinned_by: who rolled it back, so that nothing warms it without being asked.
         kept: the versions of superseded snapshots that are kept, the last one first.
+        verified: what came of the last verification.
     """
 
     why_cold: WhyCold | None
@@ -58,6 +59,7 @@ class Live:
     is_disabled: bool = False
     pinned_by: str | None = None
     kept: tuple[bytes, ...] = ()
+    verified: bytes | None = None
 
 
 async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Seal) -> Live:
@@ -66,7 +68,7 @@ async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Sea
     Raises:
         StoreError: the store.
     """
-    current, lock, last_warm, outlook, pin, kept, events = await store.run(
+    current, lock, last_warm, outlook, pin, kept, verified, events = await store.run(
         [
             (b"GET", keys.current),
             (b"GET", keys.lock),
@@ -74,6 +76,7 @@ async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Sea
             (b"GET", keys.outlook),
             (b"GET", keys.pin),
             (b"LRANGE", keys.kept, 0, -1),
+            (b"GET", keys.verified),
             (b"XREVRANGE", keys.history, b"+", b"-", b"COUNT", _HISTORY),
         ]
     )
@@ -85,6 +88,7 @@ async def read_live(store: Store, keys: Keys, datasource: Datasource, using: Sea
         is_disabled=current is not None and current.startswith(b"disabled"),
         pinned_by=None if pin is None else pin.decode(errors="replace"),
         kept=tuple(kept),
+        verified=verified,
     )
     try:
         version = parse_pointer(current).version

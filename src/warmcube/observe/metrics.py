@@ -28,6 +28,7 @@ from warmcube.observe.observer import AnswerFigures, MissReason
 from warmcube.observe.recent import Recent
 from warmcube.observe.series import Counter, Histogram
 from warmcube.observe.stats import Stats
+from warmcube.observe.verified import FAILED, VERDICTS
 
 __all__ = ["Metrics"]
 
@@ -123,6 +124,14 @@ class Metrics(Collector):
         self.histogram("warm_seconds", named).observe(seconds)
         for phase, spent in phases.items():
             self.histogram("warm_phase_seconds", named, phase).observe(spent)
+
+    def verified(self, datasource: int, verdict: str, seconds: float) -> None:
+        """See `Observer`."""
+        named = str(datasource)
+        known = verdict if verdict in VERDICTS else FAILED  # it may come from the store
+        self.counter("verifications", named, known).add()
+        if known != FAILED:
+            self.histogram("verify_seconds", named).observe(seconds)
 
     def answers(self, datasource: int) -> Counts:
         """What became of the reads of one data source in this process."""

@@ -59,6 +59,9 @@ class Observer(Protocol):
     def warmed(self, datasource: int, phases: Mapping[str, float] | None, seconds: float) -> None:
         """A warm is over: seconds by phase and in all; no phases if it failed."""
 
+    def verified(self, datasource: int, verdict: str, seconds: float) -> None:
+        """A verification is over, with one of `warmcube.observe.verified.VERDICTS`."""
+
 
 class _Unobserved:
     """Tells nobody."""
@@ -75,6 +78,9 @@ class _Unobserved:
         """See `Observer`."""
 
     def warmed(self, datasource: int, phases: Mapping[str, float] | None, seconds: float) -> None:
+        """See `Observer`."""
+
+    def verified(self, datasource: int, verdict: str, seconds: float) -> None:
         """See `Observer`."""
 
 

@@ -27,6 +27,7 @@ class Outlook:
         held: why it isn't warmed without anybody's asking.
         failures: how many warms have failed in a row.
         error: of the last of them: the kind of its error, and what it says.
+        verify_ms: when it will be verified by its schedule, like `next_ms`.
         damaged: how many partitions are known to be damaged, a damaged manifest counting as one.
     """
 
@@ -38,6 +39,7 @@ class Outlook:
     failures: int = 0
     error: str | None = None
     damaged: int = 0
+    verify_ms: int | None = None
 
 
 def pack_outlook(outlook: Outlook) -> bytes:
@@ -50,7 +52,7 @@ def unpack_outlook(stored: bytes | None) -> Outlook | None:
     if stored is None:
         return None
     try:
-        facts = json.loads(stored)
+        facts = {"verify_ms": None, **json.loads(stored)}  # what older workers don't write
         outlook = Outlook(**{each.name: facts[each.name] for each in fields(Outlook)})
     except (ValueError, KeyError, TypeError):
         return None
@@ -71,6 +73,10 @@ def _is_sound(outlook: Outlook) -> bool:
         and isinstance(outlook.state, str)
         and all(text is None or isinstance(text, str) for text in texts)
         and all(type(count) is int and count >= 0 for count in counts)
-        and (outlook.next_ms is None or type(outlook.next_ms) is int)
-        and (outlook.next_ms is None or 0 <= outlook.next_ms < 2**47)
+        and all(map(_is_instant, (outlook.next_ms, outlook.verify_ms)))
     )
+
+
+def _is_instant(at_ms: object) -> bool:
+    """Whether it is milliseconds that a date can be made of, or nothing."""
+    return at_ms is None or (type(at_ms) is int and 0 <= at_ms < 2**47)

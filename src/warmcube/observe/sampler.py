@@ -23,7 +23,7 @@ from warmcube.observe.memory import snapshot_memory
 from warmcube.observe.metrics import Metrics
 from warmcube.observe.samples import History, Sample, history_of, pack_sample, unpack_sample
 from warmcube.observe.stats import read_stats
-from warmcube.store.api import Command, Reply, Store
+from warmcube.store.api import Command, Store, pairs_of
 
 __all__ = ["FINE_HOURS", "Sampler"]
 
@@ -158,7 +158,7 @@ class Sampler:
         if before and before[0].at_ms >= minute:
             return 0
         seen = await self._look(datasource, before[0] if before else None)
-        fields = _pairs(tally)
+        fields = pairs_of(tally)
         sample = Sample(
             at_ms=minute,
             state=seen.state,
@@ -205,12 +205,6 @@ class Sampler:
             rows=stats.rows,
             memory_bytes=memory,
         )
-
-
-def _pairs(reply: Reply) -> dict[bytes, bytes]:
-    if isinstance(reply, dict):  # as RESP3 has it
-        return dict(reply)
-    return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 def _unpacked(replies: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Sample]:

@@ -16,6 +16,7 @@ from warmcube.errors import Damage
 from warmcube.model.schema import Datasource, Kind
 from warmcube.observe.live import Live, WhyCold, read_live
 from warmcube.observe.outlook import Outlook, unpack_outlook
+from warmcube.observe.verified import unpack_verified
 from warmcube.store.api import Store
 
 __all__ = ["KeptSnapshot", "Stats", "read_stats"]
@@ -84,10 +85,16 @@ class Stats:
         worker: which worker looked last; None where none is alive.
         next_warm: when a worker will warm it, ISO 8601 in UTC.
         next_reason: why then: ``cold``, ``aging``, ``scheduled`` or ``damage``.
+        next_verify: when a worker will verify it by its schedule, likewise.
         held: why no worker warms it without anybody's asking.
         failures: how many warms have failed in a row, as a worker has seen.
         last_error: of the last of them.
         damaged: how many parts readers have found damaged, as a worker has seen.
+        verified_at: when the last verification ended, ISO 8601 in UTC.
+        verified_age_seconds: since then, by the store's clock.
+        verified_snapshot: the version that it was of.
+        verdict: what came of it: ``equal``, ``changed``, ``differs``, ``wrong``, ``damaged``, or
+            ``failed`` where it came to none.
         pinned_by: who rolled it back, so that nothing warms it without being asked.
         kept: superseded snapshots that it can be rolled back to, the last one first.
     """
@@ -121,10 +128,15 @@ class Stats:
     worker: str | None = None
     next_warm: str | None = None
     next_reason: str | None = None
+    next_verify: str | None = None
     held: str | None = None
     failures: int | None = None
     last_error: str | None = None
     damaged: int | None = None
+    verified_at: str | None = None
+    verified_age_seconds: float | None = None
+    verified_snapshot: str | None = None
+    verdict: str | None = None
     pinned_by: str | None = None
     kept: tuple[KeptSnapshot, ...] = ()
 
@@ -148,6 +160,15 @@ async def read_stats(store: Store, keys: Keys, datasource: Datasource, using: Se
         pinned_by=live.pinned_by,
         kept=await _kept(store, keys, using, live.kept),
     )
+    verified = unpack_verified(live.verified)
+    if verified is not None:
+        found = replace(
+            found,
+            verified_at=_instant(verified.at_ms),
+            verified_age_seconds=round(max(0, live.now_ms - verified.at_ms) / 1000, 1),
+            verified_snapshot=verified.snapshot,
+            verdict=verified.verdict,
+        )
     outlook = unpack_outlook(live.outlook)
     return found if outlook is None else _with_outlook(found, outlook)
 
@@ -183,6 +204,7 @@ def _with_outlook(stats: Stats, outlook: Outlook) -> Stats:
         worker=outlook.by,
         next_warm=None if outlook.next_ms is None else _instant(outlook.next_ms),
         next_reason=outlook.reason,
+        next_verify=None if outlook.verify_ms is None else _instant(outlook.verify_ms),
         held=outlook.held,
         failures=outlook.failures,
         last_error=outlook.error,

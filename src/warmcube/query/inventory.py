@@ -33,8 +33,8 @@ from warmcube.query.lookup import (
     unpack_counts,
 )
 from warmcube.query.plan import LONG_SET, fields_that_tell, plan_lookup
-from warmcube.store.api import Command, Store
-from warmcube.store.walks import BINS, pairs_of
+from warmcube.store.api import Command, Store, pairs_of
+from warmcube.store.walks import BINS
 
 __all__ = ["Found", "FoundPartitions", "KeyRole", "find_ids", "find_partitions"]
 
@@ -118,7 +118,7 @@ async def _find_all_ids(
     trips = 1
     if is_long:
         ((cursor, pairs),) = replies
-        values = dict(pairs_of(pairs))
+        values = pairs_of(pairs)
         while cursor != b"0":
             ((cursor, pairs),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
             values.update(pairs_of(pairs))
@@ -128,7 +128,7 @@ async def _find_all_ids(
         for at in range(BINS, len(hashes), BINS):
             replies += await store.run([(b"HGETALL", key) for key in hashes[at : at + BINS]])
             trips += 1
-        found = [dict(pairs_of(reply)) for reply in replies]
+        found = [pairs_of(reply) for reply in replies]
     ids: set[str | None] = set()
     for key, values in zip(hashes, found, strict=True):
         total = unpack_total(key, values.get(TOTAL), using)

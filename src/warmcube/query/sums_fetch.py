@@ -60,6 +60,10 @@ class _Summed(Entries):
     stands_for: int = 0
 
 
+_NOTHING: Final = _Summed((), (), b"", (), b"")
+"""Of a practice without rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class SumsOf:
     """What was fetched for one plan.
@@ -265,9 +269,8 @@ class SumsFetcher:
                 asked.append(share)
                 commands += [(b"HGET", counts, TOTAL), (b"HKEYS", counts)]
             else:
-                share.practices = dict(
-                    zip(names.keys, (each.practice for each in names.members), strict=True)
-                )
+                practices = (each.practice for each in names.members)
+                _take_names(share, dict(zip(names.keys, practices, strict=True)))
         if not asked:
             return 0
         replies, trips = await self._run(commands)
@@ -277,7 +280,7 @@ class SumsFetcher:
             fields = [each for each in found if each.startswith(b"p:")]
             if len(fields) != total.practices:
                 raise Damage("a partition's counts don't have as many practices as its total says")
-            share.practices = {each: parse_field(each)[1] for each in fields}
+            _take_names(share, {each: parse_field(each)[1] for each in fields})
         return trips
 
     def _sets(self, share: _Share) -> Mapping[bytes, Entries]:
@@ -404,6 +407,12 @@ def _unite(plans: Sequence[SumsPlan]) -> dict[tuple[bytes, bool], _Share]:
         else:
             share.practices |= plan.practices
     return shares
+
+
+def _take_names(share: _Share, practices: dict[bytes, str | None]) -> None:
+    """Know all practices of a partition: whichever else somebody has named has no rows there."""
+    share.known |= {each: _NOTHING for each in share.practices if each not in practices}
+    share.practices = practices
 
 
 def _most_at_once(target: Target) -> int:

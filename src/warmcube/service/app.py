@@ -51,6 +51,7 @@ from warmcube.service.routes.pages_explore import explore_pages
 from warmcube.service.routes.probes import probe_routes
 from warmcube.service.routes.query import QUERY_PATH, query_routes
 from warmcube.service.routes.session import session_routes
+from warmcube.service.routes.verifying import verifying_routes
 from warmcube.service.routes.warming import warming_routes
 from warmcube.store.paced import ServingStore
 from warmcube.web.assets import PREFIX, Assets
@@ -175,6 +176,7 @@ def api_routes(service: Service) -> Iterable[APIRouter]:
         dashboard_routes(service),
         admin_routes(service),
         warming_routes(service),
+        verifying_routes(service),
         inspecting_routes(service),
         oversight_routes(service),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,12 +21,16 @@ from warmcube.dashboard.files import open_library
 from warmcube.dashboard.render import Dashboards, Renderer
 from warmcube.engine import AnalyticsCache
 from warmcube.service.tags import TagMaker
+from warmcube.service.verifying import VerifyJobs
 from warmcube.service.warming import Warming
 from warmcube.store.paced import ServingStore
 
 __all__ = ["Caller", "Identify", "Service"]
 
 _LOG: Final = logging.getLogger("warmcube")
+
+VERIFY_END_SECONDS: Final = 5.0
+"""How long verifications may go on when the service ends."""
 
 Identify: TypeAlias = Callable[[Request], Awaitable[Identity]]
 """Finds out who sends a request; raises `Unauthenticated`."""
@@ -81,6 +86,7 @@ class Service:
             settings.dashboards.today,
         )
         self.warming = Warming(settings, cache)
+        self.verifying = VerifyJobs(settings, cache)
         self._identify = identify
         self._tags: TagMaker | None = None
         self.sign_in: SignIn | None = None
@@ -92,11 +98,16 @@ class Service:
         """Start nothing new, and end what could go on for long: the service is about to end."""
         self.is_draining = True
         self.warming.drain()
+        self.verifying.drain()
 
     async def close(self) -> None:
         """End what the service has started, before the engine is closed."""
         self.drain()
-        await self.warming.close(self.settings.service.shutdown)
+        seconds = self.settings.service.shutdown
+        # A verification that is broken off has lost nothing but its time.
+        await asyncio.gather(
+            self.warming.close(seconds), self.verifying.close(min(seconds, VERIFY_END_SECONDS))
+        )
 
     @property
     def tags(self) -> TagMaker:

@@ -1,10 +1,11 @@
-"""The process that does one job, so that a warm takes nothing from those who answer queries.
+"""The process that does one job, so that it takes nothing from those who answer queries.
 
-``python -m warmcube.service.job_process`` reads the job and the configuration from its standard
-input, and records in the store how far it is. SIGTERM ends it in order: the lease is given back,
-what was written is removed, and the old snapshot goes on serving. Where that hangs, such as in a
-thread that waits for a database that is silent, the process is killed, and says so. It outlives the
-service that started it: if that is killed, the warm is still finished.
+``python -m warmcube.service.job_process`` reads a job and the configuration from its standard
+input, and records in the store how far it is: a warm, or with ``verify`` as its argument a
+verification. SIGTERM ends it in order: the lease is given back, what was written is removed, and
+the old snapshot goes on serving. Where that hangs, such as in a thread that waits for a database
+that is silent, the process is killed, and says so. It outlives the service that started it: if
+that is killed, the job is still finished.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from warmcube.config import Settings
 from warmcube.config.handover import unpack_settings
 from warmcube.engine import AnalyticsCache
 from warmcube.errors import WarmcubeError
-from warmcube.jobs.job import Job, unpack_job
+from warmcube.jobs.job import Job, Record, unpack_job
+from warmcube.jobs.verification import Verification, unpack_verification
 
 __all__ = ["main", "work"]
 
@@ -35,7 +37,8 @@ END_SECONDS = 10.0
 def main() -> int:
     """Do the job that standard input describes; 0 if it is done."""
     logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stderr)
-    job = unpack_job(sys.stdin.buffer.readline())
+    unpack = unpack_verification if sys.argv[1:] == ["verify"] else unpack_job
+    job = unpack(sys.stdin.buffer.readline())
     settings = unpack_settings(sys.stdin.buffer.read())
     try:
         asyncio.run(work(settings, job))
@@ -53,7 +56,7 @@ def main() -> int:
     return 0
 
 
-async def work(settings: Settings, job: Job) -> None:
+async def work(settings: Settings, job: Job | Verification) -> None:
     """Do one job; SIGTERM and SIGINT cancel it.
 
     Raises:
@@ -70,17 +73,20 @@ async def work(settings: Settings, job: Job) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     async with AnalyticsCache(settings, actor=job.actor, stdout=2) as cache:
-        await cache.warm(job.datasource, force=job.forced, job=job)
+        if isinstance(job, Verification):
+            await cache.verify(job.datasource, job=job)
+        else:
+            await cache.warm(job.datasource, force=job.forced, job=job)
 
 
-def _end_soon(job: Job) -> None:
+def _end_soon(job: Record) -> None:
     """Kill this process if it is still there after `END_SECONDS`; nobody waits for that."""
     timer = threading.Timer(END_SECONDS, partial(_kill, job))
     timer.daemon = True
     timer.start()
 
 
-def _kill(job: Job) -> None:
+def _kill(job: Record) -> None:
     _LOG.error(
         "job %s: its process %d hangs, %g s after it should have ended, and is killed; see whether "
         "the database and the store answer",

@@ -38,6 +38,7 @@ from warmcube.errors import (
     UnknownDashboard,
     UnknownDatasource,
     UnknownJob,
+    VerifyInProgress,
     WarmcubeError,
     WarmError,
     WarmInProgress,
@@ -159,11 +160,12 @@ def _later(status: int, slug: str | None = None) -> Any:
     )
 
 
-def _in_progress(error: WarmInProgress) -> Problem:
-    return Problem(
+def _in_progress(slug: str) -> Any:
+    """A problem of whoever comes second; it says who was first."""
+    return lambda error: Problem(
         status=409,
         detail=str(error),
-        slug="warm-in-progress",
+        slug=slug,
         headers={"Retry-After": str(max(1, ceil(error.retry_after)))},
         more={"by": error.by, "since": error.since, "job": error.job},
     )
@@ -188,7 +190,8 @@ _KINDS: Final[tuple[tuple[type[WarmcubeError], Any], ...]] = (
     (Overloaded, _later(503, "overloaded")),
     (QueryTimeout, _told(503, "query-timeout")),
     (TooManyAttempts, _later(429)),
-    (WarmInProgress, _in_progress),
+    (WarmInProgress, _in_progress("warm-in-progress")),
+    (VerifyInProgress, _in_progress("verify-in-progress")),
     (WarmError, _told(409, "warm-failed")),
     (RollbackRefused, _told(409, "rollback-refused")),
     (DirectoryError, _behind("the directory of users can't be read", "directory-unavailable")),

@@ -269,19 +269,21 @@ async def in_thread(connection: PostgresConnection, work: Callable[[], T]) -> T:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         connection.is_broken = True
+        # Its statement keeps the connection from being closed until then. Settled before anything
+        # is waited for, since a second cancellation would end that: a transaction that stays open
+        # keeps every TRUNCATE waiting, and with it everybody else.
+        task.add_done_callback(_seen)
+        task.add_done_callback(lambda _: connection.close())
         await stop(connection)
         await asyncio.wait([task], timeout=_CANCEL_SECONDS)
-        task.add_done_callback(_seen)
-        if not task.done():  # its statement keeps the connection from being closed until then
-            task.add_done_callback(lambda _: connection.close())
         raise
 
 
 async def stop(connection: PostgresConnection) -> None:
     """Stop in the server what a connection is doing; a silent one is waited for no longer."""
     task = asyncio.get_running_loop().run_in_executor(THREADS, connection.cancel)
-    await asyncio.wait([task], timeout=_CANCEL_SECONDS)
     task.add_done_callback(_seen)
+    await asyncio.wait([task], timeout=_CANCEL_SECONDS)
 
 
 def _seen(task: asyncio.Future[Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Command", "Down", "Memory", "Reply", "Store"]
+__all__ = ["Command", "Down", "Memory", "Reply", "Store", "pairs_of"]
 
 Command: TypeAlias = tuple[bytes | int, ...]
 """A command's words; the second one is the key that says where it goes. All keys of a command lie
@@ -14,6 +14,11 @@ in one cluster slot. What has no key goes to any one server."""
 
 Reply: TypeAlias = Any
 """bytes, int, None, or lists of these."""
+
+
+def pairs_of(reply: Reply) -> dict[bytes, bytes]:
+    """The fields and values of a hash, of all that a command gave of it."""
+    return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 @dataclass(frozen=True, slots=True)

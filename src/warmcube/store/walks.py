@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Final
 
 from warmcube.entry.counts import bins_of
 from warmcube.entry.keys import PartitionKeys
-from warmcube.store.api import Command, Reply, Store
+from warmcube.store.api import Command, Store, pairs_of
 
 __all__ = [
     "BINS",
     "list_trips",
-    "pairs_of",
     "walk_bins",
     "walk_counts",
     "walk_hash",
@@ -89,7 +88,7 @@ async def walk_hash(store: Store, key: bytes) -> AsyncIterator[list[tuple[bytes,
     cursor = b"0"
     while True:
         ((cursor, pairs),) = await store.run([(b"HSCAN", key, cursor, b"COUNT", CHUNK)])
-        yield [(key, *pair) for pair in pairs_of(pairs)]
+        yield [(key, *pair) for pair in pairs_of(pairs).items()]
         if cursor == b"0":
             return
 
@@ -103,13 +102,7 @@ async def walk_bins(
         some = bins[at : at + BINS]
         found = await store.run([(b"HGETALL", key) for key in some])
         yield [
-            (key, *pair) for key, reply in zip(some, found, strict=True) for pair in pairs_of(reply)
+            (key, *pair)
+            for key, reply in zip(some, found, strict=True)
+            for pair in pairs_of(reply).items()
         ]
-
-
-def pairs_of(reply: Reply) -> Iterator[tuple[bytes, bytes]]:
-    """The fields and values that the reply to HGETALL or HSCAN has."""
-    if isinstance(reply, dict):  # as RESP3 has it
-        yield from reply.items()
-    else:
-        yield from zip(reply[::2], reply[1::2], strict=True)

@@ -14,7 +14,7 @@ from typing import Final
 from warmcube.entry.keys import Keys, Version
 from warmcube.entry.master import MasterItem
 from warmcube.errors import Damage
-from warmcube.store.api import Store
+from warmcube.store.api import Store, pairs_of
 from warmcube.warm.past import Past
 
 __all__ = ["Carrying", "begin_carrying", "end_carrying", "read_carrying"]
@@ -75,7 +75,7 @@ async def read_carrying(store: Store, keys: Keys, past: Past) -> Carrying:
     ((_, pairs),) = await store.run([(b"HSCAN", keys.carrying, b"0", b"COUNT", _PAGE)])
     running = dead = 0
     ended: list[Version] = []
-    for name, base in zip(pairs[::2], pairs[1::2], strict=True):
+    for name, base in pairs_of(pairs).items():
         with contextlib.suppress(Damage):
             version, fence = Version.parse(name), Version.parse(base).fence
             if past.is_over(version):

@@ -11,6 +11,7 @@ from typing import Final
 
 from warmcube.entry.keys import Version
 from warmcube.errors import Damage
+from warmcube.store.api import pairs_of
 from warmcube.warm.clearing import Clearing
 
 __all__ = ["Past", "read_past"]
@@ -41,9 +42,9 @@ class Past:
             version: which.
             is_whole: whether its manifest was written, which is written last.
         """
-        if version.fence < self.dead_below:
+        if version.fence < self.dead_below or version in self.published:
             return True
-        return version.fence < self.fence and (is_whole or version in self.published)
+        return is_whole and version.fence < self.fence
 
 
 async def read_past(clearing: Clearing) -> Past:
@@ -62,7 +63,7 @@ async def read_past(clearing: Clearing) -> Past:
         highest = Version.parse(fence or b"").fence
     published: set[Version] = set()
     for _, pairs in events:
-        facts = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        facts = pairs_of(pairs)
         event = facts.get(b"event")
         if event == b"publish":
             with contextlib.suppress(Damage):

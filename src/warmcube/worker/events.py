@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from warmcube.compare.report import VerifyReport
 from warmcube.warm.report import Progress, WarmReport
 
 __all__ = ["Event", "EventKind", "Tell"]
@@ -21,6 +22,10 @@ class EventKind(StrEnum):
     WARMED = "warmed"
     FAILED = "failed"
     GIVEN_UP = "given up"
+    VERIFYING = "verifying"
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+    LEFT = "left"
     WAITING = "waiting"
     BACK = "back"
     ENDING = "ending"
@@ -37,7 +42,8 @@ class Event:
         reason: why it is warmed.
         progress: how far the warm is.
         report: what the warm did.
-        error: what went wrong, in words that hold no secret.
+        verified: what the verification found.
+        error: what went wrong, or why it is left to another worker, in words that hold no secret.
         next_ms: when it is tried or warmed next; Unix milliseconds by the store's clock.
     """
 
@@ -46,6 +52,7 @@ class Event:
     reason: str | None = None
     progress: Progress | None = None
     report: WarmReport | None = None
+    verified: VerifyReport | None = None
     error: str | None = None
     next_ms: int | None = None
 

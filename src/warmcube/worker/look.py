@@ -26,7 +26,10 @@ CLOSER_MS: Final = 30_000
 ONCE_MS: Final = 3_600_000
 """Damage that comes back within so long after partitions were repaired has everything repaired."""
 
-_PER_SOURCE: Final = 6
+_FOREIGN: Final = (WhyCold.OUTDATED, WhyCold.DAMAGED)
+"""Damaged is what bears another seal."""
+
+_PER_SOURCE: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,8 @@ class Look:
         facts: for deciding when it is due.
         seen: for beginning to warm it only if all this is still so.
         is_busy: whether somebody warms it, or holds its lease.
+        fence: the last version that was handed out, as it stands.
+        is_foreign: whether there is a snapshot that can't be read as things are configured here.
         damaged: how many parts are reported to be damaged.
         repair: what to read anew to have it repaired; None for the whole table.
     """
@@ -44,6 +49,8 @@ class Look:
     facts: Facts
     seen: Seen
     is_busy: bool
+    fence: bytes | None = None
+    is_foreign: bool = False
     damaged: int = 0
     repair: Refresh | None = None
 
@@ -105,12 +112,13 @@ class Looker:
                 (b"GET", keys.lock),
                 (b"HGETALL", keys.damage),
                 (b"GET", keys.pin),
+                (b"GET", keys.fence),
             ]
         replies = await self._store.run(commands)
         now_ms = await self._store.now_ms()
         looks: dict[int, Look] = {}
         for number, each in enumerate(datasources):
-            current, newest, active, lock, reports, pin = replies[
+            current, newest, active, lock, reports, pin, fence = replies[
                 number * _PER_SOURCE : (number + 1) * _PER_SOURCE
             ]
             known = await self._closer(each, (current, newest, active, pin), now_ms)
@@ -119,6 +127,8 @@ class Looker:
                 facts=_facts(known, parts, now_ms),
                 seen=Seen(current=current, newest=newest),
                 is_busy=active is not None or lock is not None,
+                fence=fence,
+                is_foreign=known.live.why_cold in _FOREIGN,
                 damaged=len(parts),
                 repair=_repair(parts, known.jobs, now_ms),
             )

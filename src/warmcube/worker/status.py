@@ -77,19 +77,24 @@ class Status:
 def outlook_facts(outlook: Outlook | None) -> dict[str, Any]:
     """What is told of an outlook, with its instant in ISO 8601; null is what isn't known."""
     if outlook is None:
-        names = ("state", "next", "reason", "held", "failures", "error", "damaged")
+        names = ("state", "next", "reason", "held", "failures", "error", "damaged", "next_verify")
         return dict.fromkeys(names)
-    next_ms = outlook.next_ms
-    instant = None if next_ms is None else datetime.fromtimestamp(next_ms / 1000, UTC)
     return {
         "state": outlook.state,
-        "next": None if instant is None else instant.isoformat(timespec="milliseconds"),
+        "next": _instant(outlook.next_ms),
         "reason": outlook.reason,
         "held": outlook.held,
         "failures": outlook.failures,
         "error": outlook.error,
         "damaged": outlook.damaged,
+        "next_verify": _instant(outlook.verify_ms),
     }
+
+
+def _instant(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 async def read_status(

@@ -22,12 +22,16 @@ from warmcube.jobs.job import JobState, failure_of
 from warmcube.jobs.workers import WorkerCard, Workers
 from warmcube.model.schema import Datasource
 from warmcube.observe.outlook import Outlook, unpack_outlook, write_outlook
+from warmcube.opening import warm_settings
 from warmcube.warm.refresh import Refresh
 from warmcube.warm.report import Progress, WarmReport
 from warmcube.worker.events import Event, EventKind, Tell
 from warmcube.worker.look import Look, Looker
 from warmcube.worker.pauses import Pauses, chance
 from warmcube.worker.schedule import LONGEST_WAIT_MS, Plan, Policy, Reason, plan_of
+from warmcube.worker.seniority import digest_of, senior_of, why_left
+from warmcube.worker.sweeper import Sweeper
+from warmcube.worker.verifying import Rounds
 
 __all__ = ["LOOK_SECONDS", "Worker", "policies_of"]
 
@@ -91,6 +95,7 @@ class Worker:
     ) -> None:
         settings = cache.settings
         namespace = settings.store.namespace
+        warming = warm_settings(settings)
         self._cache = cache
         self._datasources = {each.id: each for each in datasources}
         self._tell = tell
@@ -108,7 +113,18 @@ class Worker:
             since_ms=0,
             datasources=tuple(self._datasources),
             concurrency=self._section.concurrency,
+            configurations={each.id: digest_of(each, cache.seal.name) for each in datasources},
         )
+        self._left: dict[int, WorkerCard] = {}
+        self._sweeper = Sweeper(
+            cache.store,
+            namespace,
+            cache.seal,
+            grace=warming.grace,
+            lease_seconds=warming.lease_seconds,
+            life_seconds=float(warming.ttl + warming.stale_for),
+        )
+        self._rounds = Rounds(cache, datasources, tell, f"worker:{self._card.host}")
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._failed: dict[int, tuple[int, float]] = {}
         self._wake = asyncio.Event()
@@ -142,8 +158,13 @@ class Worker:
                 await self._rest(away.note(error))
                 continue
             away.is_over()
+            if not self._signed:  # others must know of it before they see what it does
+                with contextlib.suppress(Damage, StoreError):
+                    await self._show(looks)
             self._begin_due(looks)
+            self._sweeper.look({n: each for n, each in looks.items() if n not in self._tasks})
             with contextlib.suppress(Damage, StoreError):
+                await self._rounds.begin_due(looks, self._card.since_ms)
                 await self._show(looks)
             await self._rest(max(LOOK_SECONDS, len(self._datasources) / LOOKS_PER_SECOND))
         await self._end()
@@ -158,6 +179,7 @@ class Worker:
             StoreError: the store can't be reached.
         """
         begun: set[int] = set()
+        self._card = replace(self._card, is_once=True)
         while not self._ending.is_set():
             self._wake.clear()
             looks = await self._look()
@@ -181,10 +203,29 @@ class Worker:
         if not self._card.since_ms and looks:
             now_ms = next(iter(looks.values())).facts.now_ms
             self._card = replace(self._card, since_ms=now_ms)
+        await self._leave(looks)
         return looks
 
+    async def _leave(self, looks: Mapping[int, Look]) -> None:
+        """Find out what is left to workers that have another configuration."""
+        foreign = [number for number, look in looks.items() if look.is_foreign]
+        cards = await self._workers.alive() if foreign else ()
+        left: dict[int, WorkerCard] = {}
+        for number in foreign:
+            senior = senior_of(self._card, cards, number)
+            if senior is not None:
+                left[number] = senior
+                if number not in self._left or self._left[number].id != senior.id:
+                    why = why_left(senior)
+                    self._tell(Event(kind=EventKind.LEFT, datasource=number, error=why))
+        self._left = left
+
     def _plan(self, id: int, look: Look, *, patient: bool = True) -> Plan:
-        return plan_of(look.facts, self._policies[id], patient=patient)
+        senior = self._left.get(id)
+        facts = look.facts
+        if senior is not None and facts.held is None:
+            facts = replace(facts, held=why_left(senior))
+        return plan_of(facts, self._policies[id], patient=patient)
 
     def _begin_due(self, looks: Mapping[int, Look], begun: set[int] | None = None) -> bool:
         """Begin as much as there is room for, what hurts most first.
@@ -271,8 +312,15 @@ class Worker:
     async def _show(self, looks: Mapping[int, Look]) -> None:
         """Show that this worker is alive, and what comes next, if it is time to."""
         now = time.monotonic()
-        card = replace(self._card, warming=tuple(self._tasks), is_ending=self._ending.is_set())
-        outlooks = {number: self._outlook(number, look) for number, look in looks.items()}
+        card = replace(
+            self._card,
+            warming=tuple(self._tasks),
+            is_ending=self._ending.is_set(),
+            leaves=tuple(self._left),
+        )
+        # What comes next of the others is for those to say who see to it.
+        mine = {number: look for number, look in looks.items() if number not in self._left}
+        outlooks = {number: self._outlook(number, look) for number, look in mine.items()}
         is_news = card != self._card or outlooks != self._outlooks
         if not looks or (not is_news and now < self._signed + SIGN_SECONDS):
             return
@@ -302,6 +350,7 @@ class Worker:
             failures=0 if failure is None else failure.count,
             error=None if failure is None else f"{failure.kind}: {failure.message}",
             damaged=look.damaged,
+            verify_ms=self._rounds.next_ms(id, look, self._card.since_ms),
         )
 
     async def _rest(self, seconds: float) -> None:
@@ -312,6 +361,8 @@ class Worker:
 
     async def _end(self) -> None:
         """Let what runs get done within its time; then give it up, and go."""
+        await self._rounds.end()
+        await self._sweeper.close()
         if self._tasks:
             self._tell(Event(kind=EventKind.ENDING))
             seconds = self._section.shutdown

@@ -87,21 +87,31 @@ def warmcube(demo_config: Path, tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def inside(
-    demo_config: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfdbinary: pytest.CaptureFixture[bytes],
-) -> Run:
-    """The same in this process, for the many cases that would spend their time on starting."""
+def run_inside(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """`run` in this process, for the many cases that would spend their time on starting."""
     for name in set(os.environ) - set(environment()):
         monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
 
-    def on_demo(*words: str) -> Finished:
-        arguments = ["--config", str(demo_config), *words]
-        status = run_command(arguments)
+    def command(*words: str, folder: Path, **more: str) -> Finished:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            for name, value in more.items():
+                patch.setenv(name, value)
+            status = run_command(words)
         written = capfdbinary.readouterr()
-        return subprocess.CompletedProcess(arguments, status, written.out, written.err)
+        return subprocess.CompletedProcess(words, status, written.out, written.err)
+
+    return command
+
+
+@pytest.fixture
+def inside(
+    demo_config: Path, tmp_path: Path, run_inside: Run, monkeypatch: pytest.MonkeyPatch
+) -> Run:
+    """Runs ``warmcube`` on the demo's data in this process."""
+    monkeypatch.chdir(tmp_path)  # for what the test itself writes there
+
+    def on_demo(*words: str, **more: str) -> Finished:
+        return run_inside("--config", str(demo_config), *words, folder=tmp_path, **more)
 
     return on_demo

@@ -44,7 +44,7 @@ def own(
     postgres_db: str,
     redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
-    capfdbinary: pytest.CaptureFixture[bytes],
+    run_inside: Run,
 ) -> Run:
     """Runs ``warmcube`` in a folder with a configuration of its own, whose table isn't warm."""
     execute(postgres_db, TABLE)
@@ -64,13 +64,7 @@ def own(
         encoding="utf-8",
     )
     monkeypatch.chdir(tmp_path)
-
-    def command(*words: str) -> Finished:
-        status = run_command(words)
-        written = capfdbinary.readouterr()
-        return Finished(list(words), status, written.out, written.err)
-
-    return command
+    return lambda *words: run_inside(*words, folder=tmp_path)
 
 
 def test_the_demo_s_dashboards_are_in_order(inside: Run) -> None:

@@ -20,7 +20,7 @@ from warmcube.demo.expected import CASES
 from warmcube.demo.files import DATASOURCE, USERS
 from warmcube.demo.session import open_demo
 
-from .conftest import PROGRAM, ROWS, Finished, environment, run
+from .conftest import PROGRAM, ROWS, Finished, environment
 
 Run = Callable[..., Finished]
 
@@ -108,19 +108,21 @@ def test_check(checked: dict[str, Any]) -> None:
     assert rows[3:] == [0, 0]
 
 
-def test_a_second_demo_in_the_same_folder(demo_config: Path, spacious: Path) -> None:
+def test_a_second_demo_in_the_same_folder(
+    demo_config: Path, spacious: Path, run_inside: Run
+) -> None:
     """It says that one runs there already, and how to use it or to start another."""
     with (demo_config.parent / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        finished = run("demo", "--check", folder=spacious)
+        finished = run_inside("demo", "--check", folder=spacious)
     assert (finished.returncode, finished.stdout) == (1, b"")
     assert finished.stderr.startswith(b"error: another demo runs in .warmcube/demo; ")
 
 
-def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used(tmp_path: Path, run_inside: Run) -> None:
     """A file in the place of the folder is one sentence."""
     (tmp_path / "file").write_text("", encoding="utf-8")
-    finished = run("demo", "--check", "--folder", "file", folder=tmp_path)
+    finished = run_inside("demo", "--check", "--folder", "file", folder=tmp_path)
     assert finished.returncode == 1
     assert finished.stderr.startswith(b"error: the demo's folder file can't be used: ")
 
@@ -163,9 +165,9 @@ async def test_data_are_loaded_once(room: Path) -> None:
     assert found == [(False, 1_000), (True, 1_000), (False, 1_500)]
 
 
-def test_a_production_store_is_never_touched(room: Path) -> None:
+def test_a_production_store_is_never_touched(room: Path, run_inside: Run) -> None:
     """Settings in the environment don't turn the demo on somebody's servers."""
-    finished = run(
+    finished = run_inside(
         *("demo", "--rows", "1000", "--check"),
         folder=room,
         WARMCUBE_STORE__URL="redis://127.0.0.1:1/0",

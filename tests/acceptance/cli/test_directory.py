@@ -12,7 +12,7 @@ from tests.support.audit import read_lines
 from tests.support.caches import ACCESS, TABLE, execute
 from tests.support.directories import change
 
-from .conftest import Finished, run
+from .conftest import Finished, Run
 
 Administer = Callable[..., Finished]
 
@@ -42,9 +42,9 @@ def folder(tmp_path: Path, postgres_db: str, redis_url: str) -> Path:
 
 
 @pytest.fixture
-def warmcube(folder: Path) -> Administer:
+def warmcube(folder: Path, run_inside: Run) -> Administer:
     """Runs ``warmcube`` there."""
-    return lambda *words: run(*words, folder=folder)
+    return lambda *words: run_inside(*words, folder=folder)
 
 
 def _ok(finished: Finished) -> str:

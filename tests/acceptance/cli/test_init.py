@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from .conftest import run
+from .conftest import Run, run
 
 
 @pytest.fixture
@@ -57,16 +57,16 @@ def test_to_a_first_answer(shop: Path) -> None:
     assert json.loads(run("stats", "1", "--json", folder=shop).stdout)["hits"] == 1
 
 
-def test_nothing_is_overwritten(shop: Path) -> None:
+def test_nothing_is_overwritten(shop: Path, run_inside: Run) -> None:
     """A configuration that is there stays, unless --force is given; access.toml stays always."""
     words = ("init", "--source", "duckdb://shop.duckdb", "--table", "sales")
     (shop / "warmcube.toml").write_text("mine", encoding="utf-8")
     (shop / "access.toml").write_text("mine too", encoding="utf-8")
-    refused = run(*words, folder=shop)
+    refused = run_inside(*words, folder=shop)
     assert refused.returncode == 2
     assert refused.stderr.startswith(b"error: warmcube.toml is there already")
     assert (shop / "warmcube.toml").read_text(encoding="utf-8") == "mine"
-    forced = run(*words, "--force", folder=shop)
+    forced = run_inside(*words, "--force", folder=shop)
     assert forced.returncode == 0
     assert (shop / "warmcube.toml").read_text(encoding="utf-8").startswith("# The configuration")
     assert (shop / "access.toml").read_text(encoding="utf-8") == "mine too"
@@ -84,10 +84,10 @@ def test_nothing_is_overwritten(shop: Path) -> None:
     ],
 )
 def test_what_cannot_be_looked_at(
-    shop: Path, source: str, table: str, status: int, part: str
+    shop: Path, run_inside: Run, source: str, table: str, status: int, part: str
 ) -> None:
     """One sentence, no password, and no half-made files."""
-    finished = run("init", "--source", source, "--table", table, folder=shop)
+    finished = run_inside("init", "--source", source, "--table", table, folder=shop)
     assert finished.returncode == status
     sentence = finished.stderr.decode()
     assert sentence.startswith("error: ")

@@ -60,10 +60,10 @@ def rows_of(output: bytes) -> list[tuple[Any, ...]]:
     ],
 )
 def test_each_user_sees_their_own_rows(
-    warmcube: Run, demo_config: Path, user: str, condition: str
+    inside: Run, demo_config: Path, user: str, condition: str
 ) -> None:
     """The rows of an answer are those of the database under the user's rights."""
-    finished = warmcube("query", *CHARGES, "--as", user, "--format", "json")
+    finished = inside("query", *CHARGES, "--as", user, "--format", "json")
     assert (finished.returncode, finished.stderr) == (0, b"")
     assert rows_of(finished.stdout) == sql(demo_config, condition)
 
@@ -139,10 +139,10 @@ def test_explain(warmcube: Run) -> None:
     assert b"role org_analyst gives" in apart.stderr
 
 
-def test_a_disabled_cache_answers_from_the_database(warmcube: Run, demo_config: Path) -> None:
+def test_a_disabled_cache_answers_from_the_database(inside: Run, demo_config: Path) -> None:
     """The environment reaches the cache, and the fallback gives the same rows."""
     words = ("query", *CHARGES, "--as", "provider", "--format", "json", "--explain")
-    finished = warmcube(*words, CACHE_ENABLED="false")
+    finished = inside(*words, CACHE_ENABLED="false")
     assert rows_of(finished.stdout) == sql(demo_config, "provider_uid = 10105")
     assert b"answered from the database" in finished.stderr
 

@@ -92,7 +92,13 @@ def folder(tmp_path: Path, postgres_db: str) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("text", blocks("python"))
+BESIDES = ("embed-in-fastapi.md", "flask.md", "django.md", "scheduled-job.md", "tutorial.md")
+"""Pages whose only program is run by a test of its own, which looks at what it prints as well."""
+
+
+@pytest.mark.parametrize(
+    "text", [each for each in blocks("python") if not str(each.id).split(":")[0].endswith(BESIDES)]
+)
 def test_every_python_block_runs(text: str, folder: Path, postgres_db: str, redis_url: str) -> None:
     """A block runs as it stands, beside the tutorial's files; the environment has the URLs."""
     if "ANALYTICS_URL" not in text:
@@ -122,6 +128,7 @@ def test_web_guides_answer_ana_with_her_rows(
     """The page's browser gets the sums over her two practices."""
     ((_, text),) = BLOCK.findall((ROOT / "docs/how-to" / name).read_text(encoding="utf-8"))
     done = run(text, folder, postgres_db, redis_url)
+    assert (done.returncode, done.stderr) == (0, "")
     body = done.stdout if name == "flask.md" else done.stdout.splitlines()[0].replace("'", '"')
     assert json.loads(body) == PRINTED[name]
 
@@ -131,7 +138,8 @@ def test_the_job_writes_its_report(folder: Path, postgres_db: str, redis_url: st
     ((_, text),) = BLOCK.findall(
         (ROOT / "docs/how-to/scheduled-job.md").read_text(encoding="utf-8")
     )
-    assert run(text, folder, postgres_db, redis_url).returncode == 0
+    done = run(text, folder, postgres_db, redis_url)
+    assert (done.returncode, done.stderr) == (0, "")
     lines = (folder / "charges.csv").read_text(encoding="utf-8").splitlines()
     expected = [f"{d},{total}.00" for d, total in zip(DAYS, SUMS, strict=True)]
     assert lines == ["date_index,sum", *expected]
@@ -141,6 +149,7 @@ def test_the_job_writes_its_report(folder: Path, postgres_db: str, redis_url: st
 def test_the_tutorials_first_answer(folder: Path, postgres_db: str, redis_url: str) -> None:
     """Ana's sums are those of her two practices, whatever the table holds besides."""
     done = run(tutorial("python", "import asyncio"), folder, postgres_db, redis_url)
+    assert (done.returncode, done.stderr) == (0, "")
     expected = [
         (month, sum(1000 + p * 10 + v + month - 1 for p in (1, 2) for v in range(1, 6)))
         for month in range(1, 7)
@@ -162,15 +171,23 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a script in a folder."""
     (folder / "script.py").write_text(text, encoding="utf-8")
+    unmeasured = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     return subprocess.run(
         [sys.executable, "script.py"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src")} | urls(postgres_db, redis_url) | more,
+        env=unmeasured | {"PYTHONPATH": str(ROOT / "src")} | urls(postgres_db, redis_url) | more,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_no_program_is_left_out() -> None:
+    """Whatever isn't run with the others is the only one of its page."""
+    left_out = [str(each.id).split(":")[0] for each in blocks("python")]
+    left_out = [page for page in left_out if page.endswith(BESIDES)]
+    assert sorted(Path(page).name for page in left_out) == sorted(BESIDES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -28,6 +28,8 @@ from warmcube import AnalyticsCache
 
 from .conftest import auth_for, bearer
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 TABLE: Final = """
 CREATE TABLE public.moments AS
 SELECT 'Charges' AS measure, p AS practice_uid, v AS provider_uid, 'Monthly' AS frequency,

@@ -13,7 +13,7 @@ import pytest
 from warmcube.authn.attempts import Attempts, Pace
 from warmcube.authn.sessions import Session, Sessions
 from warmcube.errors import TooManyAttempts
-from warmcube.store.api import Store
+from warmcube.store.api import Store, pairs_of
 
 PREFIX = b"ns:service:"
 IDLE, LIFE = 600, 3600
@@ -37,7 +37,7 @@ async def age(store: Store, seconds: float, *, seen: float | None = None) -> Non
     back, seen_back = int(seconds * 1000), int((seconds if seen is None else seen) * 1000)
     for key in await keys(store):
         (fields,) = await store.run([(b"HGETALL", key)])
-        for name, value in fields.items():
+        for name, value in pairs_of(fields).items():
             if name != b"user":
                 begun, last, by = value.split()
                 changed = b"%d %d %b" % (int(begun) - back, int(last) - seen_back, by)
@@ -258,7 +258,7 @@ async def test_success_settles(store: Store, attempts: Attempts) -> None:
     good = await attempts.begin("192.0.2.1", "ana")
     await attempts.settle(good, is_success=True)
     (key,) = await keys(store)
-    assert await store.run([(b"HGETALL", key)]) == [{b"attempts": b"2"}]
+    assert await store.run([(b"HGETALL", key)]) == [[b"attempts", b"2"]]
 
 
 async def test_undone_is_as_if_never_begun(store: Store, attempts: Attempts) -> None:

@@ -15,7 +15,8 @@ from tests.support.apart import served, token_of
 from tests.support.caches import execute, make_cache
 
 from warmcube import AnalyticsCache
-from warmcube.client import NULL, AsyncClient, Client, Filter, Order, Query, WarmJob
+from warmcube.client import NULL, AsyncClient, Client, Filter, Order, Query, VerifyJob, WarmJob
+from warmcube.compare.report import Verdict
 from warmcube.errors import (
     AccessDenied,
     InvalidFilter,
@@ -25,6 +26,7 @@ from warmcube.errors import (
     UnknownColumn,
     UnknownDatasource,
     UnknownJob,
+    VerifyError,
     WarmError,
 )
 from warmcube.query.result import Result
@@ -287,18 +289,31 @@ def test_whoever_looks_after_the_cache(client: Client, address: str) -> None:
         client.wait(nowhere)
     (again,) = client.warm(1, changed=True)
     assert client.wait(again).rows == 44
+    seen: list[VerifyJob] = []
+    (verifying,) = client.verify(1, sample=5, seed=3)
+    verified = client.wait_verified(verifying, progress=seen.append)
+    assert (verified.verdict, verified.rows, verified.findings) == (Verdict.EQUAL, 44, ())
+    assert (verified.seed, verified.is_equal) == (3, True)
+    assert client.verification(verifying.id) == seen[-1]
+    assert (seen[-1].state, seen[-1].sample) == ("done", 5)
+    (verifications,) = client.verifying(1)
+    assert verifications["history"][0]["id"] == verifying.id
+    assert client.verifying() == (verifications,)
     (gone,) = client.invalidate(1)
     assert (gone.datasource, gone.was_live) == (1, True)
+    (nothing,) = client.verify(1)
+    with pytest.raises(VerifyError, match="is cold"):
+        client.wait_verified(nothing.id)
     assert client.stats(1)[0].state == "cold"
     with pytest.raises(UnknownJob):
         client.job("1-0000000000000000")
     with pytest.raises(UnknownDatasource):
         client.invalidate(7)
     with Client(address, token=token_of("north")) as analyst:
-        for call in (analyst.stats, analyst.health, analyst.warming):
+        for call in (analyst.stats, analyst.health, analyst.warming, analyst.verifying):
             with pytest.raises(AccessDenied):
                 call()
-        for change in (analyst.warm, analyst.invalidate):
+        for change in (analyst.warm, analyst.invalidate, analyst.verify):
             with pytest.raises(AccessDenied):
                 change("all")
 

@@ -212,7 +212,7 @@ async def test_wrong_values_under_right_seals_are_wrong(
     execute(postgres_db, TABLE)
     async with make_cache(tmp_path, redis_url, postgres_db) as made:
         await warm_with_fingerprints(made)
-        run = made._parts.verifier
+        run = made._parts.verifying._verifier
         # What a defect of the warm would do: the manifest says that the changed rows were read.
         execute(postgres_db, "UPDATE ih.facts SET measure_value = 5 WHERE practice_uid = 105")
         source = run._sources["main"]

@@ -23,6 +23,8 @@ from warmcube.dashboard.filters import filters_of
 from warmcube.dashboard.parse import parse
 from warmcube.dashboard.render import GivenDashboards, Renderer
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 NOW = datetime(2024, 3, 15, 12, tzinfo=UTC)
 USERS = ("root", "root", "north", "north", "provider", "nobody")
 

@@ -23,6 +23,8 @@ from tests.support.tables_samples import SAMPLES
 
 from warmcube.warm import sums
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 SEED = os.environ.get("WARMCUBE_TEST_SEED", "1")
 PAIRS = 6_000
 PAIRS_LONG = 52_000

@@ -25,6 +25,8 @@ from warmcube.model.schema import Kind
 from warmcube.query import known, loading
 from warmcube.warm import sums
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 PAIRS: Final = 100
 Dates = list[str | None]
 

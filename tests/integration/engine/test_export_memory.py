@@ -14,6 +14,8 @@ from tests.support.caches import execute, make_cache
 
 from warmcube import AnalyticsCache
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 ROWS = 500_000
 LIMIT_MB = 350
 ACCESS = """

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.support.caches import execute, make_cache
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 LIMIT_MB = 400
 WARM = """
 import asyncio, json, re, sys

@@ -45,6 +45,8 @@ from warmcube.source.duckdb_snapshot import DuckdbConnection
 from warmcube.store.api import Command
 from warmcube.store.connect import open_store
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 SEED: Final = os.environ.get("WARMCUBE_TEST_SEED", "1")
 NAMESPACE: Final = "ns:"
 

@@ -26,6 +26,8 @@ from tests.support.caches import NOTHING_KEPT, execute, hold_partitions, make_ca
 from warmcube import AnalyticsCache, Filter, Query, WarmcubeError
 from warmcube.source.postgres_connection import PostgresConnection
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 OURS, THEIRS, NOBODYS = 8101001, 8110001, 8990001  # of one length: so many bytes are sent
 
 TABLE = f"""
@@ -210,16 +212,12 @@ class Watch:
         self._serial = itertools.count()
 
     def take(self) -> tuple[list[str], list[tuple[object, ...]]]:
-        """Commands and statements since the last time.
-
-        Probes are sent when an answer takes long, which is a matter of moments: they don't count.
-        """
+        """Commands and statements since the last time."""
         marker = f"that is all {next(self._serial)}"
         self.client.echo(marker)
         commands: list[str] = []
         while marker not in (command := self.monitor.next_command()["command"]):
-            if command != "PING":
-                commands.append(command)
+            commands.append(command)
         statements, self.statements = self.statements, []
         return commands, statements
 
@@ -227,8 +225,11 @@ class Watch:
 @pytest.fixture
 def watch(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     """Watches an empty Redis, and every statement for Postgres."""
-    # What is counted goes out in the end, and not whenever a second is over.
+    # What is counted goes out in the end, and not whenever a second is over; nor does a server that
+    # takes long get a probe.
     monkeypatch.setattr("warmcube.observe.usage.FLUSH_SECONDS", 3600.0)
+    monkeypatch.setattr("warmcube.store.redis.NOTICE", 3600.0)
+    monkeypatch.setattr("warmcube.fallback.shared.NOTICE", 3600.0)
     with watching(redis_url) as made:
         query, run = PostgresConnection.query, PostgresConnection.execute
 

@@ -26,6 +26,8 @@ from warmcube.query.entries import Entries
 from warmcube.query.known import Sets, choose
 from warmcube.query.plan import LookupPlan
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 Break: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
 WORLDS: Final = 10

@@ -21,6 +21,8 @@ from tests.support.rls_ids import FAMILIES
 from tests.support.rls_moves import MOVES
 from tests.support.rls_trial import DirectoryKind, Place, open_trial
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 _LOG: Final = logging.getLogger(__name__)
 
 SEED: Final = os.environ.get("WARMCUBE_TEST_SEED", "1")

@@ -31,6 +31,8 @@ from warmcube.query.known import choose
 from warmcube.query.plan import LookupPlan, plan_lookup
 from warmcube.query.result import Meta
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 Prove: TypeAlias = Callable[..., Awaitable[Report]]
 Patch: TypeAlias = pytest.MonkeyPatch
 

@@ -23,6 +23,8 @@ from warmcube.prove.options import Options
 from warmcube.prove.report import Report, Tally
 from warmcube.prove.run import prove
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 Prove: TypeAlias = Callable[..., Awaitable[Report]]
 
 

@@ -314,6 +314,26 @@ async def test_nine_charts_fetch_each_sum_once(
     assert [entry.rpartition(b":p:")[2] for entry in entries] == [b"103:prov:1"]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_all_practices_and_one_without_rows_are_asked_for_together(
+    cache: AnalyticsCache, facts: str, is_known: bool
+) -> None:
+    """A practice that a chart names and the partition lacks has no rows, also where another chart
+    of the same read wants all practices that there are.
+    """
+    of_all: dict[str, Any] = {"group_by": ["practice_uid"], "aggregate": "sum"}
+    named: dict[str, Any] = BY_DATE | {"practices": [101, 999]}
+    grant = await cache.authorize("root")
+    if is_known:
+        await cache.query(Query(**(CHARGES | of_all)), grant)
+    asked = [Query(**(CHARGES | each)) for each in (of_all, named)]
+    every, some = await cache.query_many(asked, grant)
+    assert isinstance(every, Result)
+    assert isinstance(some, Result)
+    assert found(every) == expected(facts, "sum", ["practice_uid"], "TRUE")
+    assert found(some) == expected(facts, "sum", ["date_index"], "practice_uid = 101")
+
+
 @pytest.mark.parametrize("user", ["root", "north", "mixed"])
 async def test_sums_are_read_in_pieces(
     cache: AnalyticsCache, facts: str, monkeypatch: pytest.MonkeyPatch, user: str

@@ -31,6 +31,8 @@ from warmcube.query.numbers import divide
 from warmcube.query.prepare import Limits, prepare
 from warmcube.query.textform import texts
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 Ask = Callable[[str], list[tuple[Any, ...]]]
 _SEED = 20240229
 _EXACT = Context(prec=4000)

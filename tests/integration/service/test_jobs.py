@@ -23,6 +23,7 @@ from tests.support.web import Web, web
 
 from warmcube import AnalyticsCache
 from warmcube.config import load
+from warmcube.embedded import EmbeddedRedis
 from warmcube.entry.keys import Keys
 
 LARGE = """
@@ -50,8 +51,30 @@ def configured(folder: Path, redis_url: str, database: str, **more: Any) -> Path
 
 @pytest.fixture
 def small(tmp_path: Path, redis_url: str, database: str) -> Path:
-    """A configuration over the small table."""
+    """A configuration over the small table, to be changed."""
     return configured(tmp_path, redis_url, database)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis, database: str
+) -> Iterator[tuple[Path, Web]]:
+    """A configuration over the small table that stays as it is, and a service that nothing ends."""
+    config = configured(tmp_path_factory.mktemp("shared"), redis_server.url, database)
+    with web(config) as client:
+        yield config, client
+
+
+@pytest.fixture
+def config(redis_url: str, shared: tuple[Path, Web]) -> Path:
+    """The configuration of `other`; the store is empty."""
+    return shared[0]
+
+
+@pytest.fixture
+def other(config: Path, shared: tuple[Path, Web]) -> Web:
+    """A service that goes on, whatever happens to those that a test starts beside it."""
+    return shared[1]
 
 
 @pytest.fixture
@@ -182,9 +205,9 @@ def read_events(lines: Iterator[str]) -> list[tuple[str, str, Any]]:
     return events
 
 
-def test_of_two_at_once_one_works(small: Path, database: str) -> None:
+def test_of_two_at_once_one_works(config: Path, other: Web, database: str) -> None:
     """Through whichever process: exactly one is accepted, the others are told of it."""
-    with web(small) as one, web(small) as other, held(database):
+    with web(config) as one, held(database):
         body = {"datasource": 1}
         with ThreadPoolExecutor(8) as pool:
             answered = list(
@@ -203,9 +226,11 @@ def test_of_two_at_once_one_works(small: Path, database: str) -> None:
         assert everything.status_code == 409
 
 
-def test_a_killed_worker_is_abandoned(small: Path, database: str, redis_url: str) -> None:
+def test_a_killed_worker_is_abandoned(
+    config: Path, other: Web, database: str, redis_url: str
+) -> None:
     """It says so at once, and the data source can be warmed again as soon as its lease is over."""
-    with web(small) as one, web(small) as other:
+    with web(config) as one:
         first = start(one)
         until(one, first, has_ended)
         with held(database):
@@ -228,9 +253,9 @@ def test_a_killed_worker_is_abandoned(small: Path, database: str, redis_url: str
         assert until(other, start(other), has_ended)[-1]["state"] == "done"
 
 
-def test_a_killed_service_loses_no_job(small: Path, database: str) -> None:
+def test_a_killed_service_loses_no_job(config: Path, other: Web, database: str) -> None:
     """The worker goes on, and other processes see it do so."""
-    with web(small) as one, web(small) as other:
+    with web(config) as one:
         with held(database):
             job = start(one)
             until(other, job, is_at_work)
@@ -280,9 +305,9 @@ def test_sigterm_gives_time_and_then_ends_in_order(
         assert answered["meta"]["snapshot"] == first["report"]["snapshot"]
 
 
-def test_sigterm_lets_a_warm_get_done(small: Path, database: str) -> None:
+def test_sigterm_lets_a_warm_get_done(config: Path, other: Web, database: str) -> None:
     """Within the time that the service has."""
-    with web(small) as one, web(small) as other:
+    with web(config) as one:
         with held(database):
             job = start(one)
             until(other, job, is_at_work)
@@ -291,28 +316,25 @@ def test_sigterm_lets_a_warm_get_done(small: Path, database: str) -> None:
         assert job_of(other, job)["state"] == "done"
 
 
-def test_an_emptied_store(small: Path, database: str, redis_url: str) -> None:
+def test_an_emptied_store(other: Web, database: str, redis_url: str) -> None:
     """FLUSHALL in the middle: the job ends as it ends, is told truly, and the next one works."""
-    with web(small) as one:
-        with held(database):
-            job = start(one)
-            until(one, job, lambda each: is_at_work(each) and leases(redis_url) is not None)
-            with closing(redis.Redis.from_url(redis_url)) as client:
-                client.flushall()
-        deadline = time.monotonic() + 60
-        while (
-            found := one.admin("GET", "/warming/status", params={"job": job})
-        ).status_code == 404:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        ended = until(one, found.json()["job"]["id"], has_ended)[-1]
-        assert (ended["state"], ended["failure"]["kind"]) == ("failed", "WarmFenced")
-        assert until(one, start(one), has_ended)[-1]["state"] == "done"
+    with held(database):
+        job = start(other)
+        until(other, job, lambda each: is_at_work(each) and leases(redis_url) is not None)
+        with closing(redis.Redis.from_url(redis_url)) as client:
+            client.flushall()
+    deadline = time.monotonic() + 60
+    while (found := other.admin("GET", "/warming/status", params={"job": job})).status_code == 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ended = until(other, found.json()["job"]["id"], has_ended)[-1]
+    assert (ended["state"], ended["failure"]["kind"]) == ("failed", "WarmFenced")
+    assert until(other, start(other), has_ended)[-1]["state"] == "done"
 
 
-def test_invalidating_stops_a_job(small: Path, database: str, redis_url: str) -> None:
+def test_invalidating_stops_a_job(config: Path, other: Web, database: str, redis_url: str) -> None:
     """What was taken away isn't brought back by a warm that had begun before."""
-    with web(small) as one, web(small) as other:
+    with web(config) as one:
         with held(database):
             job = start(one)
             until(one, job, lambda each: is_at_work(each) and leases(redis_url) is not None)
@@ -348,18 +370,18 @@ def test_a_worker_shows_no_secret(tmp_path: Path, redis_url: str, database: str)
         assert b"warmcube.service.job_process" in (facts / "cmdline").read_bytes()
 
 
-def test_a_warm_without_a_service_shows_too(small: Path, database: str) -> None:
+def test_a_warm_without_a_service_shows_too(config: Path, other: Web, database: str) -> None:
     """One by the library or the command line is a job like any other, and keeps others out."""
 
     async def warm() -> None:
-        async with AnalyticsCache(load(small, {}), actor="cli:somebody") as cache:
+        async with AnalyticsCache(load(config, {}), actor="cli:somebody") as cache:
             await cache.warm(1)
 
-    with web(small) as one, ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:
         with held(database):
             warming = pool.submit(asyncio.run, warm())
             deadline = time.monotonic() + 30
-            while (status := one.admin("GET", "/warming/status").json()["datasources"][0])[
+            while (status := other.admin("GET", "/warming/status").json()["datasources"][0])[
                 "warming"
             ] is None:
                 assert time.monotonic() < deadline
@@ -367,11 +389,11 @@ def test_a_warm_without_a_service_shows_too(small: Path, database: str) -> None:
             assert status["active"]["actor"] == "cli:somebody"
             assert status["active"]["state"] == "running"
             assert str(os.getpid()) in status["warming"]
-            refused = one.admin("POST", "/warm", json={"datasource": 1})
+            refused = other.admin("POST", "/warm", json={"datasource": 1})
             assert (refused.status_code, refused.json()["by"]) == (409, "cli:somebody")
             assert refused.json()["job"] == status["active"]["id"]
         warming.result(60)
-        assert job_of(one, status["active"]["id"])["state"] == "done"
+        assert job_of(other, status["active"]["id"])["state"] == "done"
 
 
 def test_a_listener_whose_right_ends(small: Path, database: str) -> None:

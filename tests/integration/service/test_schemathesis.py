@@ -32,6 +32,8 @@ from tests.support.serving import serving
 from warmcube.dashboard.render import GivenDashboards
 from warmcube.service.app import create_app
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

@@ -38,6 +38,8 @@ from warmcube.web.policy import content_security_policy
 
 from .conftest import ACCESS, PRACTICES
 
+pytestmark = pytest.mark.no_cover  # repeats for long what other tests cover
+
 IDLE: Final = '[[users]]\nid = "idle"\nroles = []\n'
 GOOD: Final = {user: signed(sub=user) for user in ROLES.values()}
 FROM_PAGE: Final = {"Origin": ORIGIN}

@@ -130,8 +130,8 @@ async def test_a_process_that_hangs_is_ended_and_the_next_has_its_turn(
 ) -> None:
     """One that gives no sign of life, and one whose job has ended; by its id, and so it is told."""
     for name in ("START_SECONDS", "HUNG_SECONDS", "END_SECONDS"):
-        monkeypatch.setattr(f"warmcube.service.warming.{name}", 0.5)
-    monkeypatch.setattr("warmcube.service.warming._end.__defaults__", (0.5,))
+        monkeypatch.setattr(f"warmcube.service.job_processes.{name}", 0.5)
+    monkeypatch.setattr("warmcube.service.job_processes._end.__defaults__", (0.5,))
     namespace = cache.settings.store.namespace
     brief = Ledger(cache.store, namespace, alive_seconds=0.5)
     monkeypatch.setattr(cache._parts, "jobs", brief)

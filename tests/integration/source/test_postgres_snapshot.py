@@ -415,6 +415,40 @@ async def test_a_cancelled_read_is_stopped_in_the_database(
             await asyncio.sleep(0.01)
 
 
+async def test_a_read_that_is_cancelled_twice_leaves_no_transaction_behind(
+    execute: Execute, source: Source, ask: Ask
+) -> None:
+    """Whoever waited gives up, and then the process closes: a transaction that stayed open would
+    keep every TRUNCATE, and with it everybody else, waiting for as long as the process lives.
+    """
+    execute(
+        "CREATE TABLE t AS SELECT 'm'::text m",
+        "CREATE VIEW v AS SELECT m, pg_sleep(60)::text a FROM t",
+    )
+    theirs = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'warmcube' AND state <> 'idle'"
+    )
+    asleep = f"{theirs} AND wait_event = 'PgSleep'"
+    roles = Roles(measure="m", practice=None, provider=None, frequency=None, date=None, value=None)
+
+    async def read() -> None:
+        async with source.snapshot(a_datasource("v", roles)) as snapshot:
+            await snapshot.fetch_slice(PartitionName("m", None), EVERYTHING, ["a"])
+
+    task = asyncio.ensure_future(read())
+    while not ask(asleep):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with asyncio.timeout(10):
+        while ask(theirs):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_an_abandoned_read_leaves_the_source_usable(execute: Execute, source: Source) -> None:
     """Batches that nobody fetches anymore don't block the next snapshot."""
     execute("CREATE TABLE t AS SELECT repeat('x', 10000) a FROM generate_series(1, 10000)")

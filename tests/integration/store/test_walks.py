@@ -7,7 +7,7 @@ import pytest
 from warmcube.entry.keys import Keys, PartitionName
 from warmcube.store import walks
 from warmcube.store.api import Command, Reply, Store
-from warmcube.store.walks import list_trips, pairs_of, walk_counts, walk_list, walk_set
+from warmcube.store.walks import list_trips, walk_counts, walk_list, walk_set
 
 
 class _Counted:
@@ -80,9 +80,3 @@ async def test_counts_are_read_with_all_their_bins(store: Store) -> None:
         for key, field, value in chunk:
             read.setdefault(key, {})[field] = value
     assert read == written
-
-
-def test_pairs_come_in_either_form() -> None:
-    """As RESP2 has them, and as RESP3 has them."""
-    assert list(pairs_of([b"a", b"1", b"b", b"2"])) == [(b"a", b"1"), (b"b", b"2")]
-    assert list(pairs_of({b"a": b"1", b"b": b"2"})) == [(b"a", b"1"), (b"b", b"2")]

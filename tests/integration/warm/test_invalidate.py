@@ -38,7 +38,7 @@ def large_table() -> list[Row]:
 
 
 @pytest.mark.long
-async def test_100_000_entries_are_gone_within_two_seconds(
+async def test_line_12_100_000_entries_are_gone_within_two_seconds(
     store: Store, make_warmer: Callable[..., Warmer], keys: Keys
 ) -> None:
     """Line 12: no key of theirs is left, readers find nothing from the first moment on, and no

@@ -44,7 +44,7 @@ async def state_of(store: Store) -> list[Command]:
 
 
 @pytest.mark.long
-async def test_no_key_is_left_that_nobody_knows(redis_url: str) -> None:
+async def test_line_8_no_key_is_left_that_nobody_knows(redis_url: str) -> None:
     """Line 8: wherever a process is killed, the next warm leaves only what is named or expires, and
     what the one after it removes.
 

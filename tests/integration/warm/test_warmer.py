@@ -91,7 +91,9 @@ async def test_a_second_warm_replaces_the_first(
             await asyncio.sleep(0.05)
 
 
-async def test_readers_during_warms_see_one_snapshot(store: Store, make_warmer: MakeWarmer) -> None:
+async def test_line_7_readers_during_warms_see_one_snapshot(
+    store: Store, make_warmer: MakeWarmer
+) -> None:
     """Line 7 of the predecessor's defects: no read mixes two snapshots, ever."""
     source = MemorySource(a_table(0))
     await make_warmer().warm(DATASOURCE, source)
@@ -288,7 +290,7 @@ async def test_versions_are_never_reused(store: Store, make_warmer: MakeWarmer) 
     assert len(seen) == 6
 
 
-async def test_invalidate_leaves_fence_and_history_only(
+async def test_line_12_invalidate_leaves_fence_and_history_only(
     store: Store, make_warmer: MakeWarmer, keys: Keys
 ) -> None:
     """Line 12: no index set, count, dictionary or manifest is left, of any snapshot."""
@@ -301,7 +303,7 @@ async def test_invalidate_leaves_fence_and_history_only(
     assert (again.was_live, again.keys) == (False, 0)
 
 
-async def test_residue_of_a_killed_warm_is_removed_later(
+async def test_line_8_residue_of_a_killed_warm_is_removed_later(
     store: Store, make_warmer: MakeWarmer, keys: Keys
 ) -> None:
     """Line 8: what a crashed warm wrote never mixes in, and goes once its lease is long dead."""
@@ -329,7 +331,7 @@ async def test_residue_of_a_killed_warm_is_removed_later(
     assert not killed & await all_keys(store)
 
 
-async def test_progress_moves(make_warmer: MakeWarmer) -> None:
+async def test_line_19_progress_moves(make_warmer: MakeWarmer) -> None:
     """Line 19: phases come in order, with rows in between, and end at all of them."""
     told: list[Progress] = []
     rows = a_table(1, practices=4000)
@@ -432,7 +434,7 @@ async def test_reservations_of_other_warms_count(store: Store, make_warmer: Make
         await store.run([(b"CONFIG", b"SET", b"maxmemory", 0)])
 
 
-async def test_the_lease_is_renewed_while_the_database_is_read(
+async def test_line_10_the_lease_is_renewed_while_the_database_is_read(
     store: Store, make_warmer: MakeWarmer, keys: Keys
 ) -> None:
     """Line 10: a slow read doesn't lose the lease, and nobody else can take or release it."""

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import psycopg
 import pytest
 from tests.support.caches import TABLE, execute, select
+from tests.support.interrupted import Interrupted, Words
 from tests.support.workers import configure
 
 from warmcube import AnalyticsCache, Query
@@ -22,7 +23,11 @@ from warmcube.errors import StoreUnavailable
 from warmcube.jobs.job import JobState
 from warmcube.jobs.workers import Workers
 from warmcube.query.result import Result
+from warmcube.store.api import Store
+from warmcube.warm.clearing import Clearing
+from warmcube.warm.invalidate import invalidate
 from warmcube.warm.refresh import Refresh
+from warmcube.worker import sweeper as sweeper_module
 from warmcube.worker import worker as worker_module
 from warmcube.worker.events import Event, EventKind
 from warmcube.worker.status import Status, read_status
@@ -161,7 +166,7 @@ async def test_line_15_a_source_that_was_never_warmed_says_so(cache: AnalyticsCa
         "workers": 0,
         "job": None,
         "state": None,
-        **dict.fromkeys(("next", "reason", "held", "failures", "error", "damaged")),
+        **dict.fromkeys(("next", "reason", "held", "failures", "error", "damaged", "next_verify")),
     }
     assert await ask(cache) == "database"
 
@@ -436,7 +441,7 @@ async def test_where_nobody_repairs_nobody_reports(
         assert await run(cache, b"EXISTS", Keys("", 1).damage) == 0
 
 
-async def test_many_sources_are_warmed_a_few_at_a_time(
+async def test_line_17_many_sources_are_warmed_a_few_at_a_time(
     tmp_path: Path, redis_url: str, database: str
 ) -> None:
     """Line 17: never all at once; and not in a process that answers queries."""
@@ -579,6 +584,71 @@ async def test_a_database_that_is_away_is_waited_for(
             await running.until(EventKind.WARMED)
             assert await ask(cache) == "store"
             assert len(running.of(EventKind.FAILED)) < 12, "no tight loop"
+
+
+async def test_workers_of_two_configurations_dont_take_turns(
+    tmp_path: Path, redis_url: str, database: str
+) -> None:
+    """The one that was started last has the say for as long as it lives; others say so."""
+    folders = [tmp_path / name for name in ("old", "new")]
+    for folder in folders:
+        folder.mkdir()
+    old, new = (configure(folder, redis_url, database) for folder in folders)
+    execute(database, "CREATE VIEW ih.other_facts AS SELECT * FROM ih.facts")
+    new.write_text(new.read_text().replace('"ih.facts"', '"ih.other_facts"'))
+    async with AsyncExitStack() as stack:
+        first, second = [
+            await stack.enter_async_context(AnalyticsCache(load(file, NOTHING_KEPT)))
+            for file in (old, new)
+        ]
+        older = await stack.enter_async_context(Running(first, 1))
+        await older.until(EventKind.WARMED)
+        async with Running(second, 1) as newer:
+            await newer.until(EventKind.WARMED)
+            (left,) = await older.until(EventKind.LEFT)
+            assert left.error is not None
+            assert newer.worker.name in left.error
+            status = await status_when(first, lambda seen: seen.workers[0].leaves, 1)
+            assert [card.leaves for card in status.workers] == [(1,), ()]
+            assert status.datasources[0].outlook is not None
+            assert status.datasources[0].outlook.by == newer.worker.name
+            assert status.datasources[0].outlook.held is None
+            for _ in range(2):  # nor does whoever comes now and then, though it starts last
+                assert await Running(first, 1).worker.run_once() == 0
+            assert len(older.of(EventKind.WARMING)) == len(newer.of(EventKind.WARMING)) == 1
+            assert await ask(second) == "store"
+            assert await ask(first) == "database"
+        await older.until(EventKind.WARMED, 2)
+        assert await ask(first) == "store"
+    execute(database, "DROP VIEW ih.other_facts")
+
+
+async def test_a_worker_removes_what_an_invalidation_left(
+    cache: AnalyticsCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any warm, since the data source is pinned."""
+    monkeypatch.setattr(sweeper_module, "LEASES", 0.0)
+    await cache.warm(1)
+    await run(cache, b"SET", Keys("", 1).pin, b"somebody")
+    is_begun = False
+
+    async def hook(kind: str, commands: Words) -> None:
+        nonlocal is_begun
+        cut.is_cut_off, is_begun = is_begun, kind == "withdraw"
+        del commands
+
+    cut = Interrupted(cache.store, hook)
+    with pytest.raises(StoreUnavailable, match="cut off"):
+        await invalidate(Clearing(cast("Store", cut), Keys("", 1), cache.seal), "test")
+    assert await run(cache, b"EXISTS", Keys("", 1).current) == 0
+    assert await run(cache, b"KEYS", b"cache:{ds:1*") != []
+    async with Running(cache, 1) as running:
+        running.worker._sweeper._grace = 0.1
+        async with asyncio.timeout(30):
+            while (left := await run(cache, b"KEYS", b"cache:{ds:1*")) != []:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        assert left == []
+    assert running.of(EventKind.WARMING) == []
 
 
 async def test_a_repair_that_fails_is_tried_again(cache: AnalyticsCache, database: str) -> None:

@@ -17,6 +17,7 @@ OWN = {"open", "close", "metrics"}
 
 HIDDEN = {
     *("damage", "inspector", "jobs", "observe_warm", "oversight", "sampler", "seal", "store"),
+    *("observe_verification", "verifications"),
 }
 """What belongs to the loop, and can't be handed to other threads, or is for the service alone."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import asdict, replace
 
 import pytest
 from rich.console import Console
 
 from warmcube.cli.render_worker import event_facts, event_line, status_tables
+from warmcube.compare.report import Verdict, VerifyReport
 from warmcube.jobs.job import Job, JobState
 from warmcube.jobs.workers import WorkerCard
 from warmcube.observe.outlook import Outlook
@@ -20,6 +22,26 @@ NAMES = {1: "Facts", 2: "More"}
 REPORT = WarmReport(
     datasource=1, snapshot="1-a", rows=5, entries=4, partitions=3, bytes=2, index_bytes=1, seconds=1
 )
+VERIFIED = VerifyReport(
+    datasource=1,
+    snapshot="1-a",
+    verdict=Verdict.CHANGED,
+    advice="warm it",
+    as_of="2026-01-01T00:00:00+00:00",
+    compared_at=None,
+    change_column=None,
+    has_fingerprints=False,
+    partitions=1,
+    rows=5,
+    database_rows=6,
+    entries=2,
+    slices=1,
+    slice_rows=1,
+    slices_left_out=0,
+    seed=6,
+    findings_total=3,
+)
+EQUAL = replace(VERIFIED, verdict=Verdict.EQUAL, advice="", findings_total=0)
 HALF = Progress(phase=Phase.WRITING, rows=2_000, total_rows=4_000)
 
 
@@ -55,6 +77,22 @@ HALF = Progress(phase=Phase.WRITING, rows=2_000, total_rows=4_000)
             Event(kind=EventKind.GIVEN_UP, datasource=1),
             "1 (Facts): given up, told to end; the old snapshot goes on serving",
         ),
+        (
+            Event(kind=EventKind.VERIFYING, datasource=1, reason="scheduled"),
+            "1 (Facts): verifies, by its schedule",
+        ),
+        (
+            Event(kind=EventKind.VERIFIED, datasource=1, verified=VERIFIED),
+            "1 (Facts): verified: changed, 3 findings; warm it",
+        ),
+        (
+            Event(kind=EventKind.VERIFIED, datasource=1, verified=EQUAL),
+            "1 (Facts): verified: equal, 0 findings",
+        ),
+        (
+            Event(kind=EventKind.UNVERIFIED, datasource=1, error="VerifyError: it is cold"),
+            "1 (Facts): not verified: VerifyError: it is cold",
+        ),
     ],
 )
 def test_each_event_is_a_line(event: Event, line: str) -> None:
@@ -67,6 +105,9 @@ def test_each_event_is_a_line(event: Event, line: str) -> None:
     assert ("report" in facts, "progress" in facts) == (
         event.report is not None,
         event.progress is not None,
+    )
+    assert facts.get("verified") == (
+        None if event.verified is None else {**asdict(event.verified), "findings": []}
     )
 
 
@@ -111,6 +152,7 @@ def test_the_status_says_what_when_why_and_what_went_wrong() -> None:
             failures=3,
             error="WarmRefused: too few rows",
             damaged=2,
+            verify_ms=7_200_000,
         ),
         Outlook(by="h", state="warming", next_ms=1, reason="cold"),
         Outlook(by="h", state="held", held="pinned"),
@@ -135,6 +177,7 @@ def test_the_status_says_what_when_why_and_what_went_wrong() -> None:
     assert "ending; 2" in shown
     rows = {line.split("│")[1].strip(): line for line in shown.splitlines() if "Source" in line}
     assert "1970-01-01 01:00:00 UTC (in 0:59:00)" in rows["1: Source 1"]
+    assert "1970-01-01 02:00:00 UTC (in 1:59:00)" in rows["1: Source 1"]
     assert "waiting; 2 damaged" in rows["1: Source 1"]
     assert "3 times: WarmRefused: too few rows" in rows["1: Source 1"]
     assert "warming 50%, writing" in rows["2: Source 2"]

@@ -140,6 +140,7 @@ def test_everything_can_be_said(folder: Path) -> None:
         time_zone = "Europe/Berlin"
         table = "t"
         warm_at = "*/5 7-19 * * mon-fri"
+        verify_at = "30 3 * * sun"
         refresh = "whole"
         roles = ["a", "b"]
         [datasources.columns]
@@ -195,6 +196,7 @@ def test_everything_can_be_said(folder: Path) -> None:
     ]
     assert settings.refreshes == {0: "whole"}
     assert settings.warm_at == {0: "*/5 7-19 * * mon-fri"}
+    assert settings.verify_at == {0: "30 3 * * sun"}
     assert settings.sources["main"].is_embedded
     assert not settings.sources["lake"].is_embedded
     assert settings.directory.url is not None

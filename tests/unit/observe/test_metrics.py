@@ -100,6 +100,7 @@ def test_nobody_has_to_be_told() -> None:
     with UNOBSERVED.fallback(1, MissReason.COLD):
         UNOBSERVED.denied("any")
     UNOBSERVED.warmed(1, None, 1.0)
+    UNOBSERVED.verified(1, "equal", 1.0)
 
 
 def test_every_metric_is_documented() -> None:

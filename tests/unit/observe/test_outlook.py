@@ -30,6 +30,7 @@ outlooks = st.builds(
     failures=st.integers(0, 10**9),
     error=texts,
     damaged=st.integers(0, 10**9),
+    verify_ms=st.none() | st.integers(0, 2**47 - 1),
 )
 
 
@@ -48,6 +49,8 @@ def test_it_comes_back_as_it_was(outlook: Outlook) -> None:
         {"next_ms": -1},
         {"next_ms": 2**60},
         {"next_ms": True},
+        {"verify_ms": "never"},
+        {"verify_ms": 2**60},
         {"reason": 1},
         {"failures": -1},
         {"failures": "many"},
@@ -58,6 +61,13 @@ def test_nothing_from_the_store_is_believed(changes: dict[str, Any]) -> None:
     """What isn't as it is written is none, and nobody falls over it."""
     facts = asdict(Outlook(by="a", state="waiting")) | changes
     assert unpack_outlook(json.dumps(facts).encode()) is None
+
+
+def test_what_an_older_worker_writes_can_be_read() -> None:
+    """While one is replaced by the next version, the other still counts as alive."""
+    facts = asdict(Outlook(by="a", state="waiting"))
+    del facts["verify_ms"]
+    assert unpack_outlook(json.dumps(facts).encode()) == Outlook(by="a", state="waiting")
 
 
 @pytest.mark.parametrize("stored", [None, b"", b"rubbish", b"[]", b"7", b"{}", b"\xff"])

@@ -19,7 +19,18 @@ from warmcube.service.documents.shapes import (
     schema_object,
 )
 
-__all__ = ["EVENTS", "HEALTH", "INVALIDATE", "STATS", "STATUS", "STEER", "WARM"]
+__all__ = [
+    "DATASOURCE",
+    "EVENTS",
+    "HEALTH",
+    "INVALIDATE",
+    "NAMED",
+    "OF_JOB",
+    "STATS",
+    "STATUS",
+    "STEER",
+    "WARM",
+]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _MAYBE_TEXT: Final[Schema] = {"type": ["string", "null"]}
@@ -86,6 +97,7 @@ _OUTLOOK: Final = closed(
     failures={**_MAYBE_COUNT, "description": "warms that have failed in a row"},
     error={**_MAYBE_TEXT, "description": "of the last of them"},
     damaged={**_MAYBE_COUNT, "description": "parts that were found damaged"},
+    next_verify={**_MAYBE_INSTANT, "description": "when a worker will verify it"},
 )
 
 _WORKER: Final = closed(
@@ -121,15 +133,15 @@ _HEALTH_OF_ONE: Final = closed(
     found=_MAYBE_COUNT,
 )
 
-_DATASOURCE: Final = parameter(
+DATASOURCE: Final = parameter(
     "datasource", "the id of a data source; all of them without it", {"type": "integer"}
 )
 
-_OF_JOB: Final = parameter(
+OF_JOB: Final = parameter(
     "job", "the id of a job, instead of a data source", {"type": "string", "minLength": 1}
 )
 
-_NAMED: Final[Schema] = {
+NAMED: Final[Schema] = {
     "anyOf": [{"type": "integer"}, {"const": "all"}],
     "description": 'the id of a data source, or "all"',
 }
@@ -152,7 +164,7 @@ STATS: Final = operation(
         "Of each data source; null is what isn't known.", closed(datasources=list_of(_STATS))
     ),
     problems_of=(401, 403, 404, 422, 503),
-    more={"parameters": [_DATASOURCE]},
+    more={"parameters": [DATASOURCE]},
 )
 
 HEALTH: Final = operation(
@@ -169,7 +181,7 @@ HEALTH: Final = operation(
         ),
     ),
     problems_of=(401, 403, 404, 422, 503),
-    more={"parameters": [_DATASOURCE]},
+    more={"parameters": [DATASOURCE]},
 )
 
 WARM: Final = operation(
@@ -190,7 +202,7 @@ WARM: Final = operation(
     more=body_of(
         schema_object(
             {
-                "datasource": _NAMED,
+                "datasource": NAMED,
                 "measures": _names_of("measures"),
                 "frequencies": _names_of("frequencies"),
                 "changed": {
@@ -235,7 +247,7 @@ STATUS: Final = operation(
         },
     ),
     problems_of=(401, 403, 404, 422, 503),
-    more={"parameters": [_DATASOURCE, _OF_JOB]},
+    more={"parameters": [DATASOURCE, OF_JOB]},
 )
 
 EVENTS: Final = operation(
@@ -253,8 +265,8 @@ EVENTS: Final = operation(
     problems_of=(401, 403, 404, 422, 503),
     more={
         "parameters": [
-            _DATASOURCE,
-            _OF_JOB,
+            DATASOURCE,
+            OF_JOB,
             {
                 "name": "Last-Event-ID",
                 "in": "header",
@@ -277,7 +289,7 @@ INVALIDATE: Final = operation(
         ),
     ),
     problems_of=(400, 401, 403, 404, 413, 415, 422, 503),
-    more=body_of(schema_object({"datasource": _NAMED}, required=("datasource",)), None),
+    more=body_of(schema_object({"datasource": NAMED}, required=("datasource",)), None),
 )
 
 _STEERED: Final = closed(

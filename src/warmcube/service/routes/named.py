@@ -16,6 +16,7 @@ from warmcube.service.strict import whole_number
 __all__ = [
     "PREFIX",
     "datasource_in_body",
+    "datasource_or_job",
     "datasources_in_url",
     "one_datasource_in_body",
     "uncached_json",
@@ -53,6 +54,17 @@ def datasource_in_body(service: Service, fields: Mapping[str, Any]) -> list[int]
             f'datasource is {shown(named)}; expected the id of a data source, or "all"'
         )
     return [service.settings.datasource(named).id]
+
+
+def datasource_or_job(given: Mapping[str, str]) -> Mapping[str, str]:
+    """A URL's parameters, of which one is given at most.
+
+    Raises:
+        InvalidQuery: both are.
+    """
+    if len(given) > 1:
+        raise InvalidQuery("both datasource and job are given; a job is of one data source anyway")
+    return given
 
 
 def one_datasource_in_body(service: Service, fields: Mapping[str, Any]) -> int:

@@ -21,6 +21,7 @@ from warmcube.service.events import EventStream, job_events, parse_last_id
 from warmcube.service.routes.named import (
     PREFIX,
     datasource_in_body,
+    datasource_or_job,
     datasources_in_url,
     uncached_json,
 )
@@ -59,7 +60,7 @@ def warming_routes(service: Service) -> APIRouter:
         request: Request,
         _caller: Caller = Depends(service.reader),  # noqa: FAST002, B008
     ) -> Response:
-        given = _one_of(parameters(request, ("datasource", "job")))
+        given = datasource_or_job(parameters(request, ("datasource", "job")))
         if "job" in given:
             return uncached_json({"job": (await cache.jobs.find(given["job"])).as_dict()})
         wanted = datasources_in_url(service, given)
@@ -75,7 +76,7 @@ def warming_routes(service: Service) -> APIRouter:
         request: Request,
         caller: Caller = Depends(service.reader),  # noqa: FAST002, B008
     ) -> Response:
-        given = _one_of(parameters(request, ("datasource", "job")))
+        given = datasource_or_job(parameters(request, ("datasource", "job")))
         known = parse_last_id(request.headers.get("last-event-id"))
         seen = await _followed(service, given, known)
         if not await _has_news(service, seen):
@@ -195,12 +196,6 @@ def _is_over(service: Service, caller: Caller) -> bool:
     except AccessDenied:
         return True
     return False
-
-
-def _one_of(given: Mapping[str, str]) -> Mapping[str, str]:
-    if len(given) > 1:
-        raise InvalidQuery("both datasource and job are given; a job is of one data source anyway")
-    return given
 
 
 def _flag(fields: Mapping[str, Any], name: str) -> bool:

@@ -133,6 +133,12 @@ function upkeep(stats) {
   return `${REASONS[stats.next_reason] ?? stats.next_reason}${damaged}`;
 }
 
+/** When the last verification was, and whether it was of another snapshot. */
+function verified(stats) {
+  const other = stats.verified_snapshot === stats.snapshot ? "" : ", of another snapshot";
+  return `${duration(stats.verified_age_seconds)} ago${other}`;
+}
+
 function facts({ stats, latest, summary }) {
   const isLive = stats.snapshot !== null;
   const written = isLive ? stats.entry_bytes + stats.index_bytes + stats.sums_bytes : null;
@@ -156,6 +162,7 @@ function facts({ stats, latest, summary }) {
     ["Hit rate", percent(stats.hit_rate), stats.hit_rate === null ? (isLive ? "nothing asked since the warm" : null) : hits],
     ["Median latency", latency(summary?.median_ms), asked],
     ["Next warm", stats.next_warm === null ? "–" : moment(stats.next_warm), upkeep(stats)],
+    ["Verified", stats.verdict ?? "–", stats.verdict === null ? null : verified(stats)],
     ["95 % within", latency(summary?.p95_ms), isAsked ? "in the last hour" : null],
   ];
   return element(

@@ -1,0 +1,64 @@
+"""Starting verifications from a service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from warmcube.config import Settings
+from warmcube.engine import AnalyticsCache
+from warmcube.jobs.verification import Verification
+from warmcube.jobs.verifications import Verifications
+from warmcube.service.job_processes import JOB_COMMAND, JobProcesses
+
+__all__ = ["VerifyJobs"]
+
+_COMMAND: Final = (*JOB_COMMAND, "verify")
+
+
+class VerifyJobs(JobProcesses[Verification]):
+    """The verifications that one process of a service has started. See `JobProcesses`.
+
+    They wait for each other, and for no warm, which is why they are apart.
+
+    Args:
+        settings: given to the processes.
+        cache: open whenever this is used.
+        command: what runs the process of a job.
+    """
+
+    def __init__(
+        self, settings: Settings, cache: AnalyticsCache, command: Sequence[str] = _COMMAND
+    ) -> None:
+        super().__init__(settings, command)
+        self._cache = cache
+
+    async def start(self, datasource: int, *, actor: str, sample: int, seed: int) -> Verification:
+        """Start a verification, and return while it is queued.
+
+        Args:
+            datasource: its id.
+            actor: who asks.
+            sample: how many slices are compared row by row.
+            seed: what they are drawn with.
+
+        Raises:
+            UnknownDatasource: none has this id.
+            VerifyInProgress: it is being verified, by whomever.
+            Overloaded: the service is about to end.
+            StoreError: the store.
+        """
+        self._check_open()
+        self._settings.datasource(datasource)
+        job = await self._cache.verifications.start(
+            datasource, actor=actor, sample=sample, seed=seed
+        )
+        self._begin(job)
+        return job
+
+    @property
+    def _records(self) -> Verifications:
+        return self._cache.verifications
+
+    def _observe(self, job: Verification) -> None:
+        self._cache.observe_verification(job)

@@ -1,0 +1,137 @@
+"""Verifying by a schedule, on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.integration.worker.test_worker import Running, status_when, until
+from tests.support.caches import TABLE, execute, select
+from tests.support.workers import configure
+
+from warmcube import AnalyticsCache
+from warmcube.config import load
+from warmcube.jobs.job import JobState
+from warmcube.worker.cron import next_fire
+from warmcube.worker.events import EventKind
+from warmcube.worker.status import Status
+
+MORE = "[worker]\npause = 0.2\nrepair_pause = 0.0\n"
+HOUR_MS = 3_600_000
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
+@pytest.fixture
+def cron() -> str:
+    """It fired half an hour ago, and will in half an hour."""
+    return f"{(datetime.now(UTC).minute + 30) % 60} * * * *"
+
+
+@pytest.fixture
+async def cache(
+    tmp_path: Path, redis_url: str, postgres_db: str, cron: str
+) -> AsyncIterator[AnalyticsCache]:
+    """An engine on an empty store, whose data source is verified every hour."""
+    execute(postgres_db, TABLE)
+    file = configure(tmp_path, redis_url, postgres_db, more=MORE)
+    text = file.read_text()
+    file.write_text(text.replace("id = 1\n", f'id = 1\nverify_at = "{cron}"\n', 1))
+    async with AnalyticsCache(load(file, {})) as opened:
+        yield opened
+
+
+async def aged(cache: AnalyticsCache) -> Running:
+    """A worker that takes itself to have run for an hour, so that a round is due at once."""
+    running = Running(cache, 1)
+    since_ms = await cache.jobs.now_ms() - HOUR_MS
+    running.worker._card = replace(running.worker._card, since_ms=since_ms)
+    return running
+
+
+def is_looked_at(status: Status) -> bool:
+    """Whether a worker has said what comes next."""
+    return status.datasources[0].outlook is not None
+
+
+async def test_it_verifies_at_its_times_and_says_when(cache: AnalyticsCache, cron: str) -> None:
+    """What is due is verified once it is warm, by one of several workers; the next time is told."""
+    async with AsyncExitStack() as stack:
+        workers = [await stack.enter_async_context(await aged(cache)) for _ in range(3)]
+        await until(lambda: any(each.of(EventKind.VERIFIED) for each in workers))
+        (job, *more) = await cache.verifications.last(1)
+        assert not more
+        (event,) = [event for each in workers for event in each.of(EventKind.VERIFIED)]
+        assert event.verified is not None
+        assert event.verified.is_equal
+        assert (job.state, job.reason) == (JobState.DONE, "scheduled")
+        assert job.actor.startswith("worker:")
+        after = next_fire(cron, "UTC", job.queued_ms)
+
+        def is_told(status: Status) -> bool:
+            (each,) = status.datasources
+            return each.outlook is not None and each.outlook.verify_ms == after
+
+        status = await status_when(cache, is_told, 1)
+        told = status.datasources[0].as_dict()["next_verify"]
+        stats = await cache.stats(1)
+        assert (stats.next_verify, stats.verdict) == (told, "equal")
+
+
+async def test_what_it_finds_damaged_is_repaired(cache: AnalyticsCache) -> None:
+    """Although nobody has asked for it since."""
+    first = (await cache.warm(1)).snapshot
+    (keys,) = await cache.store.run([(b"KEYS", b"cache:{ds:1:m:Charges:freq:Monthly}:*:prov:*")])
+    await cache.store.run([(b"UNLINK", keys[0])])
+    async with await aged(cache) as running:
+        await running.until(EventKind.VERIFIED)
+        (repaired,) = await running.until(EventKind.WARMED)
+        assert repaired.reason == "damage"
+        assert repaired.report is not None
+        assert repaired.report.snapshot != first
+    assert (await cache.verify(1)).is_equal
+
+
+async def test_a_worker_that_has_just_begun_makes_up_for_nothing(cache: AnalyticsCache) -> None:
+    """It waits for the next time, which isn't the one that was missed."""
+    await cache.warm(1)
+    began_ms = await cache.jobs.now_ms()
+    async with Running(cache, 1) as running:
+        status = await status_when(cache, is_looked_at, 1)
+        assert status.datasources[0].outlook is not None
+        next_ms = status.datasources[0].outlook.verify_ms
+        assert next_ms is not None
+        assert began_ms < next_ms <= began_ms + HOUR_MS
+        assert not running.of(EventKind.VERIFYING)
+
+
+async def test_what_is_switched_off_is_left_alone(cache: AnalyticsCache) -> None:
+    """Like what is cold: there is nothing to be compared."""
+    await cache.warm(1)
+    await cache.disable(1)
+    async with await aged(cache) as running:
+        status = await status_when(cache, is_looked_at, 1)
+        assert status.datasources[0].outlook is not None
+        assert status.datasources[0].outlook.verify_ms is None
+        assert status.datasources[0].outlook.state == "held"
+        assert not running.of(EventKind.VERIFYING)
+    assert await cache.verifications.last(1) == ()
+
+
+async def test_an_end_does_not_wait_for_it(cache: AnalyticsCache, postgres_db: str) -> None:
+    """A verification that runs when the worker is told to end is given up, and recorded so."""
+    await cache.warm(1)
+    with psycopg.connect(postgres_db) as connection:
+        connection.execute("LOCK TABLE ih.facts IN ACCESS EXCLUSIVE MODE")
+        async with asyncio.timeout(30), await aged(cache) as running:
+            await running.until(EventKind.VERIFYING)
+            await until(lambda: select(postgres_db, WAITING) != [(0,)])
+    (job,) = await cache.verifications.last(1)
+    assert job.state is JobState.FAILED
+    assert job.failure is not None
+    assert job.failure.kind == "Stopped"
