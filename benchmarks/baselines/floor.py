@@ -75,8 +75,8 @@ class BareFloor:
             name = PartitionName(f"Measure {measure}", frequency)
             own = self._keys.partition(name, current.decode())
             self._partitions[measure, frequency] = own
-            (members,) = await self._store.run([(b"SMEMBERS", own.all)])
-            sets: dict[bytes, list[bytes]] = {}
+            (members,) = await self._store.run([(b"LRANGE", own.all, 0, -1)])
+            sets: dict[bytes, list[bytes]] = {self._stem(measure, frequency, "all"): members}
             for member in members:
                 parsed = parse_member(member)
                 for kind, identity in (("p", parsed.practice), ("prov", parsed.provider)):
@@ -92,7 +92,7 @@ class BareFloor:
     async def keys(self, question: Question) -> list[bytes]:
         """The keys of the entries."""
         own = self._partitions[question.measure, question.frequency]
-        members = await self._client.union(self._sets(own, question))
+        members = await self._client.union(self._sets(question))
         return [own.entry(member) for member in members]
 
     async def fetch(self, keys: Sequence[bytes]) -> list[bytes]:
@@ -120,12 +120,12 @@ class BareFloor:
             await self._store.run([(b"UNLINK", each) for each in list(known)[at : at + CHUNK]])
         await self._store.run([(b"UNLINK", self._own + b"keys")])
 
-    def _sets(self, own: PartitionKeys, question: Question) -> list[bytes]:
+    def _sets(self, question: Question) -> list[bytes]:
         of = (question.measure, question.frequency)
         if question.provider is not None:
             return [self._stem(*of, "prov") + b"%d" % question.provider]
         if question.practices is None:
-            return [own.all]
+            return [self._stem(*of, "all")]
         stem = self._stem(*of, "p")
         return [stem + b"%d" % practice for practice in question.practices]
 

@@ -97,7 +97,7 @@ class _SwappedMembers(Fault):
 
     def act(self, stage: Stage) -> None:
         with stage.store() as client:
-            for key in stage.keys(client, "idx:{p}:v{v}:counts")[:4]:
+            for key in stage.keys(client, "idx:{p}:v{v}:counts*")[:4]:
                 fields = client.hgetall(key)
                 names = [each for each in fields if each != b"total"]
                 stage.random.shuffle(names)
@@ -109,10 +109,8 @@ class _SwappedMembers(Fault):
             for first, second in zip(sets[::2], sets[1::2], strict=False):
                 _swap(client, first, second)
             for whole in stage.keys(client, "idx:{p}:v{v}")[:3]:
-                members = sorted(client.smembers(whole))
-                if members:
-                    client.srem(whole, members[0])
-                    client.sadd(whole, b"p:101:prov:99999")
+                if client.exists(whole):
+                    client.lset(whole, 0, "p:101:prov:99999")
 
 
 class _FutureManifest(Fault):
@@ -186,7 +184,7 @@ def _swap(client: redis.Redis, first: bytes, second: bytes) -> None:
 FAULTS: Final[tuple[Fault, ...]] = (
     _Deleted("delete-entry", "delete entries", _ENTRIES),
     _Deleted("delete-index", "delete index sets", "idx:{p}:v{v}", 0.5),
-    _Deleted("delete-counts", "delete the counts", "idx:{p}:v{v}:counts", 0.5),
+    _Deleted("delete-counts", "delete the counts", "idx:{p}:v{v}:counts*", 0.5),
     _Deleted("delete-manifest", "delete the manifest", "cache:meta:{ds:1}:snapshot:{v}"),
     _Deleted("delete-pointer", "delete the pointer", "cache:meta:{ds:1}:current"),
     _Deleted("delete-dictionary", "a dictionary chunk gone", "cache:meta:{ds:1}:dict:*:v{v}:*"),

@@ -31,6 +31,7 @@ _GRAMMAR: Final = {
     "whole_sums": rf"cache:{_T}:v(?P<v>{_VERSION}):sums",
     "all": rf"idx:{_T}:v(?P<v>{_VERSION})",
     "counts": rf"idx:{_T}:v(?P<v>{_VERSION}):counts",
+    "bin": rf"idx:{_T}:v(?P<v>{_VERSION}):counts:(?P<n>0|[1-9][0-9]*)",
     "practice": rf"idx:{_T}:v(?P<v>{_VERSION}):p:(?P<c3>{_COMPONENT})",
     "provider": rf"idx:{_T}:v(?P<v>{_VERSION}):prov:(?P<c3>{_COMPONENT})",
     "master": rf"idx:{_DS}:master",
@@ -88,7 +89,7 @@ def parse_key(key: bytes, namespace: str = "") -> ParsedKey:
 
 
 def parse_field(field: bytes) -> ParsedKey:
-    """What a field of ``counts`` is of: ``total``, a practice or a provider."""
+    """What a field of ``counts`` or a bin is of: ``total``, a practice or a provider."""
     text = field.decode("ascii")
     if text == "total":
         return ParsedKey("total")

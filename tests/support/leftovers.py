@@ -73,6 +73,7 @@ async def unknown_keys(store: Store, *, grace: float, with_master: bool = True) 
             name = (parsed.kind, *components)
         else:
             name = tuple(components[:3])
-        if name not in allowed and not 0 <= left <= grace * 1000:
+        has_expired = left == -2  # since it was listed
+        if name not in allowed and not has_expired and not 0 <= left <= grace * 1000:
             unknown.append(key)
     return unknown

@@ -31,7 +31,7 @@ _GATHER: Final = 0.05
 """Seconds for which lines that nobody waits for are gathered, so that a write has many of them."""
 _PRESSING: Final = 1000
 """From so many events that wait on, whoever adds one lets half of them be written first."""
-_MAKE_ROOM: Final = 0.02
+_MAKE_ROOM: Final = 0.25
 """So many seconds they wait at most until there is room again."""
 _FIRST_RETRY: Final = 0.1
 _LONGEST_RETRY: Final = 5.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from warmcube.entry.codec import open_prepared
-from warmcube.entry.counts import TOTAL, SetCount, fold, unpack_set, unpack_total
+from warmcube.entry.counts import TOTAL, SetCount, bins_of, fold, unpack_set, unpack_total
 from warmcube.entry.keys import (
     Member,
     PartitionKeys,
@@ -32,13 +32,13 @@ from warmcube.query.lookup import Target, check_pointer, look_up, most_at_once
 from warmcube.query.plan import LONG_SET, plan_lookup
 from warmcube.query.read import decode
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
-from warmcube.store.api import Command, Store, pairs_of
+from warmcube.store.api import Command, Store
+from warmcube.store.walks import walk_counts, walk_set
 
 __all__ = ["EVERYTHING", "Chunk", "StoredSnapshot"]
 
 EVERYTHING: Final = Scope((Box(ALL, ALL),))
 
-FIELDS: Final = 1000
 SETS: Final = 50
 
 
@@ -158,9 +158,11 @@ class StoredSnapshot:
         troubles: set[str] = set()
         with_sums: dict[bytes, str | None] = {}
         apart: list[tuple[bytes, list[bytes]]] = []
-        counts = {field: value async for field, value in self._counts(own)}
-        total = counts.pop(TOTAL, None)
-        troubles.update(_total_troubles(own, total, partition, self.seal))
+        counts: dict[bytes, bytes] = {}
+        for key, fields in (await self._counts(own, partition)).items():
+            troubles.update(_total_troubles(key, fields, partition, self.seal))
+            counts |= fields
+        counts.pop(TOTAL, None)
         for field, value in counts.items():
             kind, owner = parse_field(field)
             count = unpack_set(own.counts, field, value, self.seal)
@@ -199,26 +201,29 @@ class StoredSnapshot:
         """
         practices: set[str | None] = set()
         providers: set[str] = set()
-        async for field, _ in self._counts(self.own(name)):
-            if field == TOTAL:
-                continue
-            kind, owner = parse_field(field)
-            if kind == "practice":
-                practices.add(owner)
-            elif owner is not None:
-                providers.add(owner)
+        entries = self.live.manifest.partitions[name].entries
+        async for chunk in walk_counts(self.store, self.own(name), entries):
+            for _, field, _ in chunk:
+                if field == TOTAL:
+                    continue
+                kind, owner = parse_field(field)
+                if kind == "practice":
+                    practices.add(owner)
+                elif owner is not None:
+                    providers.add(owner)
         return sorted(practices, key=lambda each: (each is None, each or "")), sorted(providers)
 
-    async def _counts(self, own: PartitionKeys) -> AsyncIterator[tuple[bytes, bytes]]:
-        cursor = b"0"
-        while True:
-            ((cursor, pairs),) = await self.store.run(
-                [(b"HSCAN", own.counts, cursor, b"COUNT", FIELDS)]
-            )
-            for field, value in pairs_of(pairs).items():
-                yield field, value
-            if cursor == b"0":
-                return
+    async def _counts(
+        self, own: PartitionKeys, partition: Partition
+    ) -> dict[bytes, dict[bytes, bytes]]:
+        """All fields of each hash of the counts, by its key."""
+        hashes: dict[bytes, dict[bytes, bytes]] = {
+            key: {} for key in (own.counts, *own.bins(bins_of(partition.entries)))
+        }
+        async for chunk in walk_counts(self.store, own, partition.entries):
+            for key, field, value in chunk:
+                hashes[key][field] = value
+        return hashes
 
     async def _are_as_expected(
         self, own: PartitionKeys, apart: Sequence[tuple[bytes, list[bytes]]]
@@ -238,20 +243,15 @@ class StoredSnapshot:
         return True
 
     async def _long_set(self, key: bytes) -> set[bytes]:
-        members: set[bytes] = set()
-        cursor = b"0"
-        while True:
-            ((cursor, some),) = await self.store.run([(b"SSCAN", key, cursor, b"COUNT", FIELDS)])
-            members.update(some)
-            if cursor == b"0":
-                return members
+        return {member async for chunk in walk_set(self.store, key) for member in chunk}
 
 
 def _total_troubles(
-    own: PartitionKeys, value: bytes | None, partition: Partition, using: Seal
+    key: bytes, fields: Mapping[bytes, bytes], partition: Partition, using: Seal
 ) -> list[str]:
+    """What is wrong with the total of one hash of a partition's counts."""
     try:
-        total = unpack_total(own.counts, value, using)
+        total = unpack_total(key, fields.get(TOTAL), using)
     except Damage as error:
         return [str(error)]
     theirs = (
@@ -260,6 +260,14 @@ def _total_troubles(
         partition.practices,
         partition.providers,
         partition.sums,
+        len(fields),
     )
-    own_figures = (total.entries, total.rows, total.practices, total.providers, total.sums)
+    own_figures = (
+        total.entries,
+        total.rows,
+        total.practices,
+        total.providers,
+        total.sums,
+        total.fields,
+    )
     return [] if own_figures == theirs else ["the total isn't what the manifest says"]

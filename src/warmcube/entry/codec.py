@@ -182,7 +182,8 @@ def _proven_heads(
     size, least = using.size, using.size + HEADER.itemsize
     whole = memoryview(joined)
     spans = zip(starts, lengths, strict=True)
-    seals = using.of_each(prepared, [whole[at + size : at + length] for at, length in spans])
+    # One view at a time: a thousand that live at once wake the garbage collector.
+    seals = using.of_each(prepared, (whole[at + size : at + length] for at, length in spans))
     if isinstance(starts, range):
         heads = np.frombuffer(joined, np.uint8).reshape(len(lengths), -1)
     elif lengths and min(lengths) < least:

@@ -179,6 +179,14 @@ class PartitionKeys:
         """The key of the sums of the practice that `counts` has under `field`."""
         return b"%b%b:sums" % (self.entry_prefix, field)
 
+    def bin(self, number: int) -> bytes:
+        """The key of a bin of ``counts``: see `warmcube.entry.counts.bins_of`."""
+        return b"%b:%d" % (self.counts, number)
+
+    def bins(self, among: int) -> list[bytes]:
+        """The keys of all bins, of which there are so many."""
+        return [self.bin(number) for number in range(among)]
+
     @property
     def whole_sums(self) -> bytes:
         """The key of the sums of the whole partition."""

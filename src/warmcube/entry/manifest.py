@@ -31,7 +31,7 @@ __all__ = [
     "unpack_manifest",
 ]
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 """Raised whenever entries, counts, dictionaries or this file can't be read as before."""
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from warmcube.entry.counts import TOTAL, unpack_total
 from warmcube.entry.keys import Keys, PartitionName
 from warmcube.entry.manifest import Manifest, Partition
 from warmcube.entry.seal import Seal
-from warmcube.errors import Damage
 from warmcube.model.schema import Datasource
 from warmcube.observe.health import Measured
+from warmcube.observe.index import check_indexes, pick_members, shares_of
 from warmcube.observe.live import read_live
 from warmcube.store.api import Command, Store
 
@@ -22,7 +21,6 @@ MOST_CHECKED: Final = 20_000
 
 _SWITCHED_OFF: Final = "[cache] enabled is false: the database answers everything"
 _DISABLED: Final = "it is disabled: the database answers everything; see warmcube enable"
-_PARTITIONS: Final = 300
 _ENTRIES: Final = 1000
 
 
@@ -79,28 +77,10 @@ async def _proven(
     store: Store, keys: Keys, using: Seal, manifest: Manifest
 ) -> dict[PartitionName, Partition]:
     """The partitions of which the index holds what the manifest says."""
-    proven: dict[PartitionName, Partition] = {}
-    partitions = list(manifest.partitions.items())
-    for at in range(0, len(partitions), _PARTITIONS):
-        share = partitions[at : at + _PARTITIONS]
-        all_keys = [keys.partition(name, str(partition.version)) for name, partition in share]
-        commands: list[Command] = []
-        for own in all_keys:
-            commands += [
-                (b"SCARD", own.all),
-                (b"HLEN", own.counts),
-                (b"HGET", own.counts, TOTAL),
-            ]
-        replies = iter(await store.run(commands))
-        for (name, partition), own in zip(share, all_keys, strict=True):
-            members, fields, packed = next(replies), next(replies), next(replies)
-            try:
-                total = unpack_total(own.counts, packed, using)
-            except Damage:
-                continue
-            wanted = (partition.entries, total.fields, partition.entries, partition.rows)
-            if (members, fields, total.entries, total.rows) == wanted:
-                proven[name] = partition
+    proven = dict(manifest.partitions)
+    for share in shares_of(manifest.partitions):
+        for name in await check_indexes(store, keys, using, share):
+            del proven[name]
     return proven
 
 
@@ -116,7 +96,7 @@ async def _present(
     for name, partition in proven.items():
         own = keys.partition(name, str(partition.version))
         wanted = max(1, round(partition.entries * share))
-        (members,) = await store.run([(b"SRANDMEMBER", own.all, wanted)])
+        members = await pick_members(store, own, partition, wanted)
         commands: list[Command] = [
             (b"EXISTS", *(own.entry(member) for member in members[at : at + _ENTRIES]))
             for at in range(0, len(members), _ENTRIES)

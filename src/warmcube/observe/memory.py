@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, bins_of
 from warmcube.entry.keys import Keys, PartitionKeys
 from warmcube.entry.manifest import Manifest, Partition
 from warmcube.errors import StoreRefused
+from warmcube.observe.index import pick_members
 from warmcube.store.api import Command, Store
 
 __all__ = ["MOST_MEASURED", "snapshot_memory"]
@@ -16,6 +18,7 @@ MOST_MEASURED: Final = 20_000
 """Of larger snapshots so many entries, picked at random from all partitions, are measured."""
 
 _CHUNK: Final = 1000
+_HASHES: Final = 32
 
 
 async def snapshot_memory(store: Store, keys: Keys, manifest: Manifest) -> int | None:
@@ -58,8 +61,17 @@ async def _of_partition(
     store: Store, own: PartitionKeys, partition: Partition, share: float
 ) -> int:
     wanted = max(1, round(partition.entries * share))
-    members, fields = await store.run([(b"SRANDMEMBER", own.all, wanted), (b"HKEYS", own.counts)])
-    index = [own.all, own.counts, *(own.set(field) for field in fields if b":" in field)]
+    members = await pick_members(store, own, partition, wanted)
+    hashes = [own.counts, *own.bins(bins_of(partition.entries))]
+    fields = [
+        field
+        for at in range(0, len(hashes), _HASHES)
+        for found in await store.run([(b"HKEYS", key) for key in hashes[at : at + _HASHES]])
+        for field in found
+    ]
+    index = [own.all, *hashes]
+    if max(partition.largest_practice, partition.largest_provider) > INLINE_MEMBERS:
+        index += [own.set(field) for field in fields if field != TOTAL]
     if partition.sums_bytes:
         index.append(own.whole_sums)
         index += [own.sums(field) for field in fields if field.startswith(b"p:")]

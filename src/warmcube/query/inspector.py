@@ -13,7 +13,7 @@ from warmcube.audit.request import Request
 from warmcube.audit.trail import Trail
 from warmcube.directory.authoriser import Authoriser
 from warmcube.entry.codec import HEADER, Block, open_entries
-from warmcube.entry.counts import TOTAL, unpack_set, unpack_total
+from warmcube.entry.counts import unpack_set, unpack_total
 from warmcube.entry.keys import (
     Member,
     PartitionKeys,
@@ -33,7 +33,7 @@ from warmcube.model.schema import Datasource
 from warmcube.model.scope import All
 from warmcube.query.entries import codes_of
 from warmcube.query.inspected import ColumnSize, EntryName, Inspected, Listing, Part
-from warmcube.query.lookup import check_total
+from warmcube.query.lookup import check_total, count_commands, split_counts
 from warmcube.query.prepare import role_text
 from warmcube.query.read import decode
 from warmcube.query.snapshots import LiveSnapshot, Snapshots
@@ -216,8 +216,9 @@ class Inspector:
         cursor: int,
     ) -> Listing:
         own = self._snapshots.keys(found.datasource).partition(name, str(partition.version))
-        command: Command = (b"SSCAN", own.all, cursor, b"COUNT", MOST_LISTED)
-        ((following, members),) = await self._store.run([command])
+        cursor = min(cursor, partition.entries)
+        following = cursor + MOST_LISTED
+        (members,) = await self._store.run([(b"LRANGE", own.all, cursor, following - 1)])
         entries = sorted(
             (parse_member(member) for member in members),
             key=lambda each: (each.practice or "", each.provider or "", each.part),
@@ -226,7 +227,7 @@ class Inspector:
             found,
             total=partition.entries,
             entries=tuple(each._asdict() for each in entries),
-            cursor=None if following == b"0" else following.decode(),
+            cursor=None if following >= partition.entries else str(following),
         )
 
     async def _inspect(
@@ -303,18 +304,39 @@ class Inspector:
     ) -> tuple[list[Member], dict[str, str]]:
         """The parts of an entry that the index has, and whether the index proves itself."""
         fields = (practice_field(named.practice), provider_field(named.provider))
-        (total, *counts), length = await self._store.run(
-            [(b"HMGET", own.counts, TOTAL, *fields), (b"HLEN", own.counts)]
-        )
+        replies = await self._store.run(count_commands(own, partition, fields))
+        counts, totals = split_counts(own, fields, replies, partition)
         proofs = {"counts": _OK}
         try:
-            check_total(unpack_total(own.counts, total, self._seal), length, partition)
+            for key, total, length in totals:
+                check_total(unpack_total(key, total, self._seal), length, partition)
         except Damage as error:
             proofs["counts"] = str(error)
-        members = await self._parts_of(own.all, named)
-        for kind, name, packed in zip(("practice", "provider"), fields, counts, strict=True):
-            proofs[kind] = await self._in_set(own, name, packed, members)
+        members = sorted(
+            {
+                member
+                for name in fields
+                for member in await self._parts_in(own, name, counts[name], named)
+            }
+        )
+        for kind, name in zip(("practice", "provider"), fields, strict=True):
+            proofs[kind] = await self._in_set(own, name, counts[name], members)
         return members, proofs
+
+    async def _parts_in(
+        self, own: PartitionKeys, name: bytes, packed: bytes | None, named: _Named
+    ) -> list[Member]:
+        """The parts of an entry that one index set has; none where its count is damaged."""
+        if packed is None:
+            return []
+        try:
+            count = unpack_set(own.counts, name, packed, self._seal)
+        except Damage:
+            return []
+        if count.members is None:
+            return await self._parts_of(own.set(name), named)
+        members = map(parse_member, count.members)
+        return [each for each in members if each[:2] == (named.practice, named.provider)]
 
     async def _parts_of(self, key: bytes, named: _Named) -> list[Member]:
         """Those that a set has, from the first one on."""

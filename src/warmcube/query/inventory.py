@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from warmcube.entry.counts import TOTAL, unpack_set, unpack_total
+from warmcube.entry.counts import TOTAL, bins_of, unpack_set, unpack_total
 from warmcube.entry.keys import (
     Keys,
     PartitionKeys,
@@ -34,6 +34,7 @@ from warmcube.query.lookup import (
 )
 from warmcube.query.plan import LONG_SET, fields_that_tell, plan_lookup
 from warmcube.store.api import Command, Store, pairs_of
+from warmcube.store.walks import BINS
 
 __all__ = ["Found", "FoundPartitions", "KeyRole", "find_ids", "find_partitions"]
 
@@ -89,7 +90,7 @@ async def find_ids(
         found = await look_up(store, keys, live, target, using)
         ids = frozenset(getattr(member, role) for member in found.members.values())
         return Found(ids, len(found.members), found.sets, found.trips)
-    commands = [*count_commands(target.own, fields), (b"GET", keys.current)]
+    commands = [*count_commands(target.own, target.partition, fields), (b"GET", keys.current)]
     *replies, current = await store.run(commands)
     check_pointer(current, live)
     if target.is_absent:
@@ -104,29 +105,43 @@ async def _find_all_ids(
 ) -> Found:
     """All of a partition's, each proven by its seal, and by their number to be all."""
     own, partition = target.own, target.partition
-    first: list[Command] = [(b"HGET", own.counts, TOTAL), (b"HLEN", own.counts)]
-    long = partition.practices + partition.providers > LONG_SET
-    first.append((b"HSCAN", own.counts, 0, b"COUNT", CHUNK) if long else (b"HGETALL", own.counts))
-    total, length, read, current = await store.run([*first, (b"GET", keys.current)])
+    is_long = role == "practice" and partition.practices > LONG_SET
+    bins = own.bins(bins_of(partition.entries))
+    hashes = [own.counts] if role == "practice" else bins
+    first: list[Command] = (
+        [(b"HSCAN", own.counts, 0, b"COUNT", CHUNK)]
+        if is_long
+        else [(b"HGETALL", key) for key in hashes[:BINS]]
+    )
+    *replies, current = await store.run([*first, (b"GET", keys.current)])
     check_pointer(current, live)
-    expected = unpack_total(own.counts, total, using)
-    check_total(expected, length, partition)
-    trips, values = 1, pairs_of(read[1] if long else read)
-    if long:
-        cursor = read[0]
+    trips = 1
+    if is_long:
+        ((cursor, pairs),) = replies
+        values = pairs_of(pairs)
         while cursor != b"0":
-            ((cursor, more),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
-            values |= pairs_of(more)
+            ((cursor, pairs),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
+            values.update(pairs_of(pairs))
             trips += 1
-    values.pop(TOTAL, None)
-    ids: dict[KeyRole, set[str | None]] = {"practice": set(), "provider": set()}
-    for field, value in values.items():
-        unpack_set(own.counts, field, value, using)
-        owner, each = parse_field(field)
-        ids[owner].add(each)
-    if (len(ids["practice"]), len(ids["provider"])) != (expected.practices, expected.providers):
-        raise Damage("a partition's counts don't name as many practices and providers as it has")
-    return Found(frozenset(ids[role]), expected.entries, 1, trips, whole=True)
+        found = [values]
+    else:
+        for at in range(BINS, len(hashes), BINS):
+            replies += await store.run([(b"HGETALL", key) for key in hashes[at : at + BINS]])
+            trips += 1
+        found = [pairs_of(reply) for reply in replies]
+    ids: set[str | None] = set()
+    for key, values in zip(hashes, found, strict=True):
+        total = unpack_total(key, values.get(TOTAL), using)
+        check_total(total, len(values), partition)
+        del values[TOTAL]
+        for field, value in values.items():
+            unpack_set(own.counts, field, value, using)
+            kind, each = parse_field(field)
+            if kind == role:
+                ids.add(each)
+    if len(ids) != (partition.practices if role == "practice" else partition.providers):
+        raise Damage(f"a partition's counts don't name as many {role}s as it has")
+    return Found(frozenset(ids), partition.entries, 1, trips, whole=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +256,7 @@ async def _having(
     using: Seal,
 ) -> list[PartitionName]:
     """Those partitions whose counts have one of some fields, in one trip."""
-    commands = [count_commands(own, fields) for _, own, _ in read]
+    commands = [count_commands(own, partition, fields) for _, own, partition in read]
     *replies, current = await store.run(
         [*(command for each in commands for command in each), (b"GET", keys.current)]
     )

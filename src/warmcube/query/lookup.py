@@ -11,6 +11,8 @@ from warmcube.entry.counts import (
     TOTAL,
     SetCount,
     Total,
+    bin_of,
+    bins_of,
     fold,
     unpack_set,
     unpack_total,
@@ -29,6 +31,7 @@ from warmcube.query.plan import (
     prove_whole,
 )
 from warmcube.store.api import Command, Reply, Store
+from warmcube.store.walks import list_trips, walk_list
 
 __all__ = [
     "CHUNK",
@@ -42,11 +45,13 @@ __all__ = [
     "look_up",
     "look_up_each",
     "most_at_once",
+    "split_counts",
     "unpack_counts",
 ]
 
 CHUNK: Final = 1000
 CHUNK_BYTES: Final = 4 << 20
+_PROVIDER: Final = b"prov:"
 
 
 class PointerMoved(Exception):
@@ -132,7 +137,7 @@ async def look_up_each(
         before = len(commands)
         commands += _set_commands(target)
         first.append(len(commands) - before)
-        commands += count_commands(target.own, target.plan.fields)
+        commands += count_commands(target.own, target.partition, target.plan.fields)
         ends.append(len(commands))
     commands.append((b"GET", keys.current))
     replies = await store.run(commands)
@@ -148,7 +153,7 @@ def _set_commands(target: Target) -> list[Command]:
     """What reads the sets that aren't too long for it."""
     own, partition, plan = target.own, target.partition, target.plan
     if plan.whole:
-        return [] if partition.entries > LONG_SET else [(b"SMEMBERS", own.all)]
+        return [] if partition.entries > LONG_SET else [(b"LRANGE", own.all, 0, partition.entries)]
     return [
         (b"SUNION", *part)
         for family, largest in _families(plan, partition)
@@ -182,8 +187,10 @@ async def _proven_whole(
     if sets:
         members = replies[0]
     else:
-        found, more = await _read_long_set(store, own.all)
-        members, trips = list(found), trips + more
+        members = []
+        async for some in walk_list(store, own.all, partition.entries + 1):
+            members += some
+        trips += list_trips(partition.entries + 1)
     proven = {WHOLE: prove_whole(members, partition.entries)}
     return Lookup(proven, target.plan.scope, 1, trips)
 
@@ -206,14 +213,35 @@ def _unions(own: PartitionKeys, fields: Sequence[bytes], largest: int) -> list[l
     return [sets[at : at + size] for at in range(0, len(sets), size)]
 
 
-def count_commands(own: PartitionKeys, fields: Sequence[bytes]) -> list[Command]:
-    """What reads some fields of a partition's counts, and its total."""
-    wanted = (TOTAL, *fields)
-    commands: list[Command] = [
-        (b"HMGET", own.counts, *wanted[at : at + CHUNK]) for at in range(0, len(wanted), CHUNK)
-    ]
-    commands.append((b"HLEN", own.counts))
+def count_commands(
+    own: PartitionKeys, partition: Partition, fields: Sequence[bytes]
+) -> list[Command]:
+    """What reads some fields of a partition's counts, with the totals of the hashes they are in."""
+    commands: list[Command] = []
+    for key, some in _by_hash(own, partition, fields).items():
+        wanted = (TOTAL, *some)
+        commands += [
+            (b"HMGET", key, *wanted[at : at + CHUNK]) for at in range(0, len(wanted), CHUNK)
+        ]
+        commands.append((b"HLEN", key))
     return commands
+
+
+def _by_hash(
+    own: PartitionKeys, partition: Partition, fields: Sequence[bytes]
+) -> Mapping[bytes, Sequence[bytes]]:
+    """Some fields by the key of the hash that they lie in; at least one hash."""
+    if not fields or not fields[-1].startswith(_PROVIDER):  # those of providers come last
+        return {own.counts: fields}
+    among = bins_of(partition.entries)
+    found: dict[bytes, list[bytes]] = {}
+    for each in fields:
+        if each.startswith(_PROVIDER):
+            key = own.bin(bin_of(each[len(_PROVIDER) :], among))
+        else:
+            key = own.counts
+        found.setdefault(key, []).append(each)
+    return found
 
 
 def unpack_counts(
@@ -228,18 +256,38 @@ def unpack_counts(
     Raises:
         Damage: they don't prove themselves.
     """
-    *values, length = replies
-    packed = [value for chunk in values for value in chunk]
-    check_total(unpack_total(own.counts, packed[0], using), length, partition)
+    values, totals = split_counts(own, fields, replies, partition)
+    for key, packed, length in totals:
+        check_total(unpack_total(key, packed, using), length, partition)
     return {
         field: unpack_set(own.counts, field, value, using)
-        for field, value in zip(fields, packed[1:], strict=True)
+        for field, value in values.items()
         if value is not None
     }
 
 
+def split_counts(
+    own: PartitionKeys, fields: Sequence[bytes], replies: Sequence[Reply], partition: Partition
+) -> tuple[dict[bytes, bytes | None], list[tuple[bytes, bytes | None, int]]]:
+    """The replies to `count_commands`, nothing of them proven.
+
+    Returns:
+        what lies under each field; and of each hash its key, its total and how many fields it has.
+    """
+    values: dict[bytes, bytes | None] = {}
+    totals: list[tuple[bytes, bytes | None, int]] = []
+    at = 0
+    for key, some in _by_hash(own, partition, fields).items():
+        end = at + 1 + len(some) // CHUNK
+        total, *packed = [value for chunk in replies[at:end] for value in chunk]
+        values |= zip(some, packed, strict=True)
+        totals.append((key, total, replies[end]))
+        at = end + 1
+    return values, totals
+
+
 def check_total(total: Total, fields: int, partition: Partition) -> None:
-    """Whether a partition's counts are whole.
+    """Whether a hash of a partition's counts is whole.
 
     Raises:
         Damage: they aren't.

@@ -130,8 +130,12 @@ def prove_whole(members: Sequence[bytes], entries: int) -> dict[bytes, Member]:
     Raises:
         Damage: if they aren't all.
     """
-    if len(set(members)) != entries:
-        raise Damage(f"a partition's set has {len(set(members))} members, its total says {entries}")
+    different = len(set(members))
+    if not different == len(members) == entries:
+        raise Damage(
+            f"a partition's list has {len(members)} members, {different} of them different, its "
+            f"total says {entries}"
+        )
     return {member: parse_member(member) for member in members}
 
 

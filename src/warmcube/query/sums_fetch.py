@@ -176,7 +176,8 @@ class SumsFetcher:
             before = len(commands)
             self._choose(share)
             if share.unknown:
-                commands += count_commands(share.target.own, share.unknown)
+                target = share.target
+                commands += count_commands(target.own, target.partition, share.unknown)
             counted = len(commands) - before
             commands += fetching(share.summed.values(), _most_at_once(share.target))
             ends.append((counted, len(commands)))

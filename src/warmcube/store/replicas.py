@@ -13,7 +13,10 @@ from warmcube.store.slots import key_of
 __all__ = ["ReplicaReads"]
 
 _READING: Final = frozenset(
-    {b"GET", b"HGET", b"HLEN", b"HMGET", b"MGET", b"SCARD", b"SMEMBERS", b"SUNION"}
+    {
+        *(b"GET", b"HGET", b"HGETALL", b"HLEN", b"HMGET"),
+        *(b"LLEN", b"LRANGE", b"MGET", b"SCARD", b"SMEMBERS", b"SUNION"),
+    }
 )
 """No cursors: those of one server mean nothing to another."""
 

@@ -1,8 +1,10 @@
 """How much memory a snapshot will take, and whether the store has it. Pure.
 
 The constants are what Redis 6.2 spends beside the bytes themselves: per key a dictionary entry, an
-object, two string headers and an expiry entry; per member of an index set a dictionary entry and a
-string header; per field of ``counts`` likewise; rounded up to the allocator's classes.
+object, two string headers and an expiry entry; per member of the partition's list itself and two
+lengths; per member of an index set of its own, or field of a hash that isn't packed, a dictionary
+entry and string headers; rounded up to the allocator's classes. That sets are inlined and hashes
+packed, as most are, isn't counted on.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ MAX_SHARE: Final = 0.9
 """Of ``maxmemory``: the rest is for clients' buffers, other keys and what the allocator wastes."""
 
 KEY_OVERHEAD: Final = 200
-MEMBER_OVERHEAD: Final = 90
+MEMBER_BYTES: Final = 40
 FIELDS_PER_ENTRY: Final = 2 * 60
 
 
@@ -40,7 +42,7 @@ def predict_bytes(rows: int, width: int, text_bytes: int, entries: int, label: i
         entries: of the snapshot.
         label: bytes of a typical key.
     """
-    per_entry = KEY_OVERHEAD + label + 32 + MEMBER_OVERHEAD + FIELDS_PER_ENTRY
+    per_entry = KEY_OVERHEAD + label + 32 + MEMBER_BYTES + FIELDS_PER_ENTRY
     return rows * width + text_bytes + entries * per_entry
 
 

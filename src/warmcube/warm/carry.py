@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Final, TypeAlias
 
-from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, unpack_size
+from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, bins_of, unpack_size
 from warmcube.entry.keys import Keys, PartitionKeys, PartitionName
 from warmcube.entry.manifest import Partition
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
-from warmcube.store.api import Store, pairs_of
+from warmcube.store.api import Store
+from warmcube.store.walks import walk_counts, walk_list
 from warmcube.store.wire import pack_expiries
 from warmcube.warm.cleanup import in_lanes
 from warmcube.warm.commands import Written
@@ -18,7 +19,6 @@ from warmcube.warm.index import DistinctCount, Family
 from warmcube.warm.lease import Lease
 from warmcube.warm.report import Reporter
 from warmcube.warm.verify import unproven
-from warmcube.warm.walk import set_members
 
 __all__ = ["carry_partitions"]
 
@@ -104,13 +104,14 @@ async def _keys_of(
     store: Store, own: PartitionKeys, partition: Partition, using: Seal, owners: Owners
 ) -> AsyncIterator[list[bytes]]:
     """All keys of a partition, as its index and its counts name them, in chunks."""
-    yield [own.all, own.counts, *([own.whole_sums] if partition.has_whole_sums else ())]
-    cursor = b"0"
-    while True:
-        ((cursor, pairs),) = await store.run([(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)])
+    first = [own.all, own.counts, *([own.whole_sums] if partition.has_whole_sums else ())]
+    first += own.bins(bins_of(partition.entries))
+    for at in range(0, len(first), CHUNK):
+        yield first[at : at + CHUNK]
+    async for pairs in walk_counts(store, own, partition.entries):
         others: list[bytes] = []
         components: dict[bytes, list[bytes]] = {b"p": [], b"prov": []}
-        for field, value in pairs_of(pairs).items():
+        for _, field, value in pairs:
             if field == TOTAL:
                 continue
             size, has_sums = unpack_size(own.counts, field, value, using)
@@ -124,7 +125,5 @@ async def _keys_of(
         owners["provider"].update(components[b"prov"])
         for at in range(0, len(others), CHUNK):
             yield others[at : at + CHUNK]
-        if cursor == b"0":
-            break
-    async for members in set_members(store, own.all):
+    async for members in walk_list(store, own.all, partition.entries):
         yield [own.entry(member) for member in members]

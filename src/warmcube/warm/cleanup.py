@@ -18,10 +18,11 @@ from warmcube.entry.manifest import Manifest
 from warmcube.entry.master import MasterItem, Snapshot, format_item, parse_item
 from warmcube.errors import Damage
 from warmcube.store.api import Store
+from warmcube.store.walks import walk_set
 from warmcube.store.wire import pack_expiries
 from warmcube.warm.clearing import Clearing
 from warmcube.warm.ends import cross_off, note_ends, read_ends
-from warmcube.warm.walk import roots_of, set_members, walk
+from warmcube.warm.walk import roots_of, walk
 
 __all__ = ["expire_items", "in_lanes", "mark_retired", "master_items", "remove_items"]
 
@@ -39,7 +40,7 @@ NOTED: Final = 50
 async def master_items(store: Store, keys: Keys) -> list[MasterItem]:
     """Everything that exists of a data source."""
     items: list[MasterItem] = []
-    async for members in set_members(store, keys.master):
+    async for members in walk_set(store, keys.master):
         for member in members:
             try:
                 items.append(parse_item(member))

@@ -1,19 +1,29 @@
 """What a warm writes, as commands in the order in which they must reach the store.
 
 Per partition: its name into ``master``, its members into ``idx:T:v<n>``, entries, sums, sets,
-counts, ``total`` last. So whatever prefix of this a crash leaves behind either proves itself or is
-damage, and clean-up finds every key.
+counts, their totals last. So whatever prefix of this a crash leaves behind either proves itself or
+is damage, and clean-up finds every key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeVar
 
 from warmcube.entry.codec import NULL_CODE, pack_header
-from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, Total, member_from, pack_set, pack_total
+from warmcube.entry.counts import (
+    INLINE_MEMBERS,
+    TOTAL,
+    Total,
+    bin_of,
+    bins_of,
+    member_from,
+    pack_set,
+    pack_total,
+)
 from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, Version
 from warmcube.entry.manifest import Partition
 from warmcube.entry.master import PartitionVersion, format_item
@@ -208,7 +218,7 @@ def _add_entries(
 ) -> None:
     keys, seal, expires = partition.keys, target.seal, target.expires_ms
     members = [entry.member for entry in entries]
-    chunk.add(b"SADD", keys.all, *members)
+    chunk.add(b"RPUSH", keys.all, *members)
     chunk.expire(keys.all)
     partition.index_bytes += sum(map(len, members))
     bodies = [entry.body for entry in entries]
@@ -281,8 +291,9 @@ def _set_sums(chunk: _Chunk, key: bytes, code: int, share: Share, target: Target
 
 
 def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -> Iterator[None]:
-    """Sets and counts of a partition, ``total`` last; stops whenever the chunk is large."""
+    """Sets and counts of a partition, totals last; stops whenever the chunk is large."""
     keys = partition.keys
+    fields = [1] * (1 + bins_of(partition.index.size))  # of counts, and of each bin
     families: tuple[tuple[Family, bytes], ...] = (("practice", b"p:"), ("provider", b"prov:"))
     for family, prefix in families:
         for sets in _batched(partition.index.sets(family), CHUNK_MEMBERS):
@@ -294,27 +305,54 @@ def _finish(chunk: _Chunk, partition: _Open, target: Target, written: Written) -
                 for owner, others in sets:
                     if len(others) > INLINE_MEMBERS:
                         yield from _write_set(chunk, partition, prefix + owner, others)
-            with_sums = partition.with_sums if family == "practice" else frozenset()
-            pending: list[bytes] = []
-            for owner, others in sets:
-                own_field, summed = prefix + owner, owner in with_sums
-                value = pack_set(keys.counts, own_field, others, target.seal, has_sums=summed)
-                pending += (own_field, value)
-            partition.index_bytes += sum(map(len, pending))
-            chunk.add(b"HSET", keys.counts, *pending)
-            chunk.expire(keys.counts)
+            _add_counts(chunk, partition, family, sets, fields, target)
             if chunk.bytes >= CHUNK_BYTES:
                 yield
-    total = Total(
-        entries=partition.index.size,
-        rows=partition.facts.rows,
-        practices=partition.owners["practice"],
-        providers=partition.owners["provider"],
-        sums=len(partition.with_sums),
-    )
-    chunk.add(b"HSET", keys.counts, TOTAL, pack_total(keys.counts, total, target.seal))
-    if chunk.bytes >= CHUNK_BYTES:
-        yield
+    for at in reversed(range(len(fields))):
+        key = _hash(keys, at)
+        total = Total(
+            entries=partition.index.size,
+            rows=partition.facts.rows,
+            practices=partition.owners["practice"],
+            providers=partition.owners["provider"],
+            sums=len(partition.with_sums),
+            fields=fields[at],
+        )
+        chunk.add(b"HSET", key, TOTAL, pack_total(key, total, target.seal))
+        chunk.expire(key)  # a bin may have nothing else
+        if chunk.bytes >= CHUNK_BYTES:
+            yield
+
+
+def _add_counts(
+    chunk: _Chunk,
+    partition: _Open,
+    family: Family,
+    sets: Sequence[tuple[bytes, list[bytes]]],
+    fields: list[int],
+    target: Target,
+) -> None:
+    """Some sets into the counts, of which each hash has so many `fields`."""
+    keys = partition.keys
+    is_practice = family == "practice"
+    prefix = b"p:" if is_practice else b"prov:"
+    pending: defaultdict[int, list[bytes]] = defaultdict(list)
+    for owner, others in sets:
+        own_field = prefix + owner
+        summed = is_practice and owner in partition.with_sums
+        value = pack_set(keys.counts, own_field, others, target.seal, has_sums=summed)
+        at = 0 if is_practice else 1 + bin_of(owner, len(fields) - 1)
+        pending[at] += (own_field, value)
+    for at, words in pending.items():
+        partition.index_bytes += sum(map(len, words))
+        fields[at] += len(words) // 2
+        chunk.add(b"HSET", _hash(keys, at), *words)
+        chunk.expire(_hash(keys, at))
+
+
+def _hash(keys: PartitionKeys, at: int) -> bytes:
+    """The key of ``counts``, and from 1 on of its bins."""
+    return keys.bin(at - 1) if at else keys.counts
 
 
 def _write_set(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-from warmcube.entry.counts import TOTAL, unpack_total
 from warmcube.entry.keys import Keys, PartitionName
 from warmcube.entry.manifest import Manifest, Partition
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage, WarmMismatch, WarmRefused
-from warmcube.store.api import Command, Store
+from warmcube.observe.index import check_indexes, shares_of
+from warmcube.store.api import Store
 from warmcube.warm.gather import Gathered
 from warmcube.warm.lease import Lease
 from warmcube.warm.report import Reporter
@@ -19,8 +19,6 @@ __all__ = ["MAX_LOSS", "check_counts", "check_loss", "unproven", "verify"]
 
 MAX_LOSS: Final = 0.5
 """A snapshot that holds less than this share of the previous one's rows needs ``--force``."""
-
-VERIFY_CHUNK: Final = 300
 
 
 def check_counts(counted: Mapping[PartitionName, int], gathered: Gathered) -> None:
@@ -102,35 +100,11 @@ async def unproven(
         with how many members the index has, or what is wrong with its total.
     """
     done = 0
-    items = list(partitions.items())
-    for at in range(0, len(items), VERIFY_CHUNK):
+    for share in shares_of(partitions):
         if lease is not None:
             await lease.ensure()
-        share = items[at : at + VERIFY_CHUNK]
-        all_keys = [keys.partition(name, str(p.version)) for name, p in share]
-        commands: list[Command] = []
-        for own in all_keys:
-            commands += [
-                (b"SCARD", own.all),
-                (b"HLEN", own.counts),
-                (b"HGET", own.counts, TOTAL),
-            ]
-        replies = iter(await store.run(commands))
-        for (name, partition), own in zip(share, all_keys, strict=True):
-            members, fields, packed = next(replies), next(replies), next(replies)
-            try:
-                total = unpack_total(own.counts, packed, using)
-            except Damage as error:
-                yield name, error
-                continue
-            if (members, fields, total.entries, total.rows, total.sums) != (
-                partition.entries,
-                total.fields,
-                partition.entries,
-                partition.rows,
-                partition.sums,
-            ):
-                yield name, members
-            done += partition.rows
+        for name, error in (await check_indexes(store, keys, using, share)).items():
+            yield name, error
+        done += sum(partition.rows for _, partition in share)
         if progress is not None:
             progress.update(rows=done)

@@ -6,18 +6,28 @@ What leads to others is dealt with last, so that wherever it ends, the next one 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from warmcube.entry.counts import INLINE_MEMBERS, TOTAL, Total, fold, unpack_set, unpack_total
+from warmcube.entry.counts import (
+    INLINE_MEMBERS,
+    TOTAL,
+    Total,
+    bins_of,
+    fold,
+    unpack_set,
+    unpack_total,
+)
 from warmcube.entry.keys import Keys, PartitionKeys
 from warmcube.entry.manifest import Manifest
 from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
-from warmcube.store.api import Store, pairs_of
+from warmcube.store.api import Command, Store
+from warmcube.store.walks import walk_bins, walk_hash, walk_list, walk_set
 
-__all__ = ["Handle", "is_named", "roots_of", "set_members", "walk"]
+__all__ = ["Handle", "is_named", "roots_of", "walk"]
 
 CHUNK: Final = 1000
 _FAMILIES: Final = (b"p:", b"prov:")
@@ -103,6 +113,54 @@ def roots_of(keys: Keys, item: MasterItem) -> list[bytes]:
     return [own.counts, own.all]
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What a partition's index says of itself.
+
+    Attributes:
+        total: of its counts, or of a bin where that is gone; None if neither proves itself, as of a
+            warm that was killed before it had written them.
+        listed: how many members there are in its list.
+        first: those that were read along with that.
+        is_old: whether it is a set, as until manifests of format 6.
+    """
+
+    total: Total | None
+    listed: int
+    first: list[bytes] = field(default_factory=list)
+    is_old: bool = False
+
+    @property
+    def entries(self) -> int:
+        """How many entries the counts are of, if there are any counts."""
+        return self.listed if self.total is None else self.total.entries
+
+    async def members(self, store: Store, own: PartitionKeys) -> AsyncIterator[list[bytes]]:
+        """The members, in chunks."""
+        if self.is_old:
+            async for some in walk_set(store, own.all):
+                yield some
+            return
+        if self.first:
+            yield self.first
+        async for some in walk_list(store, own.all, self.listed, CHUNK):
+            yield some
+
+
+async def _index(store: Store, own: PartitionKeys, using: Seal) -> _Index:
+    hashes = (own.counts, own.bin(0))
+    commands: list[Command] = [(b"HGET", key, TOTAL) for key in hashes]
+    commands += [(b"LLEN", own.all), (b"LRANGE", own.all, 0, CHUNK - 1)]
+    try:
+        *packed, listed, first = await store.run(commands)
+    except Damage:
+        return _Index(None, 1, is_old=True)
+    for key, each in zip(hashes, packed, strict=True):
+        with contextlib.suppress(Damage):
+            return _Index(unpack_total(key, each, using), listed, first)
+    return _Index(None, listed, first)
+
+
 async def _walk_partition(
     store: Store,
     own: PartitionKeys,
@@ -111,32 +169,39 @@ async def _walk_partition(
     has_sets: bool,
     has_sums: bool,
 ) -> bool:
-    packed, first = await store.run(
-        [(b"HGET", own.counts, TOTAL), (b"SSCAN", own.all, b"0", b"COUNT", CHUNK)]
-    )
-    total: Total | None = None
-    with contextlib.suppress(Damage):  # a warm that was killed had written none
-        total = unpack_total(own.counts, packed, using)
-    listed = there = 0
-    async for members in set_members(store, own.all, first):
-        listed += len(members)
+    index = await _index(store, own, using)
+    total = index.total
+    there = 0
+    async for members in index.members(store, own):
         there += await handle([own.entry(member) for member in members], counted=True)
-        owners = _owners(members) if has_sets or has_sums else set()
-        others = [own.set(owner) for owner in owners] if has_sets else []
-        if has_sums:
-            others += [own.sums(each) for each in owners if each.startswith(b"p:")]
-        for at in range(0, len(others), CHUNK):
-            await handle(others[at : at + CHUNK], counted=False)
+        if has_sets or has_sums:
+            for chunk in _beside(own, members, has_sets=has_sets, has_sums=has_sums):
+                await handle(chunk, counted=False)
     # Members are written before their entries, and `total` when all are.
-    is_whole = listed > 0 if total is None else there >= total.entries
+    is_whole = index.listed > 0 if total is None else there >= total.entries
     if not is_whole:
         for family in _FAMILIES:
-            counts = _Counts(store, own, using, family)
+            counts = _Counts(store, own, using, family, index)
             async for chunk in counts.keys():
                 await handle(chunk, counted=False)
             is_whole = is_whole or (total is not None and await counts.are_whole(total))
+    bins = own.bins(bins_of(index.entries))
+    for at in range(0, len(bins), CHUNK):
+        await handle(bins[at : at + CHUNK], counted=False)
     await handle([own.whole_sums], counted=False)
     return is_whole
+
+
+def _beside(
+    own: PartitionKeys, members: Iterable[bytes], *, has_sets: bool = True, has_sums: bool = True
+) -> Iterator[list[bytes]]:
+    """The keys of sets and sums of the practices and providers of some members."""
+    owners = _owners(members)
+    others = [own.set(owner) for owner in owners] if has_sets else []
+    if has_sums:
+        others += [own.sums(each) for each in owners if each.startswith(b"p:")]
+    for at in range(0, len(others), CHUNK):
+        yield others[at : at + CHUNK]
 
 
 class _Counts:
@@ -147,37 +212,45 @@ class _Counts:
         own: the partition's keys.
         using: the seal.
         family: what the names of its fields begin with.
+        index: what the partition's index says of itself.
     """
 
-    def __init__(self, store: Store, own: PartitionKeys, using: Seal, family: bytes) -> None:
+    def __init__(
+        self, store: Store, own: PartitionKeys, using: Seal, family: bytes, index: _Index
+    ) -> None:
         self._store = store
         self._own = own
         self._using = using
         self._family = family
+        self._index = index
         self._owners = self._members = 0
         self._is_sound = True
         self._unproven: dict[bytes, int] = {}  # sets that are gone or altered, and their folds
 
     async def keys(self) -> AsyncIterator[list[bytes]]:
         """Keys of entries, and then of what leads to them, in chunks."""
-        own, cursor = self._own, b"0"
-        while True:
-            ((cursor, pairs),) = await self._store.run(
-                [(b"HSCAN", own.counts, cursor, b"COUNT", CHUNK)]
-            )
+        own = self._own
+        async for fields in self._fields():
             others: list[bytes] = []
-            for field, value in pairs_of(pairs).items():
-                if not field.startswith(self._family):
-                    continue
-                others.append(own.set(field))
-                if field.startswith(b"p:"):
-                    others.append(own.sums(field))
-                async for members in self._members_of(field, value):
+            for owner, value in fields:
+                others.append(own.set(owner))
+                if owner.startswith(b"p:"):
+                    others.append(own.sums(owner))
+                async for members in self._members_of(owner, value):
                     yield [own.entry(member) for member in members]
+                    for chunk in _beside(own, members):
+                        yield chunk
             for at in range(0, len(others), CHUNK):
                 yield others[at : at + CHUNK]
-            if cursor == b"0":
-                return
+
+    async def _fields(self) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+        """Those of the family, and their values."""
+        if self._family == b"p:":
+            walked = walk_hash(self._store, self._own.counts)
+        else:
+            walked = walk_bins(self._store, self._own, self._index.entries)
+        async for chunk in walked:
+            yield [(owner, value) for _, owner, value in chunk if owner.startswith(self._family)]
 
     async def _members_of(self, field: bytes, value: bytes) -> AsyncIterator[Iterable[bytes]]:
         try:
@@ -191,7 +264,7 @@ class _Counts:
             yield counted.members
             return
         members: set[bytes] = set()
-        async for some in set_members(self._store, self._own.set(field)):
+        async for some in walk_set(self._store, self._own.set(field)):
             members.update(some)
             yield some
         if fold(self._own.counts, members, self._using) != counted.folded:
@@ -207,11 +280,11 @@ class _Counts:
         if not self._is_sound or (self._owners, self._members) != (owners, total.entries):
             return False
         if self._unproven:
-            async for members in set_members(self._store, self._own.all):
-                for member in set(members):
-                    field = _owner_of(member, self._family)
-                    if field in self._unproven:
-                        self._unproven[field] ^= fold(self._own.counts, [member], self._using)
+            async for members in self._index.members(self._store, self._own):
+                for member in members:
+                    owner = _owner_of(member, self._family)
+                    if owner in self._unproven:
+                        self._unproven[owner] ^= fold(self._own.counts, [member], self._using)
         return not any(self._unproven.values())
 
 
@@ -239,25 +312,3 @@ def _owner_of(member: bytes, family: bytes) -> bytes:
     """What `counts` calls the practice or the provider of a member."""
     practice, _, rest = member.partition(b":prov:")
     return practice if family == b"p:" else family + rest.partition(b":")[0]
-
-
-async def set_members(
-    store: Store, key: bytes, first: tuple[bytes, list[bytes]] | None = None
-) -> AsyncIterator[list[bytes]]:
-    """The members of a set, in chunks; one may come twice.
-
-    Args:
-        store: the store.
-        key: of the set.
-        first: what the first trip for them brought, if there was one already.
-    """
-    page = first
-    while True:
-        if page is None:
-            (page,) = await store.run([(b"SSCAN", key, b"0", b"COUNT", CHUNK)])
-        cursor, members = page
-        for at in range(0, len(members), CHUNK):
-            yield members[at : at + CHUNK]
-        if cursor == b"0":
-            return
-        (page,) = await store.run([(b"SSCAN", key, cursor, b"COUNT", CHUNK)])

@@ -103,8 +103,6 @@ def counter(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Counter:
         return await run(self, commands, **options)
 
     monkeypatch.setattr(RedisStore, "run", counted)
-    # Written once a second, by whoever comes then: which of the reads that is, is chance.
-    monkeypatch.setattr("warmcube.observe.usage.FLUSH_SECONDS", 3600.0)
     return counter
 
 

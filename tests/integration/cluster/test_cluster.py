@@ -20,7 +20,7 @@ from warmcube.store.slots import key_slot
 
 MEASURES = 16
 REPLICAS = NOTHING_KEPT | {"WARMCUBE_STORE__READ_REPLICAS": "true"}
-READING = ("get", "mget", "hget", "hmget", "hlen", "smembers", "sunion")
+READING = ("get", "mget", "hget", "hgetall", "hmget", "hlen", "lrange", "sunion")
 
 MANY = (
     TABLE

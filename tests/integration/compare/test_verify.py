@@ -168,7 +168,14 @@ async def keys_like(raw: redis.Redis, pattern: str) -> list[bytes]:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["cache:*:p:105:prov:2", "idx:*-*[0-9a-f]", "idx:*:counts", "cache:*:p:105:sums", "*:dict:*"],
+    [
+        "cache:*:p:105:prov:2",
+        "idx:*-*[0-9a-f]",
+        "idx:*:counts",
+        "idx:*:counts:0",
+        "cache:*:p:105:sums",
+        "*:dict:*",
+    ],
 )
 @pytest.mark.parametrize("how", ["gone", "altered"])
 async def test_damage_is_found(
@@ -187,6 +194,8 @@ async def test_damage_is_found(
         member = min(await raw.smembers(key))
         await raw.srem(key, member)
         await raw.sadd(key, b"p:999:prov:1")
+    elif await raw.type(key) == b"list":
+        await raw.lset(key, 0, "p:999:prov:1")
     else:
         fields = sorted(await raw.hkeys(key))
         await raw.hset(key, fields[0], b"\x00" * 12)

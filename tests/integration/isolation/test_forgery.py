@@ -131,7 +131,7 @@ def attempts(kind: str, count: int) -> Iterator[Attempt]:
 # --- Redis ----------------------------------------------------------------------------------------
 
 _READS: Final = {
-    **dict.fromkeys((b"GET", b"PTTL", b"SMEMBERS", b"HLEN", b"SUNION", b"MGET")),
+    **dict.fromkeys((b"GET", b"PTTL", b"LRANGE", b"HLEN", b"SUNION", b"MGET")),
     **dict.fromkeys((b"SSCAN", b"HMGET", b"HGET", b"HKEYS"), 1),
 }
 """The commands that a query may run, and how many of their words are keys; None is all."""
@@ -180,7 +180,7 @@ def check_key(key: ParsedKey, attempt: Attempt, *, is_refused: bool) -> None:
     elif key.kind in ("all", "whole_sums"):
         assert (attempt.user, attempt.practices, attempt.providers) == (ROOT, None, None)
     else:
-        assert key.kind == "counts"
+        assert key.kind in ("counts", "bin")
 
 
 def check_set(kind: str, value: str | int | None, attempt: Attempt) -> None:

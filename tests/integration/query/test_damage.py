@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from tests.support.memory import DATASOURCE, SCHEMA, MemorySource, Row, rows_of
 
-from warmcube.entry.counts import TOTAL
+from warmcube.entry.counts import TOTAL, bin_of, bins_of
 from warmcube.entry.keys import Keys, PartitionKeys, PartitionName, member_of
 from warmcube.entry.seal import Checksum, Mac, Seal
 from warmcube.errors import Damage
@@ -178,6 +178,12 @@ A = member_of("1", "1")
 FOREIGN = member_of("3", "1")
 
 
+async def swap_in_list(h: Harness, other: bytes) -> None:
+    """A member of the whole partition's list exchanged for another."""
+    assert await h.run(b"LREM", h.keys.all, 1, A) == 1
+    await h.run(b"RPUSH", h.keys.all, other)
+
+
 async def swap_values(h: Harness) -> None:
     """Another practice's bytes under this practice's key."""
     await h.run(b"COPY", h.keys.entry(FOREIGN), h.keys.entry(A), b"REPLACE")
@@ -187,42 +193,46 @@ async def swap_member(h: Harness) -> None:
     """A member of the practice's set exchanged for another practice's."""
     await h.run(b"SREM", h.keys.set(b"p:1"), A)
     await h.run(b"SADD", h.keys.set(b"p:1"), FOREIGN)
-    await h.run(b"SREM", h.keys.all, A)
-    await h.run(b"SADD", h.keys.all, b"p:3:prov:77777")
+    await swap_in_list(h, b"p:3:prov:77777")
 
 
 async def swap_for_nothing(h: Harness) -> None:
     """A member exchanged for one of an entry that doesn't exist."""
-    for key in (h.keys.set(b"p:1"), h.keys.all):
-        await h.run(b"SREM", key, A)
-        await h.run(b"SADD", key, b"p:1:prov:424242")
+    await h.run(b"SREM", h.keys.set(b"p:1"), A)
+    await h.run(b"SADD", h.keys.set(b"p:1"), b"p:1:prov:424242")
+    await swap_in_list(h, b"p:1:prov:424242")
 
 
 async def swap_for_what_is_left_out(h: Harness) -> None:
     """A member exchanged for one that a filter on the other id leaves out, so never fetches."""
     await h.run(b"SREM", h.keys.set(b"p:1"), A)
     await h.run(b"SADD", h.keys.set(b"p:1"), b"p:1:prov:424242")
-    await h.run(b"SREM", h.keys.all, A)
-    await h.run(b"SADD", h.keys.all, b"p:424242:prov:1")
+    await swap_in_list(h, b"p:424242:prov:1")
 
 
 async def add_member(h: Harness) -> None:
     """One member too many."""
     await h.run(b"SADD", h.keys.set(b"p:1"), FOREIGN)
-    await h.run(b"SADD", h.keys.all, b"p:1:prov:424242")
+    await h.run(b"RPUSH", h.keys.all, b"p:1:prov:424242")
+
+
+async def double_member(h: Harness) -> None:
+    """One member twice, in place of another and beside it."""
+    await h.run(b"SREM", h.keys.set(b"p:1"), A)
+    await swap_in_list(h, FOREIGN)
 
 
 async def add_garbage(h: Harness) -> None:
     """Something that is no member."""
-    for key in (h.keys.set(b"p:1"), h.keys.all):
-        await h.run(b"SREM", key, A)
-        await h.run(b"SADD", key, b"\xff\r\n*1")
+    await h.run(b"SREM", h.keys.set(b"p:1"), A)
+    await h.run(b"SADD", h.keys.set(b"p:1"), b"\xff\r\n*1")
+    await swap_in_list(h, b"\xff\r\n*1")
 
 
 async def copy_set(h: Harness) -> None:
     """Another practice's whole set under this practice's key: as many members, all foreign."""
     await h.run(b"COPY", h.keys.set(b"p:3"), h.keys.set(b"p:1"), b"REPLACE")
-    await h.run(b"SREM", h.keys.all, A)
+    await h.run(b"LREM", h.keys.all, 1, A)
 
 
 async def flip_byte(h: Harness) -> None:
@@ -284,6 +294,7 @@ TAMPERINGS: list[Tamper] = [
     swap_for_nothing,
     swap_for_what_is_left_out,
     add_member,
+    double_member,
     add_garbage,
     copy_set,
     flip_byte,
@@ -310,6 +321,97 @@ async def test_tampering_is_never_an_answer(harness: Harness, tamper: Tamper) ->
             damaged.append(name)
     assert "a practice" in damaged
     assert "nobody's" not in damaged or tamper in (drop_counts, drop_total, drop_field)
+
+
+def own_bin(h: Harness, provider: bytes) -> bytes:
+    """The key of the bin that has a provider's field."""
+    among = bins_of(len(TABLE))
+    assert among == 2
+    return h.keys.bin(bin_of(provider, among))
+
+
+def other_bin(h: Harness, provider: bytes) -> bytes:
+    """The key of the one that hasn't."""
+    (key,) = set(h.keys.bins(2)) - {own_bin(h, provider)}
+    return key
+
+
+async def drop_bin(h: Harness) -> None:
+    """A bin evicted."""
+    await h.run(b"DEL", own_bin(h, b"1"))
+
+
+async def drop_bin_total(h: Harness) -> None:
+    """A bin whose writing was interrupted."""
+    await h.run(b"HDEL", own_bin(h, b"1"), TOTAL)
+
+
+async def drop_provider(h: Harness) -> None:
+    """A provider's count lost, as if they had no rows."""
+    await h.run(b"HDEL", own_bin(h, b"1"), b"prov:1")
+
+
+async def swap_bins(h: Harness) -> None:
+    """Each bin in the other one's place, proven by itself."""
+    one, other = own_bin(h, b"1"), other_bin(h, b"1")
+    await h.run(b"RENAME", one, b"{%b}aside" % one[one.index(b"{") + 1 : one.index(b"}")])
+    await h.run(b"RENAME", other, one)
+    await h.run(b"RENAME", b"{%b}aside" % one[one.index(b"{") + 1 : one.index(b"}")], other)
+
+
+async def swap_bin_total(h: Harness) -> None:
+    """The other bin's total."""
+    total = await h.run(b"HGET", other_bin(h, b"1"), TOTAL)
+    assert isinstance(total, bytes)
+    await h.run(b"HSET", own_bin(h, b"1"), TOTAL, total)
+
+
+async def total_of_counts(h: Harness) -> None:
+    """The total of the practices' counts."""
+    total = await h.run(b"HGET", h.keys.counts, TOTAL)
+    assert isinstance(total, bytes)
+    await h.run(b"HSET", own_bin(h, b"1"), TOTAL, total)
+
+
+async def swap_provider(h: Harness) -> None:
+    """Another provider's count under this one's name."""
+    other = await h.run(b"HGET", own_bin(h, b"7"), b"prov:7")
+    assert isinstance(other, bytes)
+    await h.run(b"HSET", own_bin(h, b"1"), b"prov:1", other)
+
+
+async def add_provider(h: Harness) -> None:
+    """A count of somebody who has no rows."""
+    await h.run(b"HSET", own_bin(h, b"1"), b"prov:424242", b"x")
+
+
+async def bin_of_another_type(h: Harness) -> None:
+    """A bin replaced by a key of another type."""
+    await h.run(b"SET", own_bin(h, b"1"), b"x")
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        *(drop_bin, drop_bin_total, drop_provider, swap_bins, swap_bin_total, total_of_counts),
+        *(swap_provider, add_provider, bin_of_another_type),
+    ],
+    ids=lambda t: t.__name__,
+)
+async def test_a_tampered_bin_is_never_an_answer(harness: Harness, tamper: Tamper) -> None:
+    """A provider's rows are as proven as a practice's: whoever reads by the bin gets no answer."""
+    nobody = Scope((Box(ALL, frozenset({"424242"})),))
+    scopes = {**SCOPES, "a provider who isn't there": nobody}
+    assert rows_of(await harness.read(nobody)) == []
+    await tamper(harness)
+    damaged = []
+    for name, scope in scopes.items():
+        try:
+            assert rows_of(await harness.read(scope)) == expected(scope)
+        except Damage:
+            damaged.append(name)
+    assert "a provider" in damaged
+    assert not {"everything", "a practice", "practices", "nobody's"} & {*damaged}
 
 
 OF_ENTRIES = (swap_values, flip_byte, cut_at_record, drop_entry)

@@ -194,7 +194,7 @@ async def test_a_snapshot_that_is_stale_is_read_whole(
     assert await read_all(store) == expected(source.rows)
 
 
-@pytest.mark.parametrize("which", range(9))
+@pytest.mark.parametrize("which", range(12))
 async def test_what_can_not_be_carried_is_read_anew(
     store: Store, make_warmer: MakeWarmer, keys: Keys, which: int
 ) -> None:
@@ -213,7 +213,10 @@ async def test_what_can_not_be_carried_is_read_anew(
                 (b"UNLINK", own.whole_sums),
                 (b"HDEL", own.counts, b"p:3"),
                 (b"HSET", own.counts, b"p:3", b"12345678:1"),
-                (b"SADD", own.all, b"p:3:prov:777"),
+                (b"RPUSH", own.all, b"p:3:prov:777"),
+                (b"UNLINK", own.bin(0)),
+                (b"HDEL", own.bin(0), b"prov:1"),
+                (b"HSET", own.bin(0), b"prov:1", b"12345678:1"),
             ][which]
         ]
     )

@@ -1,13 +1,18 @@
 """Counts: the proof of completeness can't be bent."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xxhash import xxh3_64_intdigest
 
 from warmcube.entry.counts import (
     INLINE_MEMBERS,
     SetCount,
     Total,
+    bin_of,
+    bins_of,
     fold,
     member_from,
     pack_set,
@@ -19,6 +24,7 @@ from warmcube.entry.counts import (
 from warmcube.entry.keys import member_of, parse_member, practice_field, provider_field
 from warmcube.entry.seal import Checksum, seal, unseal
 from warmcube.errors import Damage
+from warmcube.warm.index import SPILL_BUCKETS
 
 USING = Checksum()
 ids = st.none() | st.text(st.characters(codec="utf-8"), max_size=5)
@@ -74,9 +80,9 @@ def test_counts_are_stored_as_documented() -> None:
     )
     assert fold(b"k", members, USING) == folded
     assert fold(b"k", [], USING) == 0
-    total = pack_total(b"k", Total(1, 2, 3, 4, 5), USING)
+    total = pack_total(b"k", Total(1, 2, 3, 4, 5, 6), USING)
     assert unseal(USING, b"k total", total, "it") == b"".join(
-        bytes([number, *[0] * 7]) for number in (1, 2, 3, 4, 5)
+        bytes([number, *[0] * 7]) for number in (1, 2, 3, 4, 5, 6)
     )
 
 
@@ -89,9 +95,8 @@ def test_a_member_with_any_bytes_is_inlined() -> None:
 
 def test_a_total_round_trips() -> None:
     """What is written last is read back, and says how many fields there must be."""
-    total = Total(entries=5, rows=1 << 40, practices=3, providers=2, sums=1)
+    total = Total(entries=5, rows=1 << 40, practices=3, providers=2, sums=1, fields=4)
     assert unpack_total(b"k", pack_total(b"k", total, USING), USING) == total
-    assert total.fields == 6
 
 
 @pytest.mark.parametrize("value", [None, b"", b"x" * 8, b"x" * 40])
@@ -144,7 +149,32 @@ def test_a_sealed_count_that_contradicts_itself_is_damage(body: bytes) -> None:
         unpack_set(b"k", b"p:1", seal(USING, b"k p:1", body), USING)
 
 
+@pytest.mark.parametrize(
+    ("entries", "bins"),
+    [(0, 1), (1, 1), (128, 1), (129, 2), (256, 2), (257, 4), (1000, 8), (10_000, 128)],
+)
+def test_bins_are_few_and_never_full(entries: int, bins: int) -> None:
+    """A power of two, in each of which at most 128 providers lie on average."""
+    assert bins_of(entries) == bins
+
+
+def test_a_provider_lies_in_one_bin() -> None:
+    """Whoever writes and whoever reads find the same one, by the id alone, and bins fill evenly."""
+    ids = [b"%d" % number for number in range(1000)]
+    filled = Counter(bin_of(each, 8) for each in ids)
+    assert sorted(filled) == list(range(8))
+    assert max(filled.values()) < 200
+    assert bin_of(b"5", 8) == 2
+    assert {bin_of(each, 1) for each in ids} == {0}
+
+
+def test_providers_of_one_spill_bucket_lie_in_few_bins() -> None:
+    """So that a bucket's fields are written together, however many bins there are."""
+    for each in (b"%d" % number for number in range(100)):
+        assert bin_of(each, 256) % SPILL_BUCKETS == xxh3_64_intdigest(each) % SPILL_BUCKETS
+
+
 def test_a_sealed_total_of_another_length_is_damage() -> None:
-    """A total is four numbers."""
+    """A total is six numbers."""
     with pytest.raises(Damage):
         unpack_total(b"k", seal(USING, b"k total", b"123"), USING)

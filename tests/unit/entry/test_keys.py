@@ -170,7 +170,10 @@ def test_all_keys_of_a_partition_share_one_hash_tag(
     own = Keys("ns", 1).partition(PartitionName(measure, frequency), "1-" + "0" * 16)
     tags = {
         key[key.index(b"{") : key.index(b"}") + 1]
-        for key in (own.all, own.counts, own.set(b"p:1"), own.entry(member_of("1", "{x}")))
+        for key in (
+            *(own.all, own.counts, own.bin(3), own.set(b"p:1")),
+            own.entry(member_of("1", "{x}")),
+        )
     }
     expected = f"{{ds:1:m:{encode_component(measure)}:freq:{encode_component(frequency)}}}"
     assert tags == {expected.encode()}
@@ -183,7 +186,8 @@ def test_keys_of_a_partition_are_told_from_others(
     """What never changes once written, from what does, whatever the names hold."""
     keys, version = Keys("ns:", 1), "1-" + "0" * 16
     own = keys.partition(PartitionName(measure, frequency), version)
-    for key in (own.all, own.counts, own.set(b"p:1"), own.entry(b"p:1:prov:1"), own.whole_sums):
+    names = (own.all, own.counts, own.bin(0), own.set(b"p:1"), own.whole_sums)
+    for key in (*names, own.entry(b"p:1:prov:1")):
         assert is_of_partition(key)
     others = [keys.manifest(version), keys.retired(version), keys.uses(version)]
     others += [keys.dictionary(column or "", version, 0), keys.current, keys.master, keys.lock]
@@ -200,6 +204,7 @@ def test_keys_are_spelled_as_documented() -> None:
     assert own.all == b"app:idx:{ds:7:m:A%2FR%20%7Bx%7D:freq:~}:v3-00000000000000ff"
     assert own.set(b"prov:5") == own.all + b":prov:5"
     assert own.counts == own.all + b":counts"
+    assert own.bins(2) == [own.bin(0), own.bin(1)] == [own.counts + b":0", own.counts + b":1"]
     assert (keys.namespace, keys.datasource) == ("app:", 7)
     assert keys.master == b"app:idx:{ds:7}:master"
     assert keys.current == b"app:cache:meta:{ds:7}:current"
@@ -324,6 +329,7 @@ parsed_keys = st.one_of(
         *(partitions, values, values, st.integers(0, 10**6)),
     ),
     st.builds(ParsedKey, st.sampled_from(["all", "counts"]), partitions),
+    st.builds(lambda of, number: ParsedKey("bin", (*of, number)), partitions, numbers),
     st.builds(
         lambda kind, of, value: ParsedKey(kind, (*of, value)),
         *(st.sampled_from(["practice", "provider"]), partitions, values),
@@ -360,7 +366,7 @@ def build(of: ParsedKey, namespace: str = "") -> bytes:
     kind, components = of
     number: Any = components[0] if components else 0
     keys = Keys(namespace, number)
-    if kind in ("entry", "all", "counts", "practice", "provider"):
+    if kind in ("entry", "all", "counts", "bin", "practice", "provider"):
         _, measure, frequency, version, *more = components
         rest: Any = more
         name: Any = (measure, frequency)
@@ -369,7 +375,7 @@ def build(of: ParsedKey, namespace: str = "") -> bytes:
             return own.entry(member_of(*rest))
         if kind in ("practice", "provider"):
             return own.set({"practice": practice_field, "provider": provider_field}[kind](*rest))
-        return own.all if kind == "all" else own.counts
+        return {"all": own.all, "counts": own.counts, "bin": own.bin(*rest or [0])}[kind]
     if kind == "dict":
         rest = components[1:]
         return keys.dictionary(*rest)
@@ -396,9 +402,13 @@ def test_no_two_keys_are_the_same(one: ParsedKey, other: ParsedKey, here: str, t
 
 @given(parsed_keys, parsed_keys, namespaces)
 def test_no_key_grows_into_another(one: ParsedKey, other: ParsedKey, namespace: str) -> None:
-    """Only a partition's own sets, and the further parts of an entry, lie below another key."""
+    """Only a partition's sets and counts, and an entry's further parts, lie below another key."""
     if build(other, namespace).startswith(build(one, namespace) + b":"):
-        below = {"all": ("counts", "practice", "provider"), "entry": ("entry",)}
+        below = {
+            "all": ("counts", "bin", "practice", "provider"),
+            "counts": ("bin",),
+            "entry": ("entry",),
+        }
         assert other.kind in below[one.kind]
         assert other.components[: len(one.components) - (one.kind == "entry")] == (
             one.components[:-1] if one.kind == "entry" else one.components
@@ -435,7 +445,7 @@ def _text_or_none(component: str | int | None) -> str | None:
 def test_a_key_lies_in_the_slot_of_its_partition(of: ParsedKey, namespace: str) -> None:
     """As the cluster's own function hashes it; no name and no namespace can move it."""
     number, *more = of.components or (None,)
-    if of.kind in ("entry", "all", "counts", "practice", "provider"):
+    if of.kind in ("entry", "all", "counts", "bin", "practice", "provider"):
         measure, frequency = (encode_component(each) for each in map(_text_or_none, more[:2]))
         tag = f"ds:{number}:m:{measure}:freq:{frequency}"
     else:

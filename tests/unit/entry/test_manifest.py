@@ -108,16 +108,16 @@ def document_of(manifest: Manifest) -> Any:
     return json.loads(zlib.decompress(pack_manifest(manifest)))
 
 
-def test_the_stored_form_of_format_5() -> None:
+def test_the_stored_form_of_format_6() -> None:
     """What other processes read: whoever changes it must raise ``FORMAT``."""
     version = "7-00000000000000ff"
     partition = [
         *(version, {"measure_value": 10**17}, 0, 3, 9, 2, 3, 2, 1, 100, 20),
         *(1, True, 30, None, 5, 123, None),
     ]
-    assert FORMAT == 5
+    assert FORMAT == 6
     assert document_of(MANIFEST) == {
-        "format": 5,
+        "format": 6,
         "version": version,
         "source": "main",
         "table": "ih.t",

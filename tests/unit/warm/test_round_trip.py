@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warmcube.entry.codec import decode_column, id_code, open_entries
-from warmcube.entry.counts import TOTAL, unpack_set, unpack_total
+from warmcube.entry.counts import TOTAL, bins_of, unpack_set, unpack_total
 from warmcube.entry.keys import (
     Keys,
     PartitionName,
@@ -155,6 +155,7 @@ class Replay:
     def __init__(self, chunks: Iterator[list[Command | bytes]]) -> None:
         self.values: dict[bytes, bytes] = {}
         self.sets: dict[bytes, set[bytes]] = {}
+        self.lists: dict[bytes, list[bytes]] = {}
         self.hashes: dict[bytes, dict[bytes, bytes]] = {}
         self.expiring: set[bytes] = set()
         for chunk in chunks:
@@ -167,8 +168,12 @@ class Replay:
         words: list[Any] = rest
         if name == b"SADD":
             self.sets.setdefault(key, set()).update(words)
+        elif name == b"RPUSH":
+            self.lists.setdefault(key, []).extend(words)
         elif name == b"HSET":
-            assert TOTAL not in self.hashes.get(key, {}), "total is written last"
+            counts, _, _ = key.partition(b":counts:")
+            for each in {key, counts.removesuffix(b":counts") + b":counts"}:
+                assert TOTAL not in self.hashes.get(each, {}), "totals are written last"
             self.hashes.setdefault(key, {}).update(zip(words[::2], words[1::2], strict=True))
         elif name == b"PEXPIREAT":
             self.expiring.add(key)
@@ -201,7 +206,7 @@ def read_back(
     layout = gathered.layout()
     for name in replay.partitions():
         own = TARGET.keys.partition(name, str(VERSION))
-        members = sorted(replay.sets[own.all])
+        members = sorted(replay.lists[own.all])
         parsed = [parse_member(member) for member in members]
         keys = [own.entry(member) for member in members]
 
@@ -217,10 +222,14 @@ def read_back(
         ]
         values = [replay.values[key] for key in keys]
         block = open_entries(keys, values, np.array(codes), layout, USING)
-        fields = replay.hashes[own.counts]
-        total = unpack_total(own.counts, fields[TOTAL], USING)
-        assert (total.entries, total.fields) == (len(members), len(fields))
-        assert total.rows == block.rows
+        fields: dict[bytes, bytes] = {}
+        for key in (own.counts, *own.bins(bins_of(len(members)))):
+            hashed = replay.hashes[key]
+            total = unpack_total(key, hashed[TOTAL], USING)
+            assert (total.entries, total.fields) == (len(members), len(hashed))
+            assert total.rows == block.rows
+            assert not fields.keys() & hashed.keys() - {TOTAL}, "each field is in one hash"
+            fields |= hashed
         indexed: Counter[bytes] = Counter()
         for field, packed in fields.items():
             if field != TOTAL:
@@ -298,7 +307,7 @@ def check_round_trip(
         == len(replay.entries)
         == sum(p.entries for p in written.partitions.values())
     )
-    assert replay.expiring >= replay.values.keys() | replay.hashes.keys()
+    assert replay.expiring >= replay.values.keys() | replay.hashes.keys() | replay.lists.keys()
     distinct = {key.partition(b":part:")[0] for key in replay.entries}
     assert predicted == len(distinct)
     assert practices == sum(each.practices for each in written.partitions.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.warm.test_round_trip import TARGET, USING, VERSION, Replay, gathered_from
 
 from warmcube.entry.codec import NULL_CODE, decode_column, id_code, open_entries
-from warmcube.entry.counts import TOTAL, unpack_set, unpack_total
+from warmcube.entry.counts import TOTAL, bins_of, unpack_set, unpack_total
 from warmcube.entry.keys import PartitionKeys, PartitionName, practice_field
 from warmcube.entry.layout import Field, Layout, TextStorage
 from warmcube.entry.sums import SumsForm, sums_form
@@ -163,12 +162,14 @@ def test_sums_are_what_the_rows_add_up_to(given: tuple[str, list[Row]], run_byte
         assert decoded(form, own.whole_sums, replay.values[own.whole_sums], NULL_CODE) == want
     sizes = [len(v) for k, v in replay.values.items() if k.endswith(b"sums")]
     assert partition.sums_bytes == sum(sizes)
-    assert not any(unpack_set(own.counts, f, v, USING).has_sums for f, v in not_practices(fields))
-
-
-def not_practices(fields: dict[bytes, bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Providers' fields."""
-    return ((f, v) for f, v in fields.items() if f.startswith(b"prov:"))
+    of_providers = [
+        unpack_set(own.counts, field, value, USING)
+        for key in own.bins(bins_of(partition.entries))
+        for field, value in replay.hashes[key].items()
+        if field != TOTAL
+    ]
+    assert len(of_providers) == partition.providers
+    assert not any(each.has_sums for each in of_providers)
 
 
 def test_sums_that_are_too_large_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
