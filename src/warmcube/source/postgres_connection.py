@@ -68,7 +68,8 @@ class PostgresConnection:
         self._handle = handle
         self._lock = threading.RLock()  # a stream may be let go of anywhere, here too
         self._cancels = 0
-        self._is_closed = False
+        self._is_closed = False  # nobody uses it any more
+        self._is_gone = False  # and no thread of an earlier user does
         self.is_streaming = False
         self.is_broken = False
 
@@ -120,7 +121,7 @@ class PostgresConnection:
     def cancel(self) -> None:
         """Ask the server to stop what this connection is doing."""
         with self._lock:
-            if self._is_closed and not self.is_streaming:
+            if self._is_gone:
                 return
             self._cancels += 1
         try:
@@ -136,10 +137,13 @@ class PostgresConnection:
         """Close it, whatever it is doing; what another thread does on it comes to its end first."""
         with self._lock:
             self._is_closed = self.is_broken = True
-            if not self._cancels:
-                # Where a statement is under way, its thread closes the connection behind it.
-                with contextlib.suppress(*DRIVER_ERRORS, RuntimeError):
+            if self._cancels or self._is_gone:
+                return
+            # Where a statement is under way, it is closed behind that.
+            with contextlib.suppress(RuntimeError):
+                with contextlib.suppress(*DRIVER_ERRORS):
                     self._handle.close()
+                self._is_gone = True
 
     @contextlib.contextmanager
     def _statement(self, sql: str, doing: str) -> Iterator[adbc.AdbcStatement]:
