@@ -229,7 +229,7 @@ def watch(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
     # takes long get a probe.
     monkeypatch.setattr("warmcube.observe.usage.FLUSH_SECONDS", 3600.0)
     monkeypatch.setattr("warmcube.store.redis.NOTICE", 3600.0)
-    monkeypatch.setattr("warmcube.fallback.shared.NOTICE", 3600.0)
+    monkeypatch.setattr("warmcube.fallback.guard.NOTICE", 3600.0)
     with watching(redis_url) as made:
         query, run = PostgresConnection.query, PostgresConnection.execute
 
