@@ -52,5 +52,5 @@ class Silence:
         if due > now:
             self._due = due
             self._handle = self._loop.call_at(due, self._look)
-        else:
+        elif not self._deadline.expired():
             self._deadline.reschedule(now)

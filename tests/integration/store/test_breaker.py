@@ -133,6 +133,16 @@ async def test_a_reply_to_somebody_is_a_sign_of_life(own_store: Store) -> None:
         await served.run([(b"BLPOP", b"nothing", 1)])
 
 
+async def test_a_trip_without_an_answer_ends_once(
+    own_store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its own time is up at the moment at which its server has been silent for it."""
+    monkeypatch.setattr("warmcube.store.redis.LONGEST", 0.2)
+    with pytest.raises(StoreUnavailable, match="in time"):
+        await own_store.run([(b"BLPOP", b"nothing", 1)], seconds=0.2)
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
+
+
 async def test_a_server_that_was_killed_is_used_again_when_it_is_back(
     server: OwnRedis, own_store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
