@@ -1,6 +1,6 @@
-"""Verifying, with all that is told of it: the job, the figures, and damage to be repaired.
+"""Verifying, with all that is told of it: the job and the figures.
 
-The audit of it is written by `warmcube.compare.verifier` itself.
+Its audit, and damage to be repaired, are told by `warmcube.compare.verifier` itself.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import Any, Final
 
 from warmcube.compare.report import Stage, VerifyProgress, VerifyReport
 from warmcube.compare.verifier import MOST_SAMPLE, Verifier
-from warmcube.entry.keys import PartitionName
-from warmcube.errors import Damage, InvalidQuery, StoreError, VerifyInProgress, WarmcubeError
+from warmcube.errors import InvalidQuery, StoreError, VerifyInProgress, WarmcubeError
 from warmcube.jobs.job import JobState
 from warmcube.jobs.keeper import Keeper
 from warmcube.jobs.verification import Verification, bounded_report
@@ -23,7 +22,6 @@ from warmcube.jobs.verifications import Verifications
 from warmcube.model.schema import Datasource
 from warmcube.observe.observer import Observer
 from warmcube.observe.verified import FAILED, Verified
-from warmcube.query.answering import DamageMet
 
 __all__ = ["Verifying"]
 
@@ -46,7 +44,6 @@ class Verifying:
         verifier: compares them with their databases.
         jobs: where every verification is recorded.
         observer: told how they went.
-        met_damage: told what isn't whole, so that it is repaired.
     """
 
     def __init__(
@@ -55,12 +52,10 @@ class Verifying:
         verifier: Verifier,
         jobs: Verifications,
         observer: Observer,
-        met_damage: DamageMet,
     ) -> None:
         self._verifier = verifier
         self._jobs = jobs
         self._observer = observer
-        self._met_damage = met_damage
 
     async def verify(
         self,
@@ -109,13 +104,10 @@ class Verifying:
         except VerifyInProgress:
             raise
         except (WarmcubeError, asyncio.CancelledError) as error:
-            if isinstance(error, Damage):
-                self._met_damage(datasource.id, None, error)
             if isinstance(error, WarmcubeError):
                 await self._note(datasource, FAILED, None)
             self._observer.verified(datasource.id, FAILED, time.monotonic() - began)
             raise
-        self._report_damage(report)
         await self._note(datasource, report.verdict.value, report.snapshot)
         self._observer.verified(datasource.id, report.verdict.value, report.seconds)
         return report
@@ -145,14 +137,6 @@ class Verifying:
                 await self._jobs.note(
                     datasource.id, Verified(at_ms=at_ms, verdict=verdict, snapshot=snapshot)
                 )
-
-    def _report_damage(self, report: VerifyReport) -> None:
-        for finding in report.findings:
-            if finding.kind == "damage":
-                damage = Damage(finding.what)
-                if finding.is_of_partition:
-                    damage.partition = PartitionName(finding.measure, finding.frequency)
-                self._met_damage(report.datasource, report.snapshot, damage)
 
 
 class _Told:

@@ -241,10 +241,9 @@ class Wiring:
             inspector=Inspector(store, snapshots, seal, authoriser, trail),
             verifications=verifications,
             verifying=Verifying(
-                verifier=Verifier(store, namespace, seal, sources, trail),
+                verifier=Verifier(store, namespace, seal, sources, trail, met_damage),
                 jobs=verifications,
                 observer=observer,
-                met_damage=met_damage,
             ),
             oversight=Oversight(authoriser, settings.datasources, trail),
         )

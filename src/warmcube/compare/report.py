@@ -44,6 +44,9 @@ class Verdict(StrEnum):
     DAMAGED = "damaged"  # something in the store isn't what was written
 
 
+_ORDER: Final = tuple(Verdict)
+
+
 class Stage(StrEnum):
     """What a verification is doing."""
 
@@ -91,31 +94,40 @@ class Finding:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found so far: the first ones, and how many of each sort."""
+    """What was found so far: of each verdict the first ones, and how many in all.
 
-    listed: list[Finding] = field(default_factory=list)
+    Attributes:
+        total: how many.
+        damaged: every partition that isn't whole, with what was found of it first. What has to be
+            repaired hangs on no list that others fill.
+    """
+
     total: int = 0
-    worst: Verdict = Verdict.EQUAL
+    damaged: dict[PartitionName, str] = field(default_factory=dict)
+    _of: dict[Verdict, list[Finding]] = field(default_factory=dict)
 
     def add(self, finding: Finding) -> None:
         """Take one in."""
         self.total += 1
-        if len(self.listed) < MOST_LISTED:
-            self.listed.append(finding)
-        order = list(Verdict)
-        self.worst = max(self.worst, judge(finding), key=order.index)
+        alike = self._of.setdefault(judge(finding), [])
+        if len(alike) < MOST_LISTED:
+            alike.append(finding)
 
-    def damage(self, name: PartitionName | None, what: str) -> None:
-        """Take in that something in the store isn't whole."""
-        self.add(
-            Finding(
-                kind="damage",
-                what=what,
-                measure=None if name is None else name.measure,
-                frequency=None if name is None else name.frequency,
-                is_of_partition=name is not None,
-            )
-        )
+    def damage(self, name: PartitionName, what: str) -> None:
+        """Take in that something of a partition isn't whole in the store."""
+        self.damaged.setdefault(name, what)
+        self.add(Finding(kind="damage", what=what, measure=name.measure, frequency=name.frequency))
+
+    @property
+    def worst(self) -> Verdict:
+        """What all of it amounts to."""
+        return max(self._of, key=_ORDER.index, default=Verdict.EQUAL)
+
+    @property
+    def listed(self) -> list[Finding]:
+        """The worst, and of those that are as bad the first."""
+        of = sorted(self._of, key=_ORDER.index, reverse=True)
+        return [each for verdict in of for each in self._of[verdict]][:MOST_LISTED]
 
 
 def judge(finding: Finding) -> Verdict:
@@ -152,7 +164,7 @@ class VerifyReport:
         slice_rows: how many rows the database had in them.
         slices_left_out: how many were too large for that.
         seed: what the slices were drawn with.
-        findings: the first ones.
+        findings: the first ones, the worst before the others.
         findings_total: how many there are.
         database_error: why the database couldn't be compared to the end; None if it was.
         seconds: from beginning to end.
@@ -201,8 +213,8 @@ def advice(verdict: Verdict, datasource: int, as_of: str) -> str:
         case Verdict.WRONG:
             return (
                 f"the table hasn't changed since {as_of}, so the cache, or how it was read, is "
-                f"wrong: `warmcube invalidate {datasource}` lets the database answer; keep this "
-                "report, and report it as a defect"
+                f"wrong: keep this report, then `warmcube disable {datasource}` lets the database "
+                "answer; and report it as a defect"
             )
         case Verdict.DAMAGED:
             return (

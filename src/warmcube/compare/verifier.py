@@ -34,6 +34,7 @@ from warmcube.entry.manifest import Partition
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage, SourceError, UnsupportedValue, VerifyError, WarmcubeError
 from warmcube.model.schema import Datasource, Schema
+from warmcube.query.answering import DamageMet
 from warmcube.query.lookup import PointerMoved
 from warmcube.query.snapshots import Snapshots
 from warmcube.source.api import Source, SourceSnapshot
@@ -69,6 +70,7 @@ class Verifier:
         seal: what their values bear.
         sources: the databases, by name.
         trail: has it written who verified what.
+        met_damage: told of all that isn't whole, so that it is repaired.
     """
 
     def __init__(
@@ -78,12 +80,14 @@ class Verifier:
         seal: Seal,
         sources: Mapping[str, Source],
         trail: Trail,
+        met_damage: DamageMet,
     ) -> None:
         self._store = store
         self._namespace = namespace
         self._seal = seal
         self._sources = sources
         self._trail = trail
+        self._met_damage = met_damage
 
     async def verify(
         self,
@@ -114,6 +118,8 @@ class Verifier:
         try:
             report = await self._attempts(datasource, sample, seed, progress, began)
         except BaseException as error:
+            if isinstance(error, Damage):
+                self._met_damage(datasource.id, None, error)
             self._trail.note(verified(outcome="failed", error=type(error).__name__))
             raise
         self._trail.note(
@@ -153,9 +159,14 @@ class Verifier:
             stored = StoredSnapshot(self._store, snapshots, self._seal, datasource, live)
             run = _Run(stored, self._sources[datasource.source], sample, seed, progress)
             try:
-                return await run.verify(began)
+                report = await run.verify(began)
             except PointerMoved:
                 continue
+            for name, what in run.findings.damaged.items():
+                damage = Damage(what)
+                damage.partition = name
+                self._met_damage(datasource.id, report.snapshot, damage)
+            return report
         raise VerifyError(
             f"data source {datasource.id} ({datasource.name}) was warmed or invalidated while it "
             f"was verified, {ATTEMPTS} times; try again when nothing warms it"

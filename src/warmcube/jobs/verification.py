@@ -11,7 +11,7 @@ from warmcube.jobs.job import Record, unpack_record
 __all__ = ["MOST_FINDINGS", "Verification", "bounded_report", "unpack_verification"]
 
 MOST_FINDINGS: Final = 100
-"""So many findings stay in a record; its ``findings_total`` counts all."""
+"""So many findings stay in a record, the worst; its ``findings_total`` counts all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

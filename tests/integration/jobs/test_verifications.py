@@ -103,6 +103,24 @@ async def test_damage_that_is_found_is_reported(cache: AnalyticsCache, raw: redi
     assert set(await raw.hgetall(KEYS.damage)) == {b"of", b"*"}
 
 
+async def test_all_damage_that_is_found_is_reported(
+    cache: AnalyticsCache, raw: redis.Redis, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else differs, and however little of it is listed."""
+    monkeypatch.setattr("warmcube.compare.report.MOST_LISTED", 1)
+    execute(database, "UPDATE ih.facts SET measure_value = 7")
+    for frequency in ("Monthly", "Weekly"):
+        key = next(iter(await raw.keys(f"cache:{{ds:1:m:Charges:freq:{frequency}}}*:prov:*")))
+        await raw.delete(key)
+    report = await cache.verify(1)
+    assert (report.verdict.value, len(report.findings)) == ("damaged", 1)
+    assert report.findings[0].kind == "damage"
+    assert report.findings_total > 10
+    await cache.damage.settled()
+    found = await raw.hgetall(KEYS.damage)
+    assert set(found) == {b"of", b"m:Charges:freq:Monthly", b"m:Charges:freq:Weekly"}
+
+
 async def test_one_at_a_time_and_in_no_warms_way(
     cache: AnalyticsCache, tmp_path: Path, redis_url: str, database: str
 ) -> None:

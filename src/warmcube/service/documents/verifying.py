@@ -47,7 +47,7 @@ _TYPES: Final[dict[str, Schema]] = {
 _TYPES["tuple[Finding, ...]"] = {
     **list_of(closed(**{each.name: _TYPES[str(each.type)] for each in fields(Finding)})),
     "maxItems": MOST_FINDINGS,
-    "description": f"the first {MOST_FINDINGS}; findings_total counts all",
+    "description": f"the worst {MOST_FINDINGS}; findings_total counts all",
 }
 _SEED: Final[Schema] = {"type": "integer", "description": "what slices are drawn with"}
 _REPORT: Final = closed(
