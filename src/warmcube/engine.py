@@ -584,7 +584,8 @@ class AnalyticsCache:
             UnknownDatasource: none has this id.
             InvalidQuery: the sample is negative, or beyond 10,000.
             VerifyInProgress: somebody else is verifying it.
-            VerifyError: it is cold, or warmed anew all the while.
+            NothingToVerify: it is cold, or switched off.
+            VerifyError: it is warmed anew all the while.
             Damage: the manifest isn't whole.
             SourceError: the database.
             StoreError: the store.
@@ -598,9 +599,9 @@ class AnalyticsCache:
             job=job,
         )
 
-    def observe_verification(self, job: Verification) -> None:
-        """Count a verification that another process has done for this one."""
-        self._parts.verifying.observe(job)
+    async def observe_verification(self, job: Verification) -> None:
+        """Count a verification that another process has done for this one, or hasn't."""
+        await self._parts.verifying.observe(job)
 
     async def rollback(self, datasource: int, actor: str | None = None) -> Steered:
         """Serve the snapshot before the live one again, while it is kept.

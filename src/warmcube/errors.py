@@ -40,7 +40,8 @@
     │   ├── WarmRefused            far fewer rows than before; needs ``--force``
     │   └── UnknownPartition       a refresh names what is nowhere
     ├── RollbackRefused            there is no earlier snapshot that can be served
-    ├── VerifyError                there is nothing to verify, or it never stays the same
+    ├── VerifyError                what is to be verified never stays the same
+    │   ├── NothingToVerify        it is cold, or switched off
     │   ├── VerifyInProgress       somebody else verifies it
     │   └── VerifyOutrun           what it was decided upon isn't so any more
     ├── ServeError                 the service can't listen, or its processes keep ending
@@ -72,6 +73,7 @@ __all__ = [
     "LimitExceeded",
     "MissingRole",
     "NotUsable",
+    "NothingToVerify",
     "Overloaded",
     "QueryTimeout",
     "RollbackRefused",
@@ -382,7 +384,11 @@ class RollbackRefused(WarmcubeError):
 
 
 class VerifyError(WarmcubeError):
-    """There is nothing to verify, or it is replaced each time before that is done."""
+    """What was to be verified is replaced each time before that is done."""
+
+
+class NothingToVerify(VerifyError):
+    """Nothing of the data source is live: it is cold, or switched off."""
 
 
 class VerifyInProgress(VerifyError):

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from warmcube.compare.report import Stage, VerifyProgress, VerifyReport
 from warmcube.compare.verifier import MOST_SAMPLE, Verifier
-from warmcube.errors import InvalidQuery, StoreError, VerifyInProgress, WarmcubeError
-from warmcube.jobs.job import JobState
+from warmcube.errors import InvalidQuery, NothingToVerify, StoreError, VerifyInProgress
+from warmcube.jobs.job import STOPPED, JobState
 from warmcube.jobs.keeper import Keeper
 from warmcube.jobs.verification import Verification, bounded_report
 from warmcube.jobs.verifications import Verifications
@@ -32,6 +32,8 @@ _LEAST: Final = 0.06
 """Below that share a pace says nothing."""
 
 _SECONDS: Final = 5.0
+_NO_NEWS: Final = (STOPPED, NothingToVerify.__name__)
+"""Failures that say nothing of a snapshot, so that what is known of it stays."""
 
 
 class Verifying:
@@ -80,7 +82,8 @@ class Verifying:
         Raises:
             InvalidQuery: the sample can't be one.
             VerifyInProgress: somebody else is verifying it.
-            VerifyError: nothing is live, or never the same for long enough.
+            NothingToVerify: nothing is live; what is known of the last one stays.
+            VerifyError: what is live is never the same for long enough.
             Damage: the manifest isn't whole.
             SourceError: the database, and the cache by itself is whole.
             StoreError: the store.
@@ -103,22 +106,30 @@ class Verifying:
                     writing.note_report(bounded_report(asdict(report)))
         except VerifyInProgress:
             raise
-        except (WarmcubeError, asyncio.CancelledError) as error:
-            if isinstance(error, WarmcubeError):
-                await self._note(datasource, FAILED, None)
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, NothingToVerify):
+                await self._note(datasource.id, FAILED, None)
             self._observer.verified(datasource.id, FAILED, time.monotonic() - began)
             raise
-        await self._note(datasource, report.verdict.value, report.snapshot)
+        await self._note(datasource.id, report.verdict.value, report.snapshot)
         self._observer.verified(datasource.id, report.verdict.value, report.seconds)
         return report
 
-    def observe(self, job: Verification) -> None:
-        """Count a verification that another process has done for this one."""
+    async def observe(self, job: Verification) -> None:
+        """Count a verification that another process has done for this one.
+
+        If that was killed or broke, nobody knows yet that it came to no verdict.
+        """
         report = job.report or {}
         seconds = (job.updated_ms - (job.started_ms or job.updated_ms)) / 1000
         self._observer.verified(
             job.datasource, report.get("verdict", FAILED), report.get("seconds", seconds)
         )
+        if job.failure is not None and job.failure.kind not in _NO_NEWS:
+            with contextlib.suppress(StoreError):
+                newest = await self._jobs.newest(job.datasource)
+                if newest is None or newest.id == job.id:
+                    await self._note(job.datasource, FAILED, None)
 
     async def _begin(
         self, datasource: Datasource, actor: str, sample: int, seed: int
@@ -130,12 +141,12 @@ class Verifying:
         except StoreError:
             return None
 
-    async def _note(self, datasource: Datasource, verdict: str, snapshot: str | None) -> None:
+    async def _note(self, datasource: int, verdict: str, snapshot: str | None) -> None:
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_SECONDS):
                 at_ms = await self._jobs.now_ms()
                 await self._jobs.note(
-                    datasource.id, Verified(at_ms=at_ms, verdict=verdict, snapshot=snapshot)
+                    datasource, Verified(at_ms=at_ms, verdict=verdict, snapshot=snapshot)
                 )
 
 

@@ -32,7 +32,14 @@ from warmcube.compare.sums import SumsCheck
 from warmcube.entry.keys import PartitionName
 from warmcube.entry.manifest import Partition
 from warmcube.entry.seal import Seal
-from warmcube.errors import Damage, SourceError, UnsupportedValue, VerifyError, WarmcubeError
+from warmcube.errors import (
+    Damage,
+    NothingToVerify,
+    SourceError,
+    UnsupportedValue,
+    VerifyError,
+    WarmcubeError,
+)
 from warmcube.model.schema import Datasource, Schema
 from warmcube.query.answering import DamageMet
 from warmcube.query.lookup import PointerMoved
@@ -108,7 +115,8 @@ class Verifier:
             progress: told as it goes, from the event loop.
 
         Raises:
-            VerifyError: nothing is live, or never the same for long enough.
+            NothingToVerify: nothing is live.
+            VerifyError: what is live is never the same for long enough.
             Damage: the manifest isn't whole.
             SourceError: the database, and the cache by itself is whole.
             StoreError: the store.
@@ -147,12 +155,12 @@ class Verifier:
             snapshots = Snapshots(self._store, self._namespace, self._seal)
             live = await snapshots.load(datasource)
             if live is None and snapshots.is_disabled(datasource.id):
-                raise VerifyError(
+                raise NothingToVerify(
                     f"data source {datasource.id} ({datasource.name}) is switched off, so nothing "
                     f"of it is live; switch it on first: warmcube enable {datasource.id}"
                 )
             if live is None:
-                raise VerifyError(
+                raise NothingToVerify(
                     f"data source {datasource.id} ({datasource.name}) is cold, so there is nothing "
                     f"to verify; warm it first: warmcube warm {datasource.id}"
                 )

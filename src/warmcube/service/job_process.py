@@ -72,11 +72,14 @@ async def work(settings: Settings, job: Job | Verification) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    async with AnalyticsCache(settings, actor=job.actor, stdout=2) as cache:
-        if isinstance(job, Verification):
-            await cache.verify(job.datasource, job=job)
-        else:
-            await cache.warm(job.datasource, force=job.forced, job=job)
+    try:
+        async with AnalyticsCache(settings, actor=job.actor, stdout=2) as cache:
+            if isinstance(job, Verification):
+                await cache.verify(job.datasource, job=job)
+            else:
+                await cache.warm(job.datasource, force=job.forced, job=job)
+    finally:
+        _end_soon(job)  # the end of the loop waits for its threads
 
 
 def _end_soon(job: Record) -> None:

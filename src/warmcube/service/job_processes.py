@@ -65,8 +65,8 @@ class JobProcesses(ABC, Generic[R]):
         """Where these jobs are."""
 
     @abstractmethod
-    def _observe(self, job: R) -> None:
-        """Count a job that its process has done."""
+    async def _observe(self, job: R) -> None:
+        """Count a job that its process has done, or hasn't."""
 
     def _check_open(self) -> None:
         """Begin nothing when the service ends.
@@ -123,7 +123,7 @@ class JobProcesses(ABC, Generic[R]):
             raise
         except Exception as error:  # noqa: BLE001 - no job may stay as if it ran
             _LOG.exception("job %s", job.id)
-            await self._close_record(job, JobState.FAILED, failure_of(error))
+            await self._settle(job, JobState.FAILED, failure_of(error))
 
     async def _beat(self, job: R) -> None:
         jobs = self._records
@@ -159,16 +159,14 @@ class JobProcesses(ABC, Generic[R]):
                     f"its process {process.pid} gave no sign any more and was ended; start it anew"
                 )
                 failure = JobFailure("Hung", why)
-            ended = await self._close_record(job, JobState.ABANDONED, failure)
+            await self._settle(job, JobState.ABANDONED, failure)
         else:
             failure = JobFailure(
                 "Unrecorded",
                 f"its process ended with status {status} and recorded nothing; its log, which is "
                 "the service's, says why",
             )
-            ended = await self._close_record(job, JobState.FAILED, failure)
-        if ended is not None:
-            self._observe(ended)
+            await self._settle(job, JobState.FAILED, failure)
 
     async def _watch(
         self, job: R, process: asyncio.subprocess.Process, hangs: asyncio.Event
@@ -195,6 +193,12 @@ class JobProcesses(ABC, Generic[R]):
         )
         hangs.set()
         await _end(process)
+
+    async def _settle(self, job: R, state: JobState, failure: JobFailure) -> None:
+        """Have the end of a job known, as recorded by its process or else as it is seen here."""
+        ended = await self._close_record(job, state, failure)
+        if ended is not None:
+            await self._observe(ended)
 
     async def _close_record(self, job: R, state: JobState, failure: JobFailure) -> R | None:
         """Record the end of a job whose process didn't; how it ended, if the store tells."""

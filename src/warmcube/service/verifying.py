@@ -60,5 +60,5 @@ class VerifyJobs(JobProcesses[Verification]):
     def _records(self) -> Verifications:
         return self._cache.verifications
 
-    def _observe(self, job: Verification) -> None:
-        self._cache.observe_verification(job)
+    async def _observe(self, job: Verification) -> None:
+        await self._cache.observe_verification(job)

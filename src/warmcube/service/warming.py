@@ -68,5 +68,5 @@ class Warming(JobProcesses[Job]):
     def _records(self) -> Ledger:
         return self._cache.jobs
 
-    def _observe(self, job: Job) -> None:
+    async def _observe(self, job: Job) -> None:
         self._cache.observe_warm(job)

@@ -14,8 +14,9 @@ from warmcube import AnalyticsCache
 from warmcube.entry.keys import Keys
 from warmcube.errors import (
     InvalidQuery,
+    NothingToVerify,
+    TableMismatch,
     UnknownJob,
-    VerifyError,
     VerifyInProgress,
     VerifyOutrun,
 )
@@ -69,20 +70,51 @@ async def test_every_verification_is_recorded(cache: AnalyticsCache, tmp_path: P
         await cache.verifications.find((await cache.jobs.last(1))[0].id)
 
 
-async def test_one_that_comes_to_no_verdict_says_why(cache: AnalyticsCache) -> None:
-    """As a failure in its record, and as the last verdict."""
-    await cache.invalidate(1)
-    with pytest.raises(VerifyError, match="is cold"):
-        await cache.verify(1)
+async def test_one_that_comes_to_no_verdict_says_why(cache: AnalyticsCache, database: str) -> None:
+    """As a failure in its record, and as the last verdict; whatever it is that went wrong."""
+
+    def breaks(*_told: object) -> None:
+        raise RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError):
+        await cache.verify(1, progress=breaks)
     (job,) = await cache.verifications.last(1)
-    assert (job.state, job.report) == (JobState.FAILED, None)
     assert job.failure is not None
-    assert job.failure.kind == "VerifyError"
+    assert (job.state, job.report, job.failure.kind) == (JobState.FAILED, None, "RuntimeError")
+    stats = await cache.stats(1)
+    assert (stats.verdict, stats.verified_snapshot) == ("failed", None)
+    assert (await cache.verify(1)).is_equal
+    execute(database, "DROP TABLE ih.facts")
+    with pytest.raises(TableMismatch):
+        await cache.verify(1)
+    job = (await cache.verifications.last(1))[0]
+    assert job.failure is not None
+    assert (job.state, job.report, job.failure.kind) == (JobState.FAILED, None, "TableMismatch")
     stats = await cache.stats(1)
     assert (stats.verdict, stats.verified_snapshot) == ("failed", None)
     for sample in (-1, 10_001):
         with pytest.raises(InvalidQuery, match="from 0 to 10,000"):
             await cache.verify(1, sample=sample)
+
+
+async def test_where_there_is_nothing_to_verify_the_last_verdict_stays(
+    cache: AnalyticsCache,
+) -> None:
+    """Whoever switches off what is wrong still sees that it is; the records say what happened."""
+    report = await cache.verify(1)
+    await cache.disable(1)
+    with pytest.raises(NothingToVerify, match="switched off"):
+        await cache.verify(1)
+    await cache.enable(1)
+    await cache.invalidate(1)
+    with pytest.raises(NothingToVerify, match="is cold"):
+        await cache.verify(1)
+    for job in (await cache.verifications.last(1))[:2]:
+        assert job.failure is not None
+        assert (job.state, job.report) == (JobState.FAILED, None)
+        assert job.failure.kind == "NothingToVerify"
+    stats = await cache.stats(1)
+    assert (stats.verdict, stats.verified_snapshot) == ("equal", report.snapshot)
 
 
 async def test_damage_that_is_found_is_reported(cache: AnalyticsCache, raw: redis.Redis) -> None:

@@ -19,8 +19,9 @@ from warmcube.config.handover import pack_settings
 from warmcube.embedded import EmbeddedPostgres
 from warmcube.entry.keys import Keys
 from warmcube.errors import Overloaded, StoreError, UnknownDatasource, WarmInProgress
-from warmcube.jobs.job import Job, JobState, pack_job
+from warmcube.jobs.job import Job, JobFailure, JobState, pack_job
 from warmcube.jobs.ledger import Ledger
+from warmcube.service.verifying import VerifyJobs
 from warmcube.service.warming import Warming
 from warmcube.store.readonly import ReadOnlyStore
 
@@ -31,6 +32,17 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 sys.stdin.read()
 open(sys.argv[1], "w").close()
 time.sleep(600)
+"""
+THREAD = """
+import asyncio, sys, time
+from warmcube.service import job_process
+class Cache(job_process.AnalyticsCache):
+    async def warm(self, *given, **named):
+        asyncio.get_running_loop().run_in_executor(None, time.sleep, 300)
+        return await super().warm(*given, **named)
+job_process.AnalyticsCache = Cache
+job_process.END_SECONDS = 1.0
+sys.exit(job_process.main())
 """
 FROZEN = """
 import os, signal, sys
@@ -63,6 +75,13 @@ async def ended(cache: AnalyticsCache, job: Job) -> Job:
             await asyncio.sleep(0.01)
 
 
+async def until_done(jobs: VerifyJobs) -> None:
+    """Nothing of some jobs is under way any more."""
+    async with asyncio.timeout(30):
+        while jobs._tasks:  # noqa: ASYNC110 (nobody signals it)
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("command", "state", "kind"),
     [
@@ -88,6 +107,41 @@ async def test_a_process_that_does_nothing(
     second = await warming.start(1, actor="bob", force=True)
     assert second.forced
     await warming.close(1)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (("/no/such/program",), "FileNotFoundError"),
+        ((sys.executable, "-c", "raise SystemExit(3)"), "Unrecorded"),
+        ((sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"), "Killed"),
+    ],
+)
+async def test_a_verification_whose_process_comes_to_nothing_has_failed(
+    cache: AnalyticsCache, command: tuple[str, ...], kind: str
+) -> None:
+    """That is the last verdict then, in the place of an older one."""
+    await cache.warm(1)
+    await cache.verify(1)
+    verifying = VerifyJobs(cache.settings, cache, command)
+    job = await verifying.start(1, actor="ana", sample=1, seed=1)
+    await until_done(verifying)
+    found = await cache.verifications.find(job.id)
+    assert found.failure is not None
+    assert found.failure.kind == kind
+    stats = await cache.stats(1)
+    assert (stats.verdict, stats.verified_snapshot) == ("failed", None)
+
+
+async def test_what_is_heard_of_late_is_no_verdict(cache: AnalyticsCache) -> None:
+    """A process that is found dead when another verification has ended leaves its verdict alone."""
+    await cache.warm(1)
+    dead = await cache.verifications.start(1, actor="ana", sample=1, seed=1)
+    await cache.store.run([(b"DEL", Keys(cache.settings.store.namespace, 1).verifying)])
+    assert (await cache.verify(1)).is_equal
+    failure = JobFailure("Killed", "its process was ended by SIGKILL; start it anew")
+    await cache.observe_verification(dead.changed(state=JobState.ABANDONED, failure=failure))
+    assert (await cache.stats(1)).verdict == "equal"
 
 
 async def test_what_cant_be_started(cache: AnalyticsCache) -> None:
@@ -193,6 +247,26 @@ async def test_a_process_whose_threads_hang_ends_all_the_same(
         found = await cache.jobs.find(job.id)
         assert found.failure is not None
         assert (found.state, found.failure.kind) == (JobState.FAILED, "Stopped")
+
+
+async def test_a_process_that_has_done_its_work_waits_for_no_thread(cache: AnalyticsCache) -> None:
+    """One that still hangs then, among those that the event loop waits for when it ends."""
+    job = await cache.jobs.start(1, actor="ana")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", THREAD),
+        stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(60):
+            settings = pack_settings(cache.settings)
+            _, told = await process.communicate(pack_job(job) + b"\n" + settings)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert f"job {job.id}: its process {process.pid} hangs".encode() in told
+    assert (await cache.jobs.find(job.id)).state is JobState.DONE
 
 
 async def test_what_waits_for_its_turn(

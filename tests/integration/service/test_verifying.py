@@ -136,7 +136,7 @@ def test_it_tells_what_differs(config: Path, database: str) -> None:
         client.admin("POST", "/invalidate", json={"datasource": 1})
         nothing = ended(client, start(client))
         assert (nothing["state"], nothing["report"]) == ("failed", None)
-        assert nothing["failure"]["kind"] == "VerifyError"
+        assert nothing["failure"]["kind"] == "NothingToVerify"
         assert "is cold" in nothing["failure"]["message"]
         (status,) = client.admin("GET", "/verify/status", params={"datasource": 1}).json()[
             "datasources"
