@@ -30,10 +30,10 @@ __all__ = [
 R = TypeVar("R", bound="Record")
 
 ASKED: Final = "asked"
-"""The reason of a warm that somebody asked for."""
+"""The reason of a job that somebody asked for."""
 
 STOPPED: Final = "Stopped"
-"""The kind of failure of a warm that was told to stop: it says nothing of the next one."""
+"""The kind of failure of a job that was told to stop: it says nothing of the next one."""
 
 _ID: Final = re.compile(r"(0|[1-9]\d{0,9})-[0-9a-f]{16}", re.ASCII)
 _LONGEST: Final = 1000
@@ -79,7 +79,7 @@ def failure_of(error: BaseException) -> JobFailure:
         return JobFailure(type(error).__name__, message)
     if isinstance(error, Exception):
         return JobFailure(type(error).__name__, "unexpected; the log of the process says more")
-    return JobFailure(STOPPED, "it was stopped before it was done; warm again")
+    return JobFailure(STOPPED, "it was stopped before it was done; start it anew")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

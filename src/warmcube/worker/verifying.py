@@ -50,6 +50,7 @@ class Rounds:
         self._tell = tell
         self._actor = actor
         self._newest: dict[int, Verification | None] = {}
+        self._failed_ms: dict[int, int] = {}
         self._looked = -LOOK_SECONDS
         self._task: asyncio.Task[None] | None = None
 
@@ -86,7 +87,9 @@ class Rounds:
         if datasource is None or facts.version is None or facts.held is not None:
             return None
         newest = self._newest.get(number)
-        after_ms = since_ms if newest is None else max(since_ms, newest.queued_ms)
+        # Of what couldn't be begun there is no record: it is tried at the next time again.
+        began_ms = since_ms if newest is None else newest.queued_ms
+        after_ms = max(since_ms, began_ms, self._failed_ms.get(number, 0))
         cron = self._cache.settings.verify_at[number]
         return next_fire(cron, datasource.time_zone, after_ms)
 
@@ -122,6 +125,7 @@ class Rounds:
         except (VerifyInProgress, VerifyOutrun):
             pass  # it is done, or being done
         except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            self._failed_ms[number] = look.facts.now_ms
             failure = failure_of(error)
             what = f"{failure.kind}: {failure.message}"
             self._tell(told(kind=EventKind.UNVERIFIED, error=what))

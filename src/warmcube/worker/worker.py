@@ -170,7 +170,7 @@ class Worker:
         await self._end()
 
     async def run_once(self) -> int:
-        """Do what is due, each once and without regard to pauses after failures; then end.
+        """Warm what is due, each once and without regard to pauses after failures; then end.
 
         Returns:
             how many failed.
@@ -350,7 +350,9 @@ class Worker:
             failures=0 if failure is None else failure.count,
             error=None if failure is None else f"{failure.kind}: {failure.message}",
             damaged=look.damaged,
-            verify_ms=self._rounds.next_ms(id, look, self._card.since_ms),
+            verify_ms=(
+                None if self._card.is_once else self._rounds.next_ms(id, look, self._card.since_ms)
+            ),
         )
 
     async def _rest(self, seconds: float) -> None:

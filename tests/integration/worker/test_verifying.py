@@ -17,6 +17,7 @@ from tests.support.workers import configure
 
 from warmcube import AnalyticsCache
 from warmcube.config import load
+from warmcube.errors import Damage
 from warmcube.jobs.job import JobState
 from warmcube.worker.cron import next_fire
 from warmcube.worker.events import EventKind
@@ -121,6 +122,47 @@ async def test_what_is_switched_off_is_left_alone(cache: AnalyticsCache) -> None
         assert status.datasources[0].outlook.state == "held"
         assert not running.of(EventKind.VERIFYING)
     assert await cache.verifications.last(1) == ()
+
+
+async def test_one_that_cant_be_recorded_is_tried_once(cache: AnalyticsCache) -> None:
+    """Of a store that takes no writes there is no record to go by: the next time is the next one
+    of the schedule, and not at once again.
+    """
+    await cache.warm(1)
+    running = await aged(cache)
+    worker, rounds = running.worker, running.worker._rounds
+    await cache.store.run([(b"CONFIG", b"SET", b"min-replicas-to-write", 1)])
+    try:
+        for _ in range(3):
+            looks = await worker._look()
+            await rounds.begin_due(looks, worker._card.since_ms)
+            if rounds._task is not None:
+                await asyncio.wait([rounds._task])
+    finally:
+        await cache.store.run([(b"CONFIG", b"SET", b"min-replicas-to-write", 0)])
+    (event,) = running.of(EventKind.UNVERIFIED)
+    assert (event.error or "").startswith("StoreRefused")
+    next_ms = rounds.next_ms(1, looks[1], worker._card.since_ms)
+    assert next_ms is not None
+    assert looks[1].facts.now_ms < next_ms <= looks[1].facts.now_ms + HOUR_MS
+
+
+async def test_whoever_does_what_is_due_once_announces_none(
+    cache: AnalyticsCache, postgres_db: str
+) -> None:
+    """`--once` verifies nothing, now or later."""
+    cache.damage.report(1, (await cache.warm(1)).snapshot, Damage("as if"))
+    await cache.damage.settled()
+    running = await aged(cache)
+    with psycopg.connect(postgres_db) as connection:
+        connection.execute("LOCK TABLE ih.facts IN ACCESS EXCLUSIVE MODE")
+        once = asyncio.create_task(running.worker.run_once())
+        status = await status_when(cache, is_looked_at, 1)
+        connection.rollback()
+    async with asyncio.timeout(60):
+        assert await once == 0
+    assert status.datasources[0].outlook is not None
+    assert status.datasources[0].outlook.verify_ms is None
 
 
 async def test_an_end_does_not_wait_for_it(cache: AnalyticsCache, postgres_db: str) -> None:

@@ -152,7 +152,7 @@ def test_a_change_is_a_revision() -> None:
         ),
         (
             asyncio.CancelledError(),
-            JobFailure("Stopped", "it was stopped before it was done; warm again"),
+            JobFailure("Stopped", "it was stopped before it was done; start it anew"),
         ),
     ],
 )
