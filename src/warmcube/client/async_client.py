@@ -206,7 +206,7 @@ class AsyncClient(Base[httpx.AsyncClient]):
         progress: VerifyWatcher | None = None,
         seconds: float | None = None,
     ) -> VerifyReport:
-        """Wait until a verification has ended; what it found, its first 100 findings at most.
+        """Wait until a verification has ended; what it found, its 100 worst findings at most.
 
         Args:
             job: the job, or its id.

@@ -211,7 +211,7 @@ class Client(Base[httpx.Client]):
         progress: VerifyWatcher | None = None,
         seconds: float | None = None,
     ) -> VerifyReport:
-        """Wait until a verification has ended; what it found, its first 100 findings at most.
+        """Wait until a verification has ended; what it found, its 100 worst findings at most.
 
         Args:
             job: the job, or its id.

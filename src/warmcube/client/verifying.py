@@ -41,7 +41,7 @@ class VerifyJob:
         total_rows: how many there are.
         eta_seconds: until all is done, from its pace so far.
         failure: why it came to no verdict: ``kind`` and ``message``.
-        report: the fields of a `warmcube.compare.report.VerifyReport`, with its first 100 findings.
+        report: the fields of a `warmcube.compare.report.VerifyReport`, with its 100 worst findings.
     """
 
     id: str

@@ -22,6 +22,7 @@ from warmcube.observe.verified import VERDICTS
 
 DOCS: Final = Path(__file__).parents[3] / "docs"
 PAGE: Final = (DOCS / "how-to/operate.md").read_text(encoding="utf-8")
+VERIFY: Final = (DOCS / "how-to/verify.md").read_text(encoding="utf-8")
 MONITOR: Final = (DOCS / "how-to/monitor.md").read_text(encoding="utf-8")
 WORDS: Final[dict[tuple[str, str], set[str]]] = {
     ("warmcube_misses", "reason"): set(MissReason),
@@ -134,10 +135,20 @@ def test_every_line_that_is_quoted_is_one_of_ours() -> None:
             assert part.strip() in ours, (line, part)
 
 
+def test_what_is_wrong_is_shown_before_it_is_switched_off() -> None:
+    """Nothing of a data source that is switched off can be verified any more."""
+    (told,) = re.findall(r"^\| `wrong` \| (.+) \|$", PAGE, re.MULTILINE)
+    assert re.findall(r"`warmcube (\w+) 1", told) == ["verify", "disable"]
+    (told,) = re.findall(r"^\| `wrong` \| (.+) \|$", VERIFY, re.MULTILINE)
+    assert re.findall(r"`warmcube (\w+) 1", told) == ["verify", "disable"]
+
+
 def test_every_setting_is_one() -> None:
     """With its table where the page gives one."""
     known = {each.key.replace("[0]", "") for each in all_settings()}
-    for table, name in re.findall(r"`\[+(\w+)\]+ ([a-z_]+)", PAGE):
+    named = re.findall(r"`\[+(\w+)\]+ ([a-z_]+)", PAGE)
+    assert len(named) >= 15
+    for table, name in named:
         assert f"{table}.{name}" in known, (table, name)
 
 
@@ -145,4 +156,5 @@ def test_every_error_is_one() -> None:
     """Those in the tables, and those in the text."""
     named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", PAGE))
     alarms = {each for each in named if each.startswith("Warmcube")}
+    assert len(named - alarms) >= 10
     assert {each for each in named - alarms if not hasattr(errors, each)} == set()

@@ -41,6 +41,16 @@ def test_every_setting_is_on_the_page_as_it_is_declared() -> None:
     assert not missing, "add to docs/reference/configuration.md:\n" + "\n".join(missing)
 
 
+def test_no_setting_is_listed_twice() -> None:
+    """Each has a variable of its own, and one row."""
+    rows = [
+        line.rpartition(" | ")[2]
+        for line in PAGE.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `") and line.endswith("` |")
+    ]
+    assert {each for each in rows if rows.count(each) > 1} == set()
+
+
 def test_the_page_lists_nothing_that_is_no_setting() -> None:
     """A setting that is gone from the code is gone from the page."""
     declared = {row(setting) for setting in all_settings()}
