@@ -31,8 +31,10 @@
     │   ├── StoreRefused           answered with an error
     │   └── StoreTooSmall          the snapshot doesn't fit, or would be evicted
     ├── Damage                     a failed proof or checksum (internal: answered by the fallback)
+    ├── InProgress                 somebody else is at it already
+    │   ├── WarmInProgress         holds the lease; a WarmError, too
+    │   └── VerifyInProgress       verifies it; a VerifyError, too
     ├── WarmError
-    │   ├── WarmInProgress         somebody else holds the lease
     │   ├── WarmOutrun             what it was decided upon isn't so any more
     │   ├── WarmPinned             after a rollback, nobody asked for this warm
     │   ├── WarmFenced             the lease or the fence was lost on the way
@@ -42,7 +44,6 @@
     ├── RollbackRefused            there is no earlier snapshot that can be served
     ├── VerifyError                what is to be verified never stays the same
     │   ├── NothingToVerify        it is cold, or switched off
-    │   ├── VerifyInProgress       somebody else verifies it
     │   └── VerifyOutrun           what it was decided upon isn't so any more
     ├── ServeError                 the service can't listen, or its processes keep ending
     ├── EmbeddedError              an embedded server can't be started
@@ -67,6 +68,7 @@ __all__ = [
     "EmbeddedError",
     "ExportBroken",
     "IdentityUnavailable",
+    "InProgress",
     "InvalidFilter",
     "InvalidQuery",
     "InvalidRequest",
@@ -322,12 +324,8 @@ class Damage(WarmcubeError):
     is_whole = False
 
 
-class WarmError(WarmcubeError):
-    """A warm that did not publish; the old snapshot, if any, goes on serving."""
-
-
-class WarmInProgress(WarmError):
-    """Somebody else is warming this data source.
+class InProgress(WarmcubeError):
+    """Somebody else is at it already.
 
     Args:
         message: for whoever asked.
@@ -351,6 +349,14 @@ class WarmInProgress(WarmError):
         self.since = since
         self.job = job
         self.retry_after = retry_after
+
+
+class WarmError(WarmcubeError):
+    """A warm that did not publish; the old snapshot, if any, goes on serving."""
+
+
+class WarmInProgress(InProgress, WarmError):
+    """Somebody else is warming this data source."""
 
 
 class WarmOutrun(WarmError):
@@ -391,31 +397,8 @@ class NothingToVerify(VerifyError):
     """Nothing of the data source is live: it is cold, or switched off."""
 
 
-class VerifyInProgress(VerifyError):
-    """Somebody else is verifying this data source.
-
-    Args:
-        message: for whoever asked.
-        by: who.
-        since: since when, ISO 8601 in UTC; None if not known.
-        job: the id of their verification.
-        retry_after: seconds after which it is worth another try.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        by: str = "somebody",
-        since: str | None = None,
-        job: str | None = None,
-        retry_after: float = 1.0,
-    ) -> None:
-        super().__init__(message)
-        self.by = by
-        self.since = since
-        self.job = job
-        self.retry_after = retry_after
+class VerifyInProgress(InProgress, VerifyError):
+    """Somebody else is verifying this data source."""
 
 
 class VerifyOutrun(VerifyError):

@@ -18,6 +18,7 @@ from warmcube.errors import (
     AuditError,
     DirectoryError,
     IdentityUnavailable,
+    InProgress,
     InvalidFilter,
     InvalidQuery,
     InvalidRequest,
@@ -253,7 +254,7 @@ def error_of(
 
 
 def _in_progress(
-    kind: type[WarmInProgress | VerifyInProgress],
+    kind: type[InProgress],
     said: str,
     problem: Mapping[str, Any],
     retry_after: float | None,
@@ -267,7 +268,7 @@ def _in_progress(
     )
 
 
-_IN_PROGRESS: Final[Mapping[str, type[WarmInProgress | VerifyInProgress]]] = {
+_IN_PROGRESS: Final[Mapping[str, type[InProgress]]] = {
     "warm-in-progress": WarmInProgress,
     "verify-in-progress": VerifyInProgress,
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from warmcube.entry.keys import Keys
-from warmcube.errors import WarmInProgress, WarmOutrun
+from warmcube.errors import InProgress, WarmInProgress, WarmOutrun
 from warmcube.jobs.job import ASKED, Job, JobState, unpack_job
-from warmcube.jobs.records import ALIVE_SECONDS, RecordKeys, Records, Seen, new_id, since_of
+from warmcube.jobs.records import ALIVE_SECONDS, RecordKeys, Records, Seen, new_id
 from warmcube.warm.lease import busy, holder_of, this_process
 from warmcube.warm.refresh import Refresh
 
@@ -21,6 +21,8 @@ class Ledger(Records[Job]):
 
     most: ClassVar[int] = MOST_JOBS
     listed_at: ClassVar[str] = "/api/admin/analytics/cache/warming/status"
+    doing: ClassVar[str] = "warmed"
+    in_progress: ClassVar[type[InProgress]] = WarmInProgress
 
     async def start(
         self,
@@ -94,21 +96,3 @@ class Ledger(Records[Job]):
 
     def _unpack(self, stored: bytes) -> Job:
         return unpack_job(stored)
-
-    def _taken(self, datasource: int, id: bytes, stored: bytes) -> WarmInProgress:
-        """The error for whoever finds another job active."""
-        job = self._seen(stored, id) if stored else None
-        name = id.decode("ascii", "replace")
-        if job is None:
-            return WarmInProgress(
-                f"data source {datasource} is being warmed by job {name}; wait for it", job=name
-            )
-        since = since_of(job)
-        return WarmInProgress(
-            f"data source {datasource} is being warmed by {job.actor} ({job.process}) since "
-            f"{since:%H:%M:%S UTC}, as job {name}; wait for it",
-            by=job.actor,
-            since=since.isoformat(timespec="milliseconds"),
-            job=name,
-            retry_after=max(1.0, job.eta_seconds or 1.0),
-        )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from warmcube.entry.keys import Keys
-from warmcube.errors import Damage, UnknownJob
+from warmcube.errors import Damage, InProgress, UnknownJob
 from warmcube.jobs.job import JobState, Record, datasource_of_job, pack_job
 from warmcube.store.api import Reply, Store
 
@@ -60,6 +60,12 @@ class Records(ABC, Generic[R]):
 
     listed_at: ClassVar[str]
     """Where a service lists them."""
+
+    doing: ClassVar[str]
+    """What is being done to a data source that has one."""
+
+    in_progress: ClassVar[type[InProgress]]
+    """The error for whoever finds another one active."""
 
     def __init__(
         self, store: Store, namespace: str, *, alive_seconds: float = ALIVE_SECONDS
@@ -183,6 +189,23 @@ class Records(ABC, Generic[R]):
             ],
         )
         return found
+
+    def _taken(self, datasource: int, id: bytes, stored: bytes) -> InProgress:
+        """The error for whoever finds another one active, as ``job_start`` tells of it."""
+        job = self._seen(stored, id) if stored else None
+        name = id.decode("ascii", "replace")
+        is_busy = f"data source {datasource} is being {self.doing} by"
+        if job is None:
+            return self.in_progress(f"{is_busy} job {name}; wait for it", job=name)
+        since = since_of(job)
+        return self.in_progress(
+            f"{is_busy} {job.actor} ({job.process}) since {since:%H:%M:%S UTC}, as job {name}; "
+            "wait for it",
+            by=job.actor,
+            since=since.isoformat(timespec="milliseconds"),
+            job=name,
+            retry_after=max(1.0, job.eta_seconds or 1.0),
+        )
 
     def _seen(self, stored: bytes | None, active: bytes | None) -> R | None:
         """A record as whoever reads it now has to see it; None if it is gone or can't be read."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from warmcube.entry.keys import Keys
-from warmcube.errors import VerifyInProgress, VerifyOutrun
+from warmcube.errors import InProgress, VerifyInProgress, VerifyOutrun
 from warmcube.jobs.job import ASKED, JobState
-from warmcube.jobs.records import RecordKeys, Records, Seen, new_id, since_of
+from warmcube.jobs.records import RecordKeys, Records, Seen, new_id
 from warmcube.jobs.verification import Verification, unpack_verification
 from warmcube.observe.verified import VERIFIED_MS, Verified, pack_verified
 from warmcube.warm.lease import this_process
@@ -22,6 +22,8 @@ class Verifications(Records[Verification]):
 
     most: ClassVar[int] = MOST_VERIFICATIONS
     listed_at: ClassVar[str] = "/api/admin/analytics/cache/verify/status"
+    doing: ClassVar[str] = "verified"
+    in_progress: ClassVar[type[InProgress]] = VerifyInProgress
 
     async def start(
         self,
@@ -97,21 +99,3 @@ class Verifications(Records[Verification]):
 
     def _unpack(self, stored: bytes) -> Verification:
         return unpack_verification(stored)
-
-    def _taken(self, datasource: int, id: bytes, stored: bytes) -> VerifyInProgress:
-        """The error for whoever finds another one active."""
-        job = self._seen(stored, id) if stored else None
-        name = id.decode("ascii", "replace")
-        if job is None:
-            return VerifyInProgress(
-                f"data source {datasource} is being verified by job {name}; wait for it", job=name
-            )
-        since = since_of(job)
-        return VerifyInProgress(
-            f"data source {datasource} is being verified by {job.actor} ({job.process}) since "
-            f"{since:%H:%M:%S UTC}, as job {name}; wait for it",
-            by=job.actor,
-            since=since.isoformat(timespec="milliseconds"),
-            job=name,
-            retry_after=max(1.0, job.eta_seconds or 1.0),
-        )

@@ -9,10 +9,11 @@ import signal
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Final, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from warmcube.config import Settings
 from warmcube.config.handover import pack_settings
+from warmcube.engine import AnalyticsCache
 from warmcube.errors import Overloaded, StoreError, UnknownJob
 from warmcube.jobs.job import JobFailure, JobState, Record, failure_of, pack_job
 from warmcube.jobs.records import Records
@@ -47,12 +48,18 @@ class JobProcesses(ABC, Generic[R]):
 
     Args:
         settings: given to the processes, through a pipe.
-        command: what runs the process of a job.
+        cache: open whenever this is used.
+        command: what runs the process of a job; None for what does these jobs.
     """
 
-    def __init__(self, settings: Settings, command: Sequence[str]) -> None:
+    command: ClassVar[Sequence[str]] = JOB_COMMAND
+
+    def __init__(
+        self, settings: Settings, cache: AnalyticsCache, command: Sequence[str] | None = None
+    ) -> None:
         self._settings = settings
-        self._command = tuple(command)
+        self._cache = cache
+        self._command = tuple(self.command if command is None else command)
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_work: asyncio.Task[None] | None = None

@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar
 
-from warmcube.config import Settings
-from warmcube.engine import AnalyticsCache
 from warmcube.jobs.verification import Verification
 from warmcube.jobs.verifications import Verifications
 from warmcube.service.job_processes import JOB_COMMAND, JobProcesses
 
 __all__ = ["VerifyJobs"]
 
-_COMMAND: Final = (*JOB_COMMAND, "verify")
-
 
 class VerifyJobs(JobProcesses[Verification]):
     """The verifications that one process of a service has started. See `JobProcesses`.
 
     They wait for each other, and for no warm, which is why they are apart.
-
-    Args:
-        settings: given to the processes.
-        cache: open whenever this is used.
-        command: what runs the process of a job.
     """
 
-    def __init__(
-        self, settings: Settings, cache: AnalyticsCache, command: Sequence[str] = _COMMAND
-    ) -> None:
-        super().__init__(settings, command)
-        self._cache = cache
+    command: ClassVar[Sequence[str]] = (*JOB_COMMAND, "verify")
 
     async def start(self, datasource: int, *, actor: str, sample: int, seed: int) -> Verification:
         """Start a verification, and return while it is queued.

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from warmcube.config import Settings
-from warmcube.engine import AnalyticsCache
 from warmcube.jobs.job import ASKED, Job
 from warmcube.jobs.ledger import Ledger, Seen
-from warmcube.service.job_processes import JOB_COMMAND, JobProcesses
+from warmcube.service.job_processes import JobProcesses
 from warmcube.warm.refresh import Refresh
 
 __all__ = ["Warming"]
 
 
 class Warming(JobProcesses[Job]):
-    """The warms that one process of a service has started. See `JobProcesses`.
-
-    Args:
-        settings: given to the processes.
-        cache: open whenever this is used.
-        command: what runs the process of a job.
-    """
-
-    def __init__(
-        self, settings: Settings, cache: AnalyticsCache, command: Sequence[str] = JOB_COMMAND
-    ) -> None:
-        super().__init__(settings, command)
-        self._cache = cache
+    """The warms that one process of a service has started. See `JobProcesses`."""
 
     async def start(
         self,

@@ -95,6 +95,7 @@ PUBLIC = [
     errors.QueryTimeout("x"),
     errors.TooManyAttempts("x", retry_after=7.5),
     errors.WarmInProgress("x", by="ana", since="2024-01-01T00:00:00Z", job="1-0", retry_after=3),
+    errors.VerifyInProgress("x", by="ana", since="2024-01-01T00:00:00Z", job="1-0", retry_after=3),
     errors.UnknownDashboard("x"),
     errors.UnknownJob("x"),
     errors.WarmError("x"),
