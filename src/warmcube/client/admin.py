@@ -32,6 +32,7 @@ __all__ = [
     "invalidate",
     "known",
     "list_warming",
+    "of_datasource",
     "post_admin",
     "report_of",
     "start_warm",
@@ -113,18 +114,20 @@ def get_stats(datasource: int | None) -> Call[tuple[Stats, ...]]:
     return get_admin(
         "stats",
         lambda told: tuple(known(Stats, each) for each in told["datasources"]),
-        _of(datasource),
+        of_datasource(datasource),
     )
 
 
 def get_health(datasource: int | None) -> Call[Mapping[str, Any]]:
     """How well the cache is."""
-    return get_admin("health", dict, _of(datasource))
+    return get_admin("health", dict, of_datasource(datasource))
 
 
 def list_warming(datasource: int | None) -> Call[tuple[Mapping[str, Any], ...]]:
     """Who warms what, and the last jobs of each data source."""
-    return get_admin("warming/status", lambda told: tuple(told["datasources"]), _of(datasource))
+    return get_admin(
+        "warming/status", lambda told: tuple(told["datasources"]), of_datasource(datasource)
+    )
 
 
 def find_job(id: str) -> Call[WarmJob]:
@@ -262,7 +265,8 @@ def known(kind: type[_T], told: Mapping[str, Any]) -> _T:
     return kind(**{name: value for name, value in told.items() if name in names})
 
 
-def _of(datasource: int | None) -> dict[str, str]:
+def of_datasource(datasource: int | None) -> dict[str, str]:
+    """The parameters of a call that is about one data source, or about all."""
     return {} if datasource is None else {"datasource": str(int(datasource))}
 
 

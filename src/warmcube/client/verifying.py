@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from warmcube.client.admin import Which, follow_job, get_admin, known, post_admin, report_of
+from warmcube.client.admin import (
+    Which,
+    follow_job,
+    get_admin,
+    known,
+    of_datasource,
+    post_admin,
+    report_of,
+)
 from warmcube.client.exchange import Call, Reach, Steps
 from warmcube.compare.report import Finding, Table, Verdict, VerifyReport
 from warmcube.errors import VerifyError
@@ -78,8 +86,7 @@ def start_verify(which: Which, sample: int | None, seed: int | None) -> Call[tup
 
 def list_verifying(datasource: int | None) -> Call[tuple[Mapping[str, Any], ...]]:
     """The verification that runs, and the last ones of each data source."""
-    parameters = {} if datasource is None else {"datasource": str(int(datasource))}
-    return get_admin(_STATUS, lambda told: tuple(told["datasources"]), parameters)
+    return get_admin(_STATUS, lambda told: tuple(told["datasources"]), of_datasource(datasource))
 
 
 def find_verification(id: str) -> Call[VerifyJob]:

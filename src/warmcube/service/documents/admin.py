@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Final, get_args
 
-from warmcube.jobs.job import JobState
 from warmcube.observe.health import WEIGHTS, HealthState
 from warmcube.observe.stats import KeptSnapshot, Stats
+from warmcube.service.documents.jobs import OF_JOB, job_of, started_of
 from warmcube.service.documents.shapes import (
     Schema,
     body_of,
@@ -25,7 +25,6 @@ __all__ = [
     "HEALTH",
     "INVALIDATE",
     "NAMED",
-    "OF_JOB",
     "STATS",
     "STATUS",
     "STEER",
@@ -52,11 +51,7 @@ _KEPT: Final = closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fiel
 _STAT_TYPES["tuple[KeptSnapshot, ...]"] = list_of(_KEPT)
 _STATS: Final = closed(**{each.name: _STAT_TYPES[str(each.type)] for each in fields(Stats)})
 _MAYBE_NAMES: Final[Schema] = {"type": ["array", "null"], "items": _MAYBE_TEXT}
-_JOB: Final = closed(
-    id=_TEXT,
-    datasource=_COUNT,
-    actor={**_TEXT, "description": "who asked for it"},
-    process=_TEXT,
+_JOB: Final = job_of(
     forced={"type": "boolean"},
     reason={**_TEXT, "description": "why: asked, or a worker's: cold, aging, scheduled, damage"},
     refresh={
@@ -71,20 +66,8 @@ _JOB: Final = closed(
         "description": "what is read anew, null among its names being NULL; null for the whole "
         "table",
     },
-    state={"type": "string", "enum": [str(state) for state in JobState]},
-    revision={**_COUNT, "description": "grows with every news"},
-    phase={**_MAYBE_TEXT, "description": "what the warm is doing, or was when it ended"},
-    done={**_SHARE, "description": "the share of all that is done; never falls"},
-    rows={**_COUNT, "description": "of total_rows, how many this phase has done"},
-    total_rows=_MAYBE_COUNT,
     entries=_COUNT,
     bytes=_COUNT,
-    eta_seconds={**_MAYBE_NUMBER, "description": "until the whole job is done"},
-    queued=_MAYBE_INSTANT,
-    started=_MAYBE_INSTANT,
-    updated=_MAYBE_INSTANT,
-    ended=_MAYBE_INSTANT,
-    failure={"anyOf": [closed(kind=_TEXT, message=_TEXT), {"type": "null"}]},
     report={"type": ["object", "null"], "description": "what the warm did"},
 )
 
@@ -137,10 +120,6 @@ DATASOURCE: Final = parameter(
     "datasource", "the id of a data source; all of them without it", {"type": "integer"}
 )
 
-OF_JOB: Final = parameter(
-    "job", "the id of a job, instead of a data source", {"type": "string", "minLength": 1}
-)
-
 NAMED: Final[Schema] = {
     "anyOf": [{"type": "integer"}, {"const": "all"}],
     "description": 'the id of a data source, or "all"',
@@ -189,13 +168,7 @@ WARM: Final = operation(
     answers=json_answer(
         "The jobs that were started, and what was being warmed anyway. Location tells how they "
         "get on.",
-        closed(
-            job={**_MAYBE_TEXT, "description": "the id of the job, if one data source was named"},
-            jobs=list_of(_JOB),
-            busy=list_of(
-                closed(datasource=_COUNT, by=_TEXT, since=_MAYBE_INSTANT, job=_MAYBE_TEXT)
-            ),
-        ),
+        started_of(_JOB),
         202,
     ),
     problems_of=(400, 401, 403, 404, 409, 413, 415, 422, 503),

@@ -7,9 +7,9 @@ from typing import Final
 
 from warmcube.compare.report import Finding, Table, Verdict, VerifyReport
 from warmcube.compare.verifier import DEFAULT_SAMPLE, MOST_SAMPLE
-from warmcube.jobs.job import JobState
 from warmcube.jobs.verification import MOST_FINDINGS
-from warmcube.service.documents.admin import DATASOURCE, NAMED, OF_JOB
+from warmcube.service.documents.admin import DATASOURCE, NAMED
+from warmcube.service.documents.jobs import OF_JOB, job_of, started_of
 from warmcube.service.documents.shapes import (
     Schema,
     body_of,
@@ -29,7 +29,6 @@ _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _MAYBE_COUNT: Final[Schema] = {"type": ["integer", "null"], "minimum": 0}
 _FLAG: Final[Schema] = {"type": "boolean"}
 _NUMBER: Final[Schema] = {"type": "number", "minimum": 0}
-_MAYBE_INSTANT: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
 _TYPES: Final[dict[str, Schema]] = {
     "int": _COUNT,
     "int | None": _MAYBE_COUNT,
@@ -53,26 +52,10 @@ _SEED: Final[Schema] = {"type": "integer", "description": "what slices are drawn
 _REPORT: Final = closed(
     **{each.name: _TYPES[str(each.type)] for each in fields(VerifyReport)} | {"seed": _SEED}
 )
-_JOB: Final = closed(
-    id=_TEXT,
-    datasource=_COUNT,
-    actor={**_TEXT, "description": "who asked for it"},
-    process=_TEXT,
+_JOB: Final = job_of(
     reason={**_TEXT, "description": "why: asked, or a worker's scheduled"},
     sample={**_COUNT, "description": "how many slices are compared row by row, at most"},
     seed=_SEED,
-    state={"type": "string", "enum": [str(state) for state in JobState]},
-    revision={**_COUNT, "description": "grows with every news"},
-    phase={**_MAYBE_TEXT, "description": "what it is doing, or was when it ended"},
-    done={"type": "number", "minimum": 0, "maximum": 1, "description": "the share of all"},
-    rows={**_COUNT, "description": "of total_rows, how many this phase has done"},
-    total_rows=_MAYBE_COUNT,
-    eta_seconds={"type": ["number", "null"], "description": "until all is done"},
-    queued=_MAYBE_INSTANT,
-    started=_MAYBE_INSTANT,
-    updated=_MAYBE_INSTANT,
-    ended=_MAYBE_INSTANT,
-    failure=or_null(closed(kind=_TEXT, message=_TEXT)),
     report=or_null(_REPORT),
 )
 
@@ -81,13 +64,7 @@ VERIFY: Final = operation(
     answers=json_answer(
         "The jobs that were started, and what was being verified anyway. Location tells how they "
         "get on, and what came of them.",
-        closed(
-            job={**_MAYBE_TEXT, "description": "the id of the job, if one data source was named"},
-            jobs=list_of(_JOB),
-            busy=list_of(
-                closed(datasource=_COUNT, by=_TEXT, since=_MAYBE_INSTANT, job=_MAYBE_TEXT)
-            ),
-        ),
+        started_of(_JOB),
         202,
     ),
     problems_of=(400, 401, 403, 404, 409, 413, 415, 422, 503),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from warmcube.compare.verifier import DEFAULT_SAMPLE, MOST_SAMPLE
-from warmcube.errors import InvalidQuery, VerifyInProgress
+from warmcube.errors import InvalidQuery
 from warmcube.jobs.verification import Verification
 from warmcube.query.wording import shown
 from warmcube.service.context import Caller, Service
@@ -23,6 +23,7 @@ from warmcube.service.routes.named import (
     datasources_in_url,
     uncached_json,
 )
+from warmcube.service.routes.starting import start_jobs
 from warmcube.service.strict import body_json, fields_of, parameters
 
 __all__ = ["MOST_SEED", "verifying_routes"]
@@ -48,26 +49,17 @@ def verifying_routes(service: Service) -> APIRouter:
         fields = fields_of(data, ("datasource", "sample", "seed"))
         wanted = datasource_in_body(service, fields)
         sample = _number(fields, "sample", MOST_SAMPLE)
-        started, busy = await _start(
-            service,
-            caller,
-            wanted,
-            sample=DEFAULT_SAMPLE if sample is None else sample,
-            seed=_number(fields, "seed", MOST_SEED),
-        )
-        job = started[0].id if fields["datasource"] != "all" else None
-        return uncached_json(
-            {
-                "job": job,
-                "jobs": [each.as_dict() for each in started],
-                "busy": [
-                    {"datasource": each, "by": error.by, "since": error.since, "job": error.job}
-                    for each, error in busy.items()
-                ],
-            },
-            status=202,
-            Location=_STATUS if job is None else f"{_STATUS}?job={job}",
-        )
+        seed = _number(fields, "seed", MOST_SEED)
+
+        async def start(datasource: int) -> Verification:
+            return await service.verifying.start(
+                datasource,
+                actor=caller.name,
+                sample=DEFAULT_SAMPLE if sample is None else sample,
+                seed=secrets.randbelow(1 << 32) if seed is None else seed,
+            )
+
+        return await start_jobs(wanted, start, _STATUS, is_one=fields["datasource"] != "all")
 
     @routes.get("/verify/status", **VERIFY_STATUS)
     async def get_status(
@@ -82,38 +74,6 @@ def verifying_routes(service: Service) -> APIRouter:
         return uncached_json({"datasources": found})
 
     return routes
-
-
-async def _start(
-    service: Service,
-    caller: Caller,
-    wanted: Sequence[int],
-    *,
-    sample: int,
-    seed: int | None,
-) -> tuple[list[Verification], dict[int, VerifyInProgress]]:
-    """Start what can be started.
-
-    Raises:
-        VerifyInProgress: nothing can.
-    """
-    started: list[Verification] = []
-    busy: dict[int, VerifyInProgress] = {}
-    for each in wanted:
-        try:
-            job = await service.verifying.start(
-                each,
-                actor=caller.name,
-                sample=sample,
-                seed=secrets.randbelow(1 << 32) if seed is None else seed,
-            )
-        except VerifyInProgress as error:
-            busy[each] = error
-        else:
-            started.append(job)
-    if not started:
-        raise next(iter(busy.values()))
-    return started, busy
 
 
 async def _status(service: Service, datasource: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from warmcube.access.permissions import Action
-from warmcube.errors import AccessDenied, InvalidQuery, WarmInProgress
+from warmcube.errors import AccessDenied, InvalidQuery
 from warmcube.jobs.job import Job, datasource_of_job
 from warmcube.model.request import NULL, Null
 from warmcube.query.wording import shown
@@ -25,6 +25,7 @@ from warmcube.service.routes.named import (
     datasources_in_url,
     uncached_json,
 )
+from warmcube.service.routes.starting import start_jobs
 from warmcube.service.strict import body_json, fields_of, parameters
 from warmcube.warm.refresh import Refresh
 from warmcube.worker.status import outlook_facts, read_status
@@ -33,6 +34,8 @@ __all__ = ["warming_routes"]
 
 MOST_NAMES: Final = 1000
 """Of measures or frequencies in one request."""
+
+_STATUS: Final = f"{PREFIX}/warming/status"
 
 
 def warming_routes(service: Service) -> APIRouter:
@@ -49,11 +52,14 @@ def warming_routes(service: Service) -> APIRouter:
         data = await body_json(request, most=limits.body, depth=limits.depth)
         fields = fields_of(data, ("datasource", "measures", "frequencies", "changed", "force"))
         wanted = datasource_in_body(service, fields)
-        started, busy = await _start(
-            service, caller, wanted, force=_flag(fields, "force"), refresh=_refresh(fields)
-        )
-        is_one = fields["datasource"] != "all"
-        return _started(started, busy, started[0].id if is_one else None)
+        force, refresh = _flag(fields, "force"), _refresh(fields)
+
+        async def start(datasource: int) -> Job:
+            return await service.warming.start(
+                datasource, actor=caller.name, force=force, refresh=refresh
+            )
+
+        return await start_jobs(wanted, start, _STATUS, is_one=fields["datasource"] != "all")
 
     @routes.get("/warming/status", **STATUS)
     async def get_status(
@@ -84,51 +90,6 @@ def warming_routes(service: Service) -> APIRouter:
         return EventStream(job_events(cache.jobs, seen, lambda: _is_over(service, caller)))
 
     return routes
-
-
-async def _start(
-    service: Service,
-    caller: Caller,
-    wanted: Sequence[int],
-    *,
-    force: bool,
-    refresh: Refresh | None,
-) -> tuple[list[Job], dict[int, WarmInProgress]]:
-    """Start what can be started.
-
-    Raises:
-        WarmInProgress: nothing can.
-    """
-    started: list[Job] = []
-    busy: dict[int, WarmInProgress] = {}
-    for each in wanted:
-        try:
-            job = await service.warming.start(each, actor=caller.name, force=force, refresh=refresh)
-        except WarmInProgress as error:
-            busy[each] = error
-        else:
-            started.append(job)
-    if not started:
-        raise next(iter(busy.values()))
-    return started, busy
-
-
-def _started(
-    started: Sequence[Job], busy: Mapping[int, WarmInProgress], job: str | None
-) -> Response:
-    where = f"{PREFIX}/warming/status"
-    return uncached_json(
-        {
-            "job": job,
-            "jobs": [each.as_dict() for each in started],
-            "busy": [
-                {"datasource": each, "by": error.by, "since": error.since, "job": error.job}
-                for each, error in busy.items()
-            ],
-        },
-        status=202,
-        Location=where if job is None else f"{where}?job={job}",
-    )
 
 
 async def _status(service: Service, datasource: int) -> dict[str, Any]:
