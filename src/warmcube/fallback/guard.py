@@ -45,17 +45,20 @@ class Watch:
         self.timeout = asyncio.timeout(seconds)
         self._slow = slow
         self._notice = loop.call_later(NOTICE, slow)
+        self._is_stopped = False
 
     def came(self, seconds: float) -> None:
         """Something came; for the next so many seconds may be waited for."""
+        if self._is_stopped or self.timeout.expired():
+            return
         loop = asyncio.get_running_loop()
-        if not self.timeout.expired():
-            self.timeout.reschedule(loop.time() + seconds)
+        self.timeout.reschedule(loop.time() + seconds)
         self.end()
         self._notice = loop.call_later(NOTICE, self._slow)
 
     def stop(self) -> None:
-        """End the read now."""
+        """End the read now, whatever comes at the same moment."""
+        self._is_stopped = True
         if not self.timeout.expired():
             self.timeout.reschedule(asyncio.get_running_loop().time())
 

@@ -31,12 +31,15 @@ class Within:
         until: the deadline, by the monotonic clock.
         seconds: that the query had in all, for the message.
         step: what it does, likewise.
+
+    Attributes:
+        until: the deadline, as what came has moved it.
     """
 
-    __slots__ = ("_seconds", "_step", "_timeout", "_until")
+    __slots__ = ("_seconds", "_step", "_timeout", "until")
 
     def __init__(self, until: float, seconds: float, step: str) -> None:
-        self._until = until
+        self.until = until
         self._seconds = seconds
         self._step = step
         self._timeout = asyncio.timeout(None)
@@ -44,10 +47,11 @@ class Within:
     def came(self) -> None:
         """The first piece of something long has come: the next may take as long as a query may."""
         if not self._timeout.expired():
+            self.until = time.monotonic() + self._seconds
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
     async def __aenter__(self) -> Self:
-        self._timeout = asyncio.timeout(time_left(self._until))
+        self._timeout = asyncio.timeout(time_left(self.until))
         await self._timeout.__aenter__()
         return self
 

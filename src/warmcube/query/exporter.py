@@ -179,6 +179,9 @@ class Exporter(ManyAnswerer):
             if live is not None:
                 self._count(datasource, live, b"miss")
             with self._observer.fallback(datasource.id, why.reason):
+                # Where pieces came before damage was found, the database has the time that the
+                # next of them would have had.
+                request = request._replace(until=step.until)
                 return await self._open_in_database(request, form, piece, why)
         self._count(datasource, live, b"hit")
         return opened

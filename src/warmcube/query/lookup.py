@@ -231,7 +231,7 @@ def _by_hash(
     own: PartitionKeys, partition: Partition, fields: Sequence[bytes]
 ) -> Mapping[bytes, Sequence[bytes]]:
     """Some fields by the key of the hash that they lie in; at least one hash."""
-    if not fields or not fields[-1].startswith(_PROVIDER):  # those of providers come last
+    if not any(each.startswith(_PROVIDER) for each in fields):
         return {own.counts: fields}
     among = bins_of(partition.entries)
     found: dict[bytes, list[bytes]] = {}

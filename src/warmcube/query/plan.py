@@ -95,18 +95,19 @@ def fields_that_tell(
         by: whose ids the fields must name; None takes both families.
 
     Returns:
-        None if the fields alone can't tell: where a box restricts both practices and providers,
-        or not those that the fields must name.
+        those of practices first, as `LookupPlan.fields` has them; None if the fields alone can't
+        tell: where a box restricts both practices and providers, or not those that they must name.
     """
-    fields: dict[bytes, None] = {}
+    practices: dict[bytes, None] = {}
+    providers: dict[bytes, None] = {}
     for box in scope.boxes:
         if isinstance(box.providers, All) and by != "provider":
-            fields |= dict.fromkeys(_fields(box.practices, practice_field))
+            practices |= dict.fromkeys(_fields(box.practices, practice_field))
         elif isinstance(box.practices, All) and by != "practice":
-            fields |= dict.fromkeys(_fields(box.providers, provider_field))
+            providers |= dict.fromkeys(_fields(box.providers, provider_field))
         else:
             return None
-    return tuple(fields)
+    return (*practices, *providers)
 
 
 def _expected(ids: Ids, entries: int, distinct: int) -> float:

@@ -28,7 +28,7 @@ _LOCKABLE: Final = ("r", "p")
 _IDLE_CONNECTIONS: Final = 8
 """As many as read at a time by default: a busy server needn't open sessions all the time."""
 _ATTEMPTS: Final = 10
-_ROLLBACK_SECONDS: Final = 5.0
+_ROLLBACK_SECONDS: Final = 1.0
 _IMPATIENT: Final = "SET LOCAL lock_timeout = '200ms';"
 _PATIENT: Final = "SET LOCAL lock_timeout TO DEFAULT"
 

@@ -20,6 +20,7 @@ from warmcube.store.cluster_nodes import Nodes
 from warmcube.store.cluster_url import ClusterUrl
 from warmcube.store.cluster_watch import Watch
 from warmcube.store.redis import RedisStore, script_command
+from warmcube.store.silence import LONGEST
 from warmcube.store.slots import cut, key_of, key_slot, tag_in
 from warmcube.store.topology import Address, Topology
 
@@ -171,11 +172,11 @@ class ClusterStore:
         """
         topology = await self._watch.known()
         clock = asyncio.get_running_loop().time
-        until = clock() + limit
+        until = clock() + max(limit, LONGEST)  # as long as one node may take, while others answer
         replies: list[Any] = [None] * len(commands)
         ways = {n: self._way(topology, c, may_lag) for n, c in enumerate(commands)}
         for attempt in range(ROUNDS):
-            left = until - clock()
+            left = min(limit, until - clock())
             if left <= 0:
                 break
             if any(way.is_replica for way in ways.values()):
@@ -188,8 +189,8 @@ class ClusterStore:
                 await asyncio.sleep(TRY_AGAIN * (attempt + 1))
             ways = again
         raise StoreUnavailable(
-            f"the slots of {self.place} are moving, and where a key is couldn't be found out in "
-            "time; try again when they have moved"
+            f"where a key of {self.place} is couldn't be found out in time: its slots are moving, "
+            "or one of its nodes is slow; try again when that is over"
         )
 
     async def _settle(

@@ -34,6 +34,7 @@ class Watch:
         self._nodes = nodes
         self._looking: asyncio.Task[Topology] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._is_over = False
         self.topology: Topology | None = None
         self.troubled: set[Address] = set()
         """Nodes that didn't answer, and haven't since."""
@@ -60,7 +61,8 @@ class Watch:
         self._watch()
 
     async def close(self) -> None:
-        """Look no more."""
+        """Look no more, whatever happens."""
+        self._is_over = True
         for task in (self._looking, self._watching):
             if task is not None:
                 task.cancel()
@@ -100,7 +102,7 @@ class Watch:
         return Topology.read(slots, info, address)
 
     def _watch(self) -> None:
-        if self._watching is None or self._watching.done():
+        if not self._is_over and (self._watching is None or self._watching.done()):
             self._watching = asyncio.ensure_future(self._until_well())
 
     async def _until_well(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from redis import exceptions as failure
@@ -19,7 +20,8 @@ __all__ = ["Connections"]
 
 OPENING: Final = 8
 """So many are opened at a time. To open one costs this process as much as many trips: when a
-hundred ask at once, those that are open soon serve them sooner than one for each would."""
+hundred ask at once, those that are open soon serve them sooner than one for each would. One that
+the server has closed is found out when it is lent, and opened again beside them."""
 
 
 class Connections:
@@ -58,7 +60,8 @@ class Connections:
             return await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._waiting.remove(turn)
+                with suppress(ValueError):  # who lends may have passed over it already
+                    self._waiting.remove(turn)
             else:  # it was lent before this one was cancelled
                 self.give_back(turn.result())
             raise
@@ -72,6 +75,7 @@ class Connections:
         if connection.is_connected and not await _is_quiet(connection):
             await connection.disconnect(nowait=True)
         if not connection.is_connected:
+            self._opening.add(connection)  # it may have been closed by the server just now
             await connection.connect()  # type: ignore[no-untyped-call]
         if connection in self._opening:
             self._opening.remove(connection)
@@ -95,7 +99,8 @@ class Connections:
             await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
-        """Close all connections, those that are lent too."""
+        """Close all connections, those that are lent too, and keep none from now on."""
+        self.keeps_none = True
         for connection in (*self._idle, *self._lent):
             await connection.disconnect()
 

@@ -278,8 +278,9 @@ class RedisStore:
     def _suspect(self, limit: float, began: int, error: BaseException) -> None:
         """A call had no answer: open the breaker, or have it found out whether to."""
         now = asyncio.get_running_loop().time()
-        is_unclear = isinstance(error, TimeoutError | failure.TimeoutError) and not (
-            PATIENT <= limit < IMPATIENT and now - self._breaker.heard >= limit
+        is_silent = PATIENT <= limit < IMPATIENT and now - self._breaker.heard >= limit
+        is_unclear = isinstance(error, _Unsent) or (
+            isinstance(error, TimeoutError | failure.TimeoutError) and not is_silent
         )
         if is_unclear or self._breaker.fail(began, _why(error), now):
             self._probe.begin()
@@ -298,19 +299,13 @@ class RedisStore:
         self, commands: Sequence[Command | bytes], seconds: float, read: _Read | None = None
     ) -> list[Any]:
         """One write, one reply each; error replies are returned, not raised."""
-        connection: AbstractConnection | None = None
-        complete = False
-        waits = self._connections.must_wait
         longest = max(seconds, LONGEST)
+        connection = await self._lend(longest)
+        complete = False
         now = asyncio.get_running_loop().time
         silence: Silence | None = None
         try:
             async with asyncio.timeout(longest) as deadline:
-                connection = await self._connections.borrow()
-                if waits:
-                    if self._breaker.is_open:  # found out by those in front of it
-                        raise _Unsent
-                    deadline.reschedule(now() + longest)
                 silence = Silence(deadline, self._breaker, seconds)
                 await self._connections.make_ready(connection)
                 reply_to = read or _replies
@@ -328,18 +323,29 @@ class RedisStore:
                         await connection.send_packed_command([more], check_health=False)
                 complete = True
                 return replies
-        except TimeoutError as error:
-            raise error if connection or not waits else _Unsent from error
         finally:
             if silence is not None:
                 silence.end()
-            if connection is not None:
-                try:
-                    # Replies may still be under way: nobody else may read them as theirs.
-                    if not complete or self._connections.keeps_none:
-                        await connection.disconnect(nowait=True)
-                finally:
-                    self._connections.give_back(connection)
+            try:
+                # Replies may still be under way: nobody else may read them as theirs.
+                if not complete or self._connections.keeps_none:
+                    await connection.disconnect(nowait=True)
+            finally:
+                self._connections.give_back(connection)
+
+    async def _lend(self, longest: float) -> AbstractConnection:
+        """A connection, as soon as it is this call's turn."""
+        if not self._connections.must_wait:
+            return await self._connections.borrow()
+        try:
+            async with asyncio.timeout(longest):
+                connection = await self._connections.borrow()
+        except TimeoutError as error:
+            raise _Unsent from error
+        if self._breaker.is_open:  # found out by those in front of it
+            self._connections.give_back(connection)
+            raise _Unsent
+        return connection
 
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
         if isinstance(error, failure.AuthenticationError | failure.AuthorizationError):

@@ -10,7 +10,8 @@ from warmcube.store.breaker import Breaker
 __all__ = ["LATE", "LONGEST", "Silence"]
 
 LONGEST: Final = 2.0
-"""However well others are answered, a trip takes no longer than so many seconds, or than it may."""
+"""However well others are answered, a trip takes no longer than so many seconds, or than it may; to
+wait for a connection, as long again."""
 LATE: Final = 0.1
 """A timer that rings so many seconds late does so because this process was held up."""
 
@@ -48,9 +49,9 @@ class Silence:
         since = max(self._since, self._breaker.heard)
         if now > self._due + LATE:
             since = self._since = now
-        due = since + self._seconds
-        if due > now:
-            self._due = due
-            self._handle = self._loop.call_at(due, self._look)
-        elif not self._deadline.expired():
+        self._due = since + self._seconds
+        if self._due <= now and not self._deadline.expired():
             self._deadline.reschedule(now)
+            self._due = now + self._seconds  # what comes at this very moment may move the deadline
+        if self._due > now:
+            self._handle = self._loop.call_at(self._due, self._look)

@@ -192,6 +192,17 @@ async def test_trips_to_a_dropped_node_end_in_peace(redis_url: str) -> None:
         await until(lambda: len(client.client_list(_type="normal")) == before)
 
 
+async def test_a_closed_cluster_is_watched_no_more(redis_cluster: RedisCluster) -> None:
+    """Whoever is cut off by the closing has nobody look at the nodes again."""
+    store = ClusterStore(redis_cluster.url)
+    await store.run([(b"GET", b"k")])
+    topology = store._watch.topology
+    assert topology is not None
+    await store.close()
+    store._watch.note(next(iter(topology.nodes)))
+    assert store._watch._watching is None
+
+
 async def test_a_cluster_without_slots_says_so(redis_executable: Path | None) -> None:
     """As one that is just being put together; whatever is asked of it."""
     with run_cluster(redis_executable, replicas=False) as cluster:

@@ -117,6 +117,7 @@ async def test_who_is_cancelled_together_with_others_loses_no_place(made: Made) 
         task.cancel()
     connections.give_back(lent)
     await asyncio.wait(waiting)
+    assert all(each.cancelled() for each in waiting)
     connections.give_back(await lent_by(connections))
 
 

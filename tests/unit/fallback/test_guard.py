@@ -99,6 +99,25 @@ async def test_one_that_cant_be_reached_keeps_others_out(database: Database) -> 
     await guard.close()
 
 
+async def test_what_comes_as_it_closes_keeps_no_read_going(database: Database) -> None:
+    """A read of which something comes in the very moment of closing ends all the same."""
+    guard, arrived = SourceGuard("main", database.ping), asyncio.Event()
+
+    async def read() -> None:
+        async with guard.watch(LONG, LONG) as watch:
+            await arrived.wait()
+            watch.came(LONG)
+            await asyncio.Event().wait()
+
+    reading = asyncio.create_task(read())
+    await asyncio.sleep(0)
+    arrived.set()
+    async with asyncio.timeout(10):
+        await guard.close()
+        with pytest.raises(NotUsable, match="closed while this was read"):
+            await reading
+
+
 async def test_closing_ends_reads(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are told; one that doesn't end is left alone; none begins any more."""
     guard = SourceGuard("main", database.ping)

@@ -37,7 +37,9 @@ async def test_what_comes_gives_the_next_its_time() -> None:
     """Each piece of something long has as long as a query, once the first has come in time."""
     async with Within(time.monotonic() + 30, 60.0, READING) as step:
         due = step._timeout.when()
+        before = step.until
         step.came()
+        assert 20 < step.until - before < 40
         later = step._timeout.when()
         assert due is not None
         assert later is not None

@@ -149,7 +149,7 @@ def test_a_providers_long_set_is_read_only_where_nothing_else_is() -> None:
         ([(ALL, ids("2", "1"))], (b"prov:1", b"prov:2"), None, (b"prov:1", b"prov:2")),
         ([(ids("1"), ids("1"))], None, None, None),
         ([(ids("1"), ALL), (ALL, ids("1"))], (b"p:1", b"prov:1"), None, None),
-        ([(ALL, ids("1")), (ids("1"), ALL)], (b"prov:1", b"p:1"), None, None),
+        ([(ALL, ids("1")), (ids("1"), ALL)], (b"p:1", b"prov:1"), None, None),
         ([(ids("1"), ALL), (ids("1", "2"), ids("1"))], None, None, None),
         ([(ids("1"), ALL), (ids("1", "2"), ALL)], (b"p:1", b"p:2"), (b"p:1", b"p:2"), None),
     ],
