@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -11,8 +12,8 @@ from typing import Final
 
 from warmcube.compare.verifier import DEFAULT_SAMPLE
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import VerifyInProgress, VerifyOutrun
-from warmcube.jobs.job import JobState, failure_of
+from warmcube.errors import StoreError, VerifyInProgress, VerifyOutrun
+from warmcube.jobs.job import JobFailure, JobState, failure_of
 from warmcube.jobs.ledger import Seen
 from warmcube.jobs.verification import Verification
 from warmcube.model.schema import Datasource
@@ -69,7 +70,10 @@ class Rounds:
         now = time.monotonic()
         if now >= self._looked + LOOK_SECONDS:
             for number in self._scheduled:
-                self._newest[number] = await self._cache.verifications.newest(number)
+                newest = await self._cache.verifications.newest(number)
+                self._newest[number] = newest
+                if newest is not None:
+                    await self._tell_if_lost(newest)
             self._looked = now
         due = []
         for number, look in looks.items():
@@ -80,6 +84,20 @@ class Rounds:
             _, number = min(due)
             self._task = asyncio.create_task(self._verify(number, looks[number]))
             self._task.add_done_callback(self._has_ended)
+
+    async def _tell_if_lost(self, job: Verification) -> None:
+        """Have it known that the worker that did a verification is gone: nobody waited for it."""
+        is_lost = job.state is JobState.ABANDONED and job.failure is None
+        if not is_lost or job.reason != Reason.SCHEDULED:
+            return
+        with contextlib.suppress(StoreError):  # the next look tries again
+            now_ms = await self._cache.verifications.now_ms()
+            lost = job.changed(
+                failure=JobFailure("Killed", "its worker gave no sign any more; start it anew"),
+                ended_ms=now_ms,
+            )
+            if await self._cache.verifications.write(lost):
+                await self._cache.observe_verification(lost)
 
     def next_ms(self, number: int, look: Look, since_ms: int) -> int | None:
         """When a data source is verified next; None if it isn't without being asked."""

@@ -17,6 +17,7 @@ from tests.support.workers import configure
 
 from warmcube import AnalyticsCache
 from warmcube.config import load
+from warmcube.entry.keys import Keys
 from warmcube.errors import Damage
 from warmcube.jobs.job import JobState
 from warmcube.worker.cron import next_fire
@@ -163,6 +164,24 @@ async def test_whoever_does_what_is_due_once_announces_none(
         assert await once == 0
     assert status.datasources[0].outlook is not None
     assert status.datasources[0].outlook.verify_ms is None
+
+
+async def test_one_whose_worker_was_killed_has_failed(cache: AnalyticsCache) -> None:
+    """Nobody waits for a worker's process, so the next worker that looks says what became of it."""
+    await cache.warm(1)
+    assert (await cache.verify(1)).is_equal
+    lost = await cache.verifications.start(1, actor="w", sample=1, seed=1, reason="scheduled")
+    await cache.store.run([(b"DEL", Keys("", 1).verifying)])  # as its expiry does
+    running = Running(cache, 1)
+    for _ in range(2):
+        looks = await running.worker._look()
+        await running.worker._rounds.begin_due(looks, running.worker._card.since_ms)
+        running.worker._rounds._looked = float("-inf")
+    found = await cache.verifications.find(lost.id)
+    assert found.failure is not None
+    assert (found.state, found.failure.kind) == (JobState.ABANDONED, "Killed")
+    assert found.revision == lost.revision + 2
+    assert (await cache.stats(1)).verdict == "failed"
 
 
 async def test_an_end_does_not_wait_for_it(cache: AnalyticsCache, postgres_db: str) -> None:
