@@ -30,7 +30,9 @@ from warmcube.warm.refresh import Refresh
 from warmcube.worker import sweeper as sweeper_module
 from warmcube.worker import worker as worker_module
 from warmcube.worker.events import Event, EventKind
+from warmcube.worker.look import Look, Looker
 from warmcube.worker.status import Status, read_status
+from warmcube.worker.sweeper import Sweeper
 from warmcube.worker.worker import Worker
 
 NOTHING_KEPT = {"WARMCUBE_CACHE__RESIDENT_BYTES": "0", "WARMCUBE_CACHE__INDEX_BYTES": "0"}
@@ -649,6 +651,41 @@ async def test_a_worker_removes_what_an_invalidation_left(
                 await asyncio.sleep(0.1)
         assert left == []
     assert running.of(EventKind.WARMING) == []
+
+
+async def test_a_fence_that_moves_during_a_sweep_is_swept_after(
+    cache: AnalyticsCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was left behind by who moved it isn't taken for cleared up."""
+    monkeypatch.setattr(sweeper_module, "LEASES", 0.0)
+    looker = Looker(cache.store, "", cache.seal, cache.jobs)
+    is_held, goes_on, sweeps = asyncio.Event(), asyncio.Event(), 0
+
+    async def hook(kind: str, commands: Words) -> None:
+        nonlocal sweeps
+        if kind == "run" and (b"SSCAN", Keys("", 1).master) in [each[:2] for each in commands]:
+            sweeps += 1
+            is_held.set()
+            await goes_on.wait()
+
+    async def look_until(condition: Callable[[], bool]) -> None:
+        while not condition():
+            found = (await looker.look([cache.settings.datasource(1)]))[1]
+            assert isinstance(found, Look)
+            sweeper.look({1: found})
+            await asyncio.sleep(0.01)
+
+    store = cast("Store", Interrupted(cache.store, hook))
+    sweeper = Sweeper(store, "", cache.seal, grace=0.0, lease_seconds=0.1, life_seconds=60.0)
+    await cache.warm(1)
+    async with asyncio.timeout(30):
+        await look_until(is_held.is_set)
+        await cache.warm(1)
+        moved = await run(cache, b"GET", Keys("", 1).fence)
+        await look_until(lambda: sweeper._seen[1].fence == moved)
+        goes_on.set()
+        await look_until(lambda: sweeps == 2)
+    await sweeper.close()
 
 
 async def test_a_repair_that_fails_is_tried_again(cache: AnalyticsCache, database: str) -> None:
