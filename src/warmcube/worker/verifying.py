@@ -11,7 +11,7 @@ from typing import Final
 
 from warmcube.compare.verifier import DEFAULT_SAMPLE
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import VerifyInProgress, VerifyOutrun
+from warmcube.errors import Damage, VerifyInProgress, VerifyOutrun
 from warmcube.jobs.job import JobState, failure_of
 from warmcube.jobs.ledger import Seen
 from warmcube.jobs.verification import Verification
@@ -50,6 +50,7 @@ class Rounds:
         self._tell = tell
         self._actor = actor
         self._newest: dict[int, Verification | None] = {}
+        self._unreadable: set[int] = set()
         self._looked = -LOOK_SECONDS
         self._task: asyncio.Task[None] | None = None
 
@@ -68,7 +69,7 @@ class Rounds:
         now = time.monotonic()
         if now >= self._looked + LOOK_SECONDS:
             for number in self._scheduled:
-                self._newest[number] = await self._cache.verifications.newest(number)
+                await self._look(number)
             self._looked = now
         due = []
         for number, look in looks.items():
@@ -80,10 +81,24 @@ class Rounds:
             self._task = asyncio.create_task(self._verify(number, looks[number]))
             self._task.add_done_callback(self._has_ended)
 
+    async def _look(self, number: int) -> None:
+        """Look whether others have verified; told once of what can't be read."""
+        try:
+            self._newest[number] = await self._cache.verifications.newest(number)
+        except Damage as damage:
+            if number not in self._unreadable:
+                what = f"Damage: {damage}"
+                self._tell(Event(kind=EventKind.UNVERIFIED, datasource=number, error=what))
+            self._unreadable.add(number)
+        else:
+            self._unreadable.discard(number)
+
     def next_ms(self, number: int, look: Look, since_ms: int) -> int | None:
         """When a data source is verified next; None if it isn't without being asked."""
         datasource, facts = self._scheduled.get(number), look.facts
         if datasource is None or facts.version is None or facts.held is not None:
+            return None
+        if number in self._unreadable:
             return None
         newest = self._newest.get(number)
         after_ms = since_ms if newest is None else max(since_ms, newest.queued_ms)
