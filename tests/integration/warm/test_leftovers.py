@@ -28,11 +28,12 @@ from warmcube.errors import StoreUnavailable, WarmError, WarmFenced, WarmMismatc
 from warmcube.store.api import Command, Store
 from warmcube.store.connect import open_store
 from warmcube.warm import commands as commands_module
-from warmcube.warm.cleanup import master_items
+from warmcube.warm.cleanup import master_items, remove_items
 from warmcube.warm.clearing import Clearing
 from warmcube.warm.ends import read_ends
 from warmcube.warm.invalidate import invalidate
 from warmcube.warm.named import read_named
+from warmcube.warm.publish import items_of
 from warmcube.warm.refresh import Refresh
 from warmcube.warm.residue import remove_residue
 from warmcube.warm.steer import rollback
@@ -434,6 +435,28 @@ async def test_a_cancelled_warm_leaves_what_leads_to_a_write_under_way(
     await long_dead()
     await remove_residue(clearing_of(store, keys))
     await settled(store, keys)
+
+
+async def test_a_manifest_is_removed_after_all_that_it_names(
+    store: Store, make_warmer: MakeWarmer, keys: Keys
+) -> None:
+    """As long as it is there, all of its snapshot is taken to have been written."""
+    await make_warmer().warm(DATASOURCE, MemorySource([row for row in a_table(1) if "m" in row]))
+    manifest = await live_manifest(store, keys)
+    key = keys.manifest(str(manifest.version))
+    trips: list[set[bytes | int]] = []
+
+    async def hook(kind: str, commands: Words) -> None:
+        del kind
+        trips.append({word for each in commands for word in each})
+
+    clearing = clearing_of(cast("Store", Interrupted(store, hook)), keys)
+    await remove_items(clearing, items_of(manifest))
+    left = await all_keys(store)
+    assert left == {keys.current, keys.fence, keys.history, keys.last_warm} | (left & {keys.lock})
+    gone = next(at for at, words in enumerate(trips) if key in words)
+    own = keys.partition(M, str(manifest.version))
+    assert max(at for at, words in enumerate(trips) if own.counts in words) < gone
 
 
 async def test_history_says_once_that_a_warm_failed(
