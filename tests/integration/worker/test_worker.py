@@ -23,6 +23,7 @@ from warmcube.errors import StoreUnavailable
 from warmcube.jobs.job import JobState
 from warmcube.jobs.workers import Workers
 from warmcube.query.result import Result
+from warmcube.source import postgres as postgres_module
 from warmcube.store.api import Store
 from warmcube.warm.clearing import Clearing
 from warmcube.warm.invalidate import invalidate
@@ -586,6 +587,31 @@ async def test_a_database_that_is_away_is_waited_for(
             await running.until(EventKind.WARMED)
             assert await ask(cache) == "store"
             assert len(running.of(EventKind.FAILED)) < 12, "no tight loop"
+
+
+async def test_a_table_that_stays_locked_holds_no_place_for_ever(
+    tmp_path: Path, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its warm is given up and tried again after a pause, and says why; others have their turn."""
+    monkeypatch.setattr(postgres_module, "LOCK_SECONDS", 0.3)
+    execute(database, "CREATE TABLE ih.locked AS SELECT * FROM ih.facts")
+    more = "[worker]\npause = 0.2\nconcurrency = 1"
+    file = configure(tmp_path, redis_url, database, 2, more=more)
+    first, _, second = file.read_text().partition("id = 2\n")
+    file.write_text(f"{first.replace('ih.facts', 'ih.locked')}id = 2\n{second}")
+    async with AnalyticsCache(load(file, NOTHING_KEPT)) as cache:
+        with psycopg.connect(database) as connection:
+            connection.execute("LOCK TABLE ih.locked IN ACCESS EXCLUSIVE MODE")
+            async with Running(cache, 1, 2) as running:
+                (warmed,) = await running.until(EventKind.WARMED)
+                failed = await running.until(EventKind.FAILED, 2)
+                assert warmed.datasource == 2
+                assert {each.datasource for each in failed} == {1}
+                assert (failed[0].error or "").startswith("SourceUnavailable: ")
+                assert "another transaction" in (failed[0].error or "")
+                connection.rollback()
+                await running.until(EventKind.WARMED, 2)
+    execute(database, "DROP TABLE ih.locked")
 
 
 async def test_workers_of_two_configurations_dont_take_turns(
