@@ -119,7 +119,10 @@ class Stage:
                 await asyncio.sleep(_BEAT)
             if not trap.is_begun:  # the reply is still to come, or its connection is gone
                 await asyncio.to_thread(trap.sprung.wait, _LOST)
-            return trap.is_begun and await asyncio.to_thread(trap.sprung.wait, _END)
+            if trap.is_begun and not await asyncio.to_thread(trap.sprung.wait, _END):
+                # It may not be begun once more beside itself.
+                raise TimeoutError(f"what was begun {moment.label} isn't done after {_END:g} s")
+            return trap.is_begun
         finally:
             through.trap = None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -13,13 +12,15 @@ from faults.warm_once import warm
 from warmcube import AnalyticsCache, WarmcubeError
 from warmcube.warm.steer import Steered
 
-__all__ = ["LEASE", "Action", "Warmers"]
+__all__ = ["LEASE", "LONG_LEASE", "Action", "Warmers"]
 
 Action: TypeAlias = Literal["invalidate", "rollback", "unpin", "disable", "enable"]
 """What an operator may do to a live snapshot."""
 
 LEASE: Final = 2.0
-"""Seconds for which a warmer that died keeps others out; 30 where nobody waits for it."""
+"""Seconds for which a warmer that died keeps others out, where somebody waits for that."""
+LONG_LEASE: Final = 30.0
+"""The same where no lease may run out, however busy the machine is."""
 _AGAIN: Final = 0.1
 
 
@@ -38,11 +39,13 @@ class Warmers:
         """Whoever holds it is the only one of this process who warms."""
         self.done = 0
         """How many have published."""
+        self.lease = LEASE
+        """Seconds of the leases of warms that begin from now on."""
 
     async def warm(self) -> str | None:
         """Warm once in this process; what went wrong, if anything."""
         try:
-            await warm(self._config, LEASE)
+            await warm(self._config, self.lease)
         except WarmcubeError as error:
             return f"{type(error).__name__}: {error}"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
@@ -53,10 +56,14 @@ class Warmers:
 
     async def warm_at_last(self, seconds: float = 30) -> str | None:
         """Warm as soon as it can be done; why it couldn't, if so."""
-        deadline = time.monotonic() + seconds
-        while (trouble := await self.warm()) is not None and time.monotonic() < deadline:
-            await asyncio.sleep(_AGAIN)
-        return trouble
+        trouble: str | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                while (trouble := await self.warm()) is not None:
+                    await asyncio.sleep(_AGAIN)
+        except TimeoutError:
+            return trouble or f"it was not done within {seconds:g} s"
+        return None
 
     async def begin_process(self, *, skew: float = 0) -> Process:
         """Begin a warm in a process of its own.
@@ -64,7 +71,7 @@ class Warmers:
         Args:
             skew: seconds that its clock is ahead.
         """
-        return await begin("faults.warm_once", self._config, str(LEASE), skew=skew)
+        return await begin("faults.warm_once", self._config, str(self.lease), skew=skew)
 
     async def steer(self, action: Action) -> Steered | None:
         """Do what an operator does.

@@ -21,6 +21,8 @@ _LOG: Final = logging.getLogger("faults")
 _NAMES: Final = ", ".join(name for name, _ in COLUMNS)
 _PAUSES: Final = (0.05, 0.35)
 _RETRY: Final = 0.05
+_BOUNDED: Final = "SET LOCAL lock_timeout = '1s'"
+"""A warmer that is stopped keeps its lock; a TRUNCATE that waits for it keeps later warms out."""
 
 
 @dataclass(slots=True)
@@ -145,6 +147,8 @@ class Writer:
             if work.first:
                 cursor.execute(work.first)
             if work.is_all_new:
+                if not work.first:
+                    cursor.execute(_BOUNDED)
                 cursor.execute(f"TRUNCATE {TABLE}")
                 added += clock_rows(change)
             else:

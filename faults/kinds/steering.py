@@ -12,14 +12,12 @@ from faults.proxy import Trap
 from faults.rules import AT_ONCE
 from faults.stage import Fault, Stage
 from faults.table import DATASOURCE
-from faults.warming import LEASE, Action
+from faults.warming import LEASE, LONG_LEASE, Action
 from warmcube.entry.keys import Keys
 from warmcube.errors import RollbackRefused
 
 __all__ = ["FAULTS"]
 
-_OUT_OF_TIME: Final = "its lease ran out"
-"""Of a warm that was held up for 2 s, as it may be on a busy machine."""
 _KEYS: Final = Keys("", DATASOURCE)
 
 
@@ -42,6 +40,7 @@ class _Steered(Fault):
         self._left: str | None = None
 
     async def inject(self, stage: Stage, moment: Moment) -> None:
+        stage.warmers.lease = LONG_LEASE
         await self.prepare(stage)
         loop = asyncio.get_running_loop()
 
@@ -49,6 +48,9 @@ class _Steered(Fault):
             asyncio.run_coroutine_threadsafe(self._do(stage), loop).result(30)
 
         await stage.strike(moment, act)
+
+    async def heal(self, stage: Stage) -> None:
+        stage.warmers.lease = LEASE
 
     async def prepare(self, stage: Stage) -> None:
         """Have there be what it is done to."""
@@ -75,8 +77,7 @@ class _Steered(Fault):
         is_done = moment.step == "clean-up" or (moment.step, moment.when) in _PUBLISHED
         if self._fences and had_begun and not is_done and trouble is None:
             stage.failures.append(f"the warm says that it has published over {self.name}")
-        is_ended = trouble is not None and _OUT_OF_TIME not in trouble
-        if not self._fences and moment.pattern is not None and is_ended:
+        if not self._fences and moment.pattern is not None and trouble is not None:
             stage.failures.append(f"{self.name} ended the warm: {trouble}")
 
 
@@ -152,6 +153,7 @@ class _Enabled(_Steered):
         await super()._do(stage)
 
     async def heal(self, stage: Stage) -> None:
+        await super().heal(stage)
         stage.world.rules.off_since = None
         await stage.warmers.steer("enable")  # if it never came to that
 

@@ -13,7 +13,7 @@ from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
 from warmcube.store.api import Command, Reply, Store
 
-__all__ = ["Share", "check_indexes", "pick_members", "shares_of"]
+__all__ = ["Share", "check_indexes", "pick_members", "runs_of", "shares_of"]
 
 Share = Sequence[tuple[PartitionName, Partition]]
 
@@ -126,17 +126,23 @@ async def pick_members(
         wanted: how many, about.
     """
     replies: list[Reply] = await store.run(
-        [(b"LRANGE", own.all, first, last) for first, last in _runs(partition.entries, wanted)]
+        [(b"LRANGE", own.all, first, last) for first, last in runs_of(partition.entries, wanted)]
     )
     return [member for members in replies for member in members]
 
 
-def _runs(entries: int, wanted: int) -> Iterator[tuple[int, int]]:
-    """The first and the last place of runs of entries, spread over all of them."""
+def runs_of(entries: int, wanted: int) -> Iterator[tuple[int, int]]:
+    """The first and the last place of runs of entries, spread over all of them.
+
+    Args:
+        entries: how many there are.
+        wanted: how many to pick, about; all of them, where there are no more.
+    """
     wanted = min(wanted, entries)
     runs = min(_RUNS, wanted) if wanted < entries else 1
     for number in range(runs):
         start, end = (entries * each // runs for each in (number, number + 1))
         size = wanted * (number + 1) // runs - wanted * number // runs
+        size = min(size, end - start)  # both are rounded, and not always the same way
         first = start + random.randint(0, end - start - size)  # noqa: S311 (not for secrets)
         yield first, first + size - 1

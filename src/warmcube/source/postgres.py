@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Final
@@ -28,6 +28,10 @@ _LOCKABLE: Final = ("r", "p")
 _IDLE_CONNECTIONS: Final = 8
 """As many as read at a time by default: a busy server needn't open sessions all the time."""
 _ATTEMPTS: Final = 10
+LOCK_SECONDS: Final = 60.0
+"""So long whoever has no time limit, as a warm, waits for others' locks on a table: most who change
+one are done by then, and behind one who isn't a warm would keep its lease, and its worker's place,
+from all others."""
 _ROLLBACK_SECONDS: Final = 1.0
 _IMPATIENT: Final = "SET LOCAL lock_timeout = '200ms';"
 _PATIENT: Final = "SET LOCAL lock_timeout TO DEFAULT"
@@ -102,7 +106,9 @@ class PostgresSource:
         if kind in _LOCKABLE:
             connection, _ = await stack.enter_async_context(self._connection(table))
             lock = f"LOCK TABLE {table.sql} IN ACCESS SHARE MODE;"
-            await stack.enter_async_context(_transaction(connection, table, lock, time_limit))
+            lock = f"{_waiting(time_limit)}{lock}{_PATIENT};"
+            with self._naming_the_lock(table, time_limit):
+                await stack.enter_async_context(_transaction(connection, table, lock, time_limit))
             return connection
         for _ in range(_ATTEMPTS):
             with contextlib.suppress(LockNotAvailable):
@@ -125,8 +131,9 @@ class PostgresSource:
         touch = f"SELECT 1 FROM {table.sql} LIMIT 0"  # noqa: S608 (quoted)
         doing = f"locking {table}"
         async with contextlib.AsyncExitStack() as attempt, self._connection(table) as (guard, _):
-            async with _transaction(guard, table, "", time_limit):
-                await in_thread(guard, lambda: guard.query(touch, doing))
+            async with _transaction(guard, table, _waiting(time_limit), time_limit):
+                with self._naming_the_lock(table, time_limit):
+                    await in_thread(guard, lambda: guard.query(touch, doing))
                 connection, _ = await attempt.enter_async_context(self._connection(table))
                 await attempt.enter_async_context(
                     _transaction(connection, table, _IMPATIENT, time_limit)
@@ -135,6 +142,20 @@ class PostgresSource:
             await in_thread(connection, lambda: connection.execute(_PATIENT, doing))
             stack.push_async_exit(attempt.pop_all())
             return connection
+
+    @contextlib.contextmanager
+    def _naming_the_lock(self, table: TableName, time_limit: float | None) -> Iterator[None]:
+        """Say what is in the way where others' locks were waited for in vain."""
+        try:
+            yield
+        except LockNotAvailable:
+            if time_limit is not None:
+                raise
+            raise SourceUnavailable(
+                f"source {self._name!r} ({self._url.place}), locking {table}: another transaction "
+                f"has had it locked, or waited to, for {LOCK_SECONDS:g} s; find it in pg_locks and "
+                "pg_stat_activity, and have it come to its end"
+            ) from None
 
     def _begin_beside(
         self, table: TableName, time_limit: float | None, snapshot: str
@@ -229,6 +250,13 @@ async def _transaction(
                     await in_thread(
                         connection, lambda: connection.execute("ROLLBACK", f"closing {table}")
                     )
+
+
+def _waiting(time_limit: float | None) -> str:
+    """How long to wait for locks, where the statement's own limit doesn't say it."""
+    if time_limit is not None:
+        return ""
+    return f"SET LOCAL lock_timeout = {max(1, round(LOCK_SECONDS * 1000))};"
 
 
 def _begin(time_limit: float | None) -> str:

@@ -103,14 +103,22 @@ async def remove_items(
             if end is None:  # else it would never be over
                 await note_ends(store, keys, {item: longest})
 
-    todo = iter(sorted(items, key=_is_manifest))
-    await in_lanes([lane(todo) for _ in range(LANES)])
+    for some in _in_order(items):
+        todo = iter(some)
+        await in_lanes([lane(todo) for _ in range(LANES)])
     return count, left
 
 
-def _is_manifest(item: MasterItem) -> bool:
-    """A manifest goes after all that it names: it says that all of it was written."""
-    return isinstance(item, Snapshot)
+def _in_order(items: Iterable[MasterItem]) -> tuple[list[MasterItem], list[MasterItem]]:
+    """What goes first, and manifests.
+
+    These go when all that they name is gone: they say that all of it was written.
+    """
+    parts: list[MasterItem] = []
+    manifests: list[MasterItem] = []
+    for item in items:
+        (manifests if isinstance(item, Snapshot) else parts).append(item)
+    return parts, manifests
 
 
 async def _unlink(store: Store, keys: Sequence[bytes]) -> int:
@@ -154,10 +162,9 @@ async def expire_items(
     """
     versions = {item.version for item in items}
     retired = await mark_retired(clearing.store, clearing.keys, versions, at_ms)
-    going = [item for item in items if item.version in retired]
-    for are_manifests in (False, True):  # those go after all that they name
-        some = iter([item for item in going if _is_manifest(item) is are_manifests])
-        await in_lanes([_expire(clearing, some, at_ms, known) for _ in range(LANES)])
+    for some in _in_order(item for item in items if item.version in retired):
+        going = iter(some)
+        await in_lanes([_expire(clearing, going, at_ms, known) for _ in range(LANES)])
 
 
 async def _expire(

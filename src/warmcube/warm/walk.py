@@ -24,7 +24,7 @@ from warmcube.entry.manifest import Manifest
 from warmcube.entry.master import Chunks, MasterItem, PartitionVersion, Snapshot
 from warmcube.entry.seal import Seal
 from warmcube.errors import Damage
-from warmcube.store.api import Command, Store
+from warmcube.store.api import Command, Reply, Store
 from warmcube.store.walks import walk_bins, walk_hash, walk_list, walk_set
 
 __all__ = ["Handle", "is_named", "roots_of", "walk"]
@@ -84,7 +84,8 @@ async def walk(
 
     Returns:
         whether these were surely all that there are: not where a partition's index is gone, or
-        leads to fewer entries than were written, and its counts don't prove which there were.
+        leads to fewer entries than were written, and its counts don't prove which there were; nor
+        where somebody has put something of another type in its place.
 
     Raises:
         StoreError: the store.
@@ -123,12 +124,14 @@ class _Index:
         listed: how many members there are in its list.
         first: those that were read along with that.
         is_old: whether it is a set, as until manifests of format 6.
+        is_ours: whether nothing of another type lies where a part of it was.
     """
 
     total: Total | None
     listed: int
     first: list[bytes] = field(default_factory=list)
     is_old: bool = False
+    is_ours: bool = True
 
     @property
     def entries(self) -> int:
@@ -151,14 +154,29 @@ async def _index(store: Store, own: PartitionKeys, using: Seal) -> _Index:
     hashes = (own.counts, own.bin(0))
     commands: list[Command] = [(b"HGET", key, TOTAL) for key in hashes]
     commands += [(b"LLEN", own.all), (b"LRANGE", own.all, 0, CHUNK - 1)]
+    is_old, is_ours = False, True
     try:
         *packed, listed, first = await store.run(commands)
     except Damage:
-        return _Index(None, 1, is_old=True)
+        *packed, listed, first = [await _read_alone(store, each) for each in commands]
+        is_old = listed is None and await _read_alone(store, (b"SCARD", own.all)) is not None
+        sizes = [await _read_alone(store, (b"HLEN", key)) for key in hashes]
+        is_ours = None not in sizes
+        if listed is None:
+            listed, first, is_ours = int(is_old), [], is_ours and is_old
     for key, each in zip(hashes, packed, strict=True):
         with contextlib.suppress(Damage):
-            return _Index(unpack_total(key, each, using), listed, first)
-    return _Index(None, listed, first)
+            total = None if is_old else unpack_total(key, each, using)
+            return _Index(total, listed, first, is_old, is_ours)
+    return _Index(None, listed, first, is_old, is_ours)
+
+
+async def _read_alone(store: Store, command: Command) -> Reply:
+    """What a command finds; None also where something of another type lies there."""
+    with contextlib.suppress(Damage):
+        (found,) = await store.run([command])
+        return found
+    return None
 
 
 async def _walk_partition(
@@ -182,14 +200,15 @@ async def _walk_partition(
     if not is_whole:
         for family in _FAMILIES:
             counts = _Counts(store, own, using, family, index)
-            async for chunk in counts.keys():
-                await handle(chunk, counted=False)
-            is_whole = is_whole or (total is not None and await counts.are_whole(total))
+            with contextlib.suppress(Damage):  # of another type; the other family may have all
+                async for chunk in counts.keys():
+                    await handle(chunk, counted=False)
+                is_whole = is_whole or (total is not None and await counts.are_whole(total))
     bins = own.bins(bins_of(index.entries))
     for at in range(0, len(bins), CHUNK):
         await handle(bins[at : at + CHUNK], counted=False)
     await handle([own.whole_sums], counted=False)
-    return is_whole
+    return is_whole and index.is_ours
 
 
 def _beside(

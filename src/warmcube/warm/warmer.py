@@ -314,7 +314,7 @@ class _Run:
         with contextlib.suppress(StoreError):  # then the next warm removes them
             await self._reservation.release()
             await retire(self._clearing, self._settings.keep_snapshots)
-            if plan.base is not None:
+            if self._base is not None:  # also where everything was read after all
                 await end_carrying(self._store, self._keys, self._lease.version)
         self._progress.enter(Phase.DONE)
         return self._report(manifest, as_of, plan)

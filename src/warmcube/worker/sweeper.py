@@ -99,9 +99,10 @@ class Sweeper:
         for number in numbers:
             keys = Keys(self._namespace, number)
             clearing = Clearing(self._store, keys, self._seal, self._grace, self._lease, self._life)
+            seen = self._seen[number]  # a fence that moves meanwhile is another, to be swept after
             with contextlib.suppress(Damage, StoreError):  # then it is tried again
                 await remove_residue(clearing)
-                self._seen[number].is_swept = True
+                seen.is_swept = True
 
     async def close(self) -> None:
         """Stop, wherever it is: the next one goes on."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from warmcube.compare.verifier import DEFAULT_SAMPLE
 from warmcube.engine import AnalyticsCache
-from warmcube.errors import StoreError, VerifyInProgress, VerifyOutrun
+from warmcube.errors import Damage, StoreError, VerifyInProgress, VerifyOutrun
 from warmcube.jobs.job import JobFailure, JobState, failure_of
 from warmcube.jobs.ledger import Seen
 from warmcube.jobs.verification import Verification
@@ -52,6 +52,7 @@ class Rounds:
         self._actor = actor
         self._newest: dict[int, Verification | None] = {}
         self._failed_ms: dict[int, int] = {}
+        self._unreadable: set[int] = set()
         self._looked = -LOOK_SECONDS
         self._task: asyncio.Task[None] | None = None
 
@@ -70,10 +71,7 @@ class Rounds:
         now = time.monotonic()
         if now >= self._looked + LOOK_SECONDS:
             for number in self._scheduled:
-                newest = await self._cache.verifications.newest(number)
-                self._newest[number] = newest
-                if newest is not None:
-                    await self._tell_if_lost(newest)
+                await self._look(number)
             self._looked = now
         due = []
         for number, look in looks.items():
@@ -99,10 +97,26 @@ class Rounds:
             if await self._cache.verifications.write(lost):
                 await self._cache.observe_verification(lost)
 
+    async def _look(self, number: int) -> None:
+        """Look whether others have verified; told once of what can't be read."""
+        try:
+            newest = self._newest[number] = await self._cache.verifications.newest(number)
+        except Damage as damage:
+            if number not in self._unreadable:
+                what = f"Damage: {damage}"
+                self._tell(Event(kind=EventKind.UNVERIFIED, datasource=number, error=what))
+            self._unreadable.add(number)
+        else:
+            self._unreadable.discard(number)
+            if newest is not None:
+                await self._tell_if_lost(newest)
+
     def next_ms(self, number: int, look: Look, since_ms: int) -> int | None:
         """When a data source is verified next; None if it isn't without being asked."""
         datasource, facts = self._scheduled.get(number), look.facts
         if datasource is None or facts.version is None or facts.held is not None:
+            return None
+        if number in self._unreadable:
             return None
         newest = self._newest.get(number)
         # Of what couldn't be begun there is no record: it is tried at the next time again.

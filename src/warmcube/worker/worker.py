@@ -165,6 +165,7 @@ class Worker:
             self._sweeper.look({n: each for n, each in looks.items() if n not in self._tasks})
             with contextlib.suppress(Damage, StoreError):
                 await self._rounds.begin_due(looks, self._card.since_ms)
+            with contextlib.suppress(Damage, StoreError):  # by itself: else it counts as dead
                 await self._show(looks)
             await self._rest(max(LOOK_SECONDS, len(self._datasources) / LOOKS_PER_SECOND))
         await self._end()

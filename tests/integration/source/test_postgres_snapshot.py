@@ -17,7 +17,9 @@ from warmcube.entry.keys import PartitionName
 from warmcube.errors import SourceError, SourceUnavailable, TableMismatch
 from warmcube.model.schema import Column, ColumnType, Kind, Roles, Schema
 from warmcube.model.scope import ALL, Box, Scope
+from warmcube.source import postgres as postgres_module
 from warmcube.source.api import PartitionCount, Source
+from warmcube.source.postgres_snapshot import PostgresSnapshot, in_thread
 
 EVERYTHING = Scope((Box(ALL, ALL),))
 
@@ -198,6 +200,35 @@ async def test_describe_tells_types_nullability_and_comments(
         ("c", "character varying(3)", True, None),
     ]
     assert (columns[1].type.kind, columns[1].type.precision) == (Kind.NUMERIC, 0)
+
+
+@pytest.mark.parametrize("relation", ["t", "v", "m"])
+async def test_a_lock_is_waited_for_within_a_bound(
+    execute: Execute, source: Source, database: str, monkeypatch: pytest.MonkeyPatch, relation: str
+) -> None:
+    """Who reads a whole table says then what is in the way; later statements have no such bound."""
+    monkeypatch.setattr(postgres_module, "LOCK_SECONDS", 0.2)
+    execute(
+        "CREATE TABLE t AS SELECT 'm'::text m, g FROM generate_series(1, 10) g",
+        "CREATE VIEW v AS SELECT * FROM t",
+        "CREATE MATERIALIZED VIEW m AS SELECT * FROM t",
+    )
+    locked = "REFRESH MATERIALIZED VIEW m" if relation == "m" else "LOCK TABLE t"
+    with closing(dbapi.connect(database)) as connection, connection.cursor() as cursor:
+        cursor.execute(locked)
+        async with asyncio.timeout(30):
+            with pytest.raises(SourceUnavailable, match="another transaction") as caught:
+                await read_table(source, relation)
+        connection.rollback()
+    assert type(caught.value) is SourceUnavailable  # a worker waits for what has this name
+    assert "0.2 s" in str(caught.value)
+    assert "pg_locks" in str(caught.value)
+    async with source.snapshot(a_datasource(relation)) as snapshot:
+        assert isinstance(snapshot, PostgresSnapshot)
+        connected = snapshot._connection
+        asking = "SELECT current_setting('lock_timeout')"
+        found = await in_thread(connected, lambda: connected.query(asking, "looking"))
+        assert found.column(0).to_pylist() == ["0"]
 
 
 async def test_a_foreign_table_can_be_read(execute: Execute, source: Source, ask: Ask) -> None:

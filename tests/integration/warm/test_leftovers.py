@@ -28,10 +28,12 @@ from warmcube.errors import StoreUnavailable, WarmError, WarmFenced, WarmMismatc
 from warmcube.store.api import Command, Store
 from warmcube.store.connect import open_store
 from warmcube.warm import commands as commands_module
-from warmcube.warm.cleanup import master_items
+from warmcube.warm.cleanup import master_items, remove_items
 from warmcube.warm.clearing import Clearing
+from warmcube.warm.ends import read_ends
 from warmcube.warm.invalidate import invalidate
 from warmcube.warm.named import read_named
+from warmcube.warm.publish import items_of
 from warmcube.warm.refresh import Refresh
 from warmcube.warm.residue import remove_residue
 from warmcube.warm.steer import rollback
@@ -345,6 +347,49 @@ async def test_what_lost_its_index_is_still_known(
     assert (item in await master_items(store, keys)) is (lost == "all")
 
 
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        *((what, "superseded") for what in ("counts", "bin", "all", "set", "counts bin all")),
+        *((what, "invalidated") for what in ("all", "counts bin all")),
+    ],
+)
+async def test_what_has_become_of_another_type_stands_in_no_warms_way(
+    store: Store, make_warmer: MakeWarmer, keys: Keys, what: str, how: str
+) -> None:
+    """All goes that is led to by what is left; while that may not be all, its name stays."""
+    warmer = make_warmer(grace=GRACE)
+    await warmer.warm(DATASOURCE, MemorySource(a_table(1)))
+    manifest = await live_manifest(store, keys)
+    own = keys.partition(M, str(manifest.version))
+    entries = {key for key in await partition_keys(store, keys, manifest, M) if b":prov:" in key}
+    named = {
+        "counts": own.counts,
+        "bin": own.bin(0),
+        "all": own.all,
+        "set": own.set(b"p:1"),
+    }
+    await store.run([(b"SET", named[each], b"x") for each in what.split()])
+    if what == "set":  # which is only walked where entries are missing
+        await store.run([(b"DEL", own.entry(b"p:2:prov:1"))])
+    if how == "invalidated":
+        await invalidate(clearing_of(store, keys), "test")
+    for value in (2, 3):
+        await warmer.warm(DATASOURCE, MemorySource(a_table(value)))
+        assert {found for _, _, found in await read_all(store)} == {value}
+        await later()
+    await long_dead()
+    await remove_residue(clearing_of(store, keys))
+    await later()
+    assert await unknown_keys(store, grace=0.0) == []
+    left = {key for key in entries & await all_keys(store) if key.startswith(b"cache:")}
+    assert bool(left) is (what == "counts bin all")
+    item = PartitionVersion(M, manifest.version)
+    is_known = what != "set"  # since the providers' counts prove that they lead to everything
+    assert (item in await master_items(store, keys)) is is_known
+    assert bool(await read_ends(store, keys, [item])) is is_known
+
+
 async def test_a_name_goes_when_all_of_it_must_have_expired(
     store: Store, make_warmer: MakeWarmer, keys: Keys
 ) -> None:
@@ -390,6 +435,28 @@ async def test_a_cancelled_warm_leaves_what_leads_to_a_write_under_way(
     await long_dead()
     await remove_residue(clearing_of(store, keys))
     await settled(store, keys)
+
+
+async def test_a_manifest_is_removed_after_all_that_it_names(
+    store: Store, make_warmer: MakeWarmer, keys: Keys
+) -> None:
+    """As long as it is there, all of its snapshot is taken to have been written."""
+    await make_warmer().warm(DATASOURCE, MemorySource([row for row in a_table(1) if "m" in row]))
+    manifest = await live_manifest(store, keys)
+    key = keys.manifest(str(manifest.version))
+    trips: list[set[bytes | int]] = []
+
+    async def hook(kind: str, commands: Words) -> None:
+        del kind
+        trips.append({word for each in commands for word in each})
+
+    clearing = clearing_of(cast("Store", Interrupted(store, hook)), keys)
+    await remove_items(clearing, items_of(manifest))
+    left = await all_keys(store)
+    assert left == {keys.current, keys.fence, keys.history, keys.last_warm} | (left & {keys.lock})
+    gone = next(at for at, words in enumerate(trips) if key in words)
+    own = keys.partition(M, str(manifest.version))
+    assert max(at for at, words in enumerate(trips) if own.counts in words) < gone
 
 
 async def test_history_says_once_that_a_warm_failed(

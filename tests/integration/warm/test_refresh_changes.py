@@ -228,6 +228,7 @@ async def test_a_dictionary_without_room_has_all_read(world: World) -> None:
     execute(world.url, insert.format(m="'measure 1'", t="b", n=100))
     report = await world.refresh()
     assert "more values than its dictionary" in report.because
+    assert await world.store.run([(b"EXISTS", world.keys.carrying)]) == [0]
     assert report.carried == 0
     assert (await world.live()).rows == len(world.truth())
     execute(world.url, insert.format(m="'measure 2'", t="c", n=1))
@@ -246,6 +247,7 @@ async def test_a_lost_dictionary_has_all_read(world: World) -> None:
     await world.store.run([(b"UNLINK", key)])
     report = await world.refresh()
     assert "dictionary of the snapshot isn't whole" in report.because
+    assert await world.store.run([(b"EXISTS", world.keys.carrying)]) == [0]
     assert await world.read() == world.truth()
     assert (await world.refresh()).carried == 18
 

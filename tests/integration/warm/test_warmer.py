@@ -323,10 +323,10 @@ async def test_line_8_residue_of_a_killed_warm_is_removed_later(
     for key, dump in residue.items():
         if key != keys.lock:
             await store.run([(b"RESTORE", key, 0, dump)])
-    warmer = make_warmer(lease_seconds=0.3, grace=0.0)
+    warmer = make_warmer(lease_seconds=1.0, grace=0.0)
     await warmer.warm(DATASOURCE, MemorySource(rows))
     assert await read_all(store) == expected(rows)
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(2.3)
     await warmer.warm(DATASOURCE, MemorySource(rows))
     assert not killed & await all_keys(store)
 

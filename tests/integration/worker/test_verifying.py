@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -20,6 +21,7 @@ from warmcube.config import load
 from warmcube.entry.keys import Keys
 from warmcube.errors import Damage
 from warmcube.jobs.job import JobState
+from warmcube.worker import verifying as verifying_module
 from warmcube.worker.cron import next_fire
 from warmcube.worker.events import EventKind
 from warmcube.worker.status import Status
@@ -39,18 +41,20 @@ def cron() -> str:
 async def cache(
     tmp_path: Path, redis_url: str, postgres_db: str, cron: str
 ) -> AsyncIterator[AnalyticsCache]:
-    """An engine on an empty store, whose data source is verified every hour."""
+    """An engine on an empty store, whose data sources are verified every hour."""
     execute(postgres_db, TABLE)
-    file = configure(tmp_path, redis_url, postgres_db, more=MORE)
+    file = configure(tmp_path, redis_url, postgres_db, 2, more=MORE)
     text = file.read_text()
-    file.write_text(text.replace("id = 1\n", f'id = 1\nverify_at = "{cron}"\n', 1))
+    for each in ("id = 1\n", "id = 2\n"):
+        text = text.replace(each, f'{each}verify_at = "{cron}"\n', 1)
+    file.write_text(text)
     async with AnalyticsCache(load(file, {})) as opened:
         yield opened
 
 
-async def aged(cache: AnalyticsCache) -> Running:
+async def aged(cache: AnalyticsCache, *ids: int) -> Running:
     """A worker that takes itself to have run for an hour, so that a round is due at once."""
-    running = Running(cache, 1)
+    running = Running(cache, *(ids or (1,)))
     since_ms = await cache.jobs.now_ms() - HOUR_MS
     running.worker._card = replace(running.worker._card, since_ms=since_ms)
     return running
@@ -196,3 +200,28 @@ async def test_an_end_does_not_wait_for_it(cache: AnalyticsCache, postgres_db: s
     assert job.state is JobState.FAILED
     assert job.failure is not None
     assert job.failure.kind == "Stopped"
+
+
+async def test_what_can_not_be_read_keeps_nobody_from_the_rest(
+    cache: AnalyticsCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key of another type is told of; others are verified, and the worker says that it lives."""
+    monkeypatch.setattr(verifying_module, "LOOK_SECONDS", 0.1)
+    order = Keys("", 1).verifications_order
+    for each in (1, 2):
+        await cache.warm(each)
+    await cache.store.run([(b"SET", order, b"x")])
+    async with await aged(cache, 1, 2) as running:
+        (verified,) = await running.until(EventKind.VERIFIED)
+        assert verified.datasource == 2
+        (told,) = running.of(EventKind.UNVERIFIED)
+        assert told.datasource == 1
+        assert (told.error or "").startswith("Damage: ")
+        status = await status_when(cache, is_looked_at, 1)
+        assert [card.process for card in status.workers] == [os.getpid()]
+        assert status.datasources[0].outlook is not None
+        assert status.datasources[0].outlook.verify_ms is None
+        await cache.store.run([(b"DEL", order)])
+        (_, verified) = await running.until(EventKind.VERIFIED, 2)
+        assert verified.datasource == 1
+        assert len(running.of(EventKind.UNVERIFIED)) == 1

@@ -23,6 +23,7 @@ from warmcube.errors import StoreUnavailable
 from warmcube.jobs.job import JobState
 from warmcube.jobs.workers import Workers
 from warmcube.query.result import Result
+from warmcube.source import postgres as postgres_module
 from warmcube.store.api import Store
 from warmcube.warm.clearing import Clearing
 from warmcube.warm.invalidate import invalidate
@@ -30,7 +31,9 @@ from warmcube.warm.refresh import Refresh
 from warmcube.worker import sweeper as sweeper_module
 from warmcube.worker import worker as worker_module
 from warmcube.worker.events import Event, EventKind
+from warmcube.worker.look import Look, Looker
 from warmcube.worker.status import Status, read_status
+from warmcube.worker.sweeper import Sweeper
 from warmcube.worker.worker import Worker
 
 NOTHING_KEPT = {"WARMCUBE_CACHE__RESIDENT_BYTES": "0", "WARMCUBE_CACHE__INDEX_BYTES": "0"}
@@ -586,6 +589,31 @@ async def test_a_database_that_is_away_is_waited_for(
             assert len(running.of(EventKind.FAILED)) < 12, "no tight loop"
 
 
+async def test_a_table_that_stays_locked_holds_no_place_for_ever(
+    tmp_path: Path, redis_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its warm is given up and tried again after a pause, and says why; others have their turn."""
+    monkeypatch.setattr(postgres_module, "LOCK_SECONDS", 0.3)
+    execute(database, "CREATE TABLE ih.locked AS SELECT * FROM ih.facts")
+    more = "[worker]\npause = 0.2\nconcurrency = 1"
+    file = configure(tmp_path, redis_url, database, 2, more=more)
+    first, _, second = file.read_text().partition("id = 2\n")
+    file.write_text(f"{first.replace('ih.facts', 'ih.locked')}id = 2\n{second}")
+    async with AnalyticsCache(load(file, NOTHING_KEPT)) as cache:
+        with psycopg.connect(database) as connection:
+            connection.execute("LOCK TABLE ih.locked IN ACCESS EXCLUSIVE MODE")
+            async with Running(cache, 1, 2) as running:
+                (warmed,) = await running.until(EventKind.WARMED)
+                failed = await running.until(EventKind.FAILED, 2)
+                assert warmed.datasource == 2
+                assert {each.datasource for each in failed} == {1}
+                assert (failed[0].error or "").startswith("SourceUnavailable: ")
+                assert "another transaction" in (failed[0].error or "")
+                connection.rollback()
+                await running.until(EventKind.WARMED, 2)
+    execute(database, "DROP TABLE ih.locked")
+
+
 async def test_workers_of_two_configurations_dont_take_turns(
     tmp_path: Path, redis_url: str, database: str
 ) -> None:
@@ -649,6 +677,41 @@ async def test_a_worker_removes_what_an_invalidation_left(
                 await asyncio.sleep(0.1)
         assert left == []
     assert running.of(EventKind.WARMING) == []
+
+
+async def test_a_fence_that_moves_during_a_sweep_is_swept_after(
+    cache: AnalyticsCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was left behind by who moved it isn't taken for cleared up."""
+    monkeypatch.setattr(sweeper_module, "LEASES", 0.0)
+    looker = Looker(cache.store, "", cache.seal, cache.jobs)
+    is_held, goes_on, sweeps = asyncio.Event(), asyncio.Event(), 0
+
+    async def hook(kind: str, commands: Words) -> None:
+        nonlocal sweeps
+        if kind == "run" and (b"SSCAN", Keys("", 1).master) in [each[:2] for each in commands]:
+            sweeps += 1
+            is_held.set()
+            await goes_on.wait()
+
+    async def look_until(condition: Callable[[], bool]) -> None:
+        while not condition():
+            found = (await looker.look([cache.settings.datasource(1)]))[1]
+            assert isinstance(found, Look)
+            sweeper.look({1: found})
+            await asyncio.sleep(0.01)
+
+    store = cast("Store", Interrupted(cache.store, hook))
+    sweeper = Sweeper(store, "", cache.seal, grace=0.0, lease_seconds=0.1, life_seconds=60.0)
+    await cache.warm(1)
+    async with asyncio.timeout(30):
+        await look_until(is_held.is_set)
+        await cache.warm(1)
+        moved = await run(cache, b"GET", Keys("", 1).fence)
+        await look_until(lambda: sweeper._seen[1].fence == moved)
+        goes_on.set()
+        await look_until(lambda: sweeps == 2)
+    await sweeper.close()
 
 
 async def test_a_repair_that_fails_is_tried_again(cache: AnalyticsCache, database: str) -> None:
